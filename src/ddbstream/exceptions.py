@@ -1,0 +1,227 @@
+"""Every error ddbstream raises on purpose.
+
+The tree::
+
+    DDBStreamError
+    ├── PayloadError (ValueError)            nothing here looks like stream records
+    ├── RecordError (ValueError)             one record is malformed
+    │   └── MissingImageError (LookupError)  the stream's view type does not carry that image
+    ├── DecodeError (ValueError)             an attribute value or item does not fit
+    │   └── KeyTemplateError                 a key does not match its ``@keys`` template
+    ├── EncodeError (ValueError)             a Python value cannot be written to DynamoDB
+    ├── ModelDefinitionError (TypeError)     a model class that can never work
+    ├── DiffError (ValueError)               a diff that does not apply, or cannot be expressed
+    ├── RouterError
+    │   ├── RouteDefinitionError (TypeError)     a route that can never work
+    │   ├── RouterFrozenError (RuntimeError)     a route added after the first dispatch
+    │   └── UnmatchedRecordError (LookupError)   no route wanted it, and unmatched="raise"
+    ├── BatchError (RuntimeError)            a batch whose outcome cannot be reported to its host
+    └── PollerError (RuntimeError)
+        ├── CheckpointError                  a checkpoint store failed, or holds what it should not
+        │   └── FencedError                  another poller has taken over this checkpoint store
+        ├── StreamNotFoundError (LookupError)    no such table, stream, or no stream on the table
+        └── RecordsTrimmedError              records left the stream before they were read
+
+No message and no attribute of these holds a stored value: they end up in logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = [
+    "BatchError",
+    "CheckpointError",
+    "DDBStreamError",
+    "DecodeError",
+    "DiffError",
+    "EncodeError",
+    "FencedError",
+    "KeyTemplateError",
+    "MissingImageError",
+    "ModelDefinitionError",
+    "PayloadError",
+    "PollerError",
+    "RecordError",
+    "RecordsTrimmedError",
+    "RouteDefinitionError",
+    "RouterError",
+    "RouterFrozenError",
+    "StreamNotFoundError",
+    "UnmatchedRecordError",
+]
+
+
+class DDBStreamError(Exception):
+    """Base of every error ddbstream raises on purpose.
+
+    Args:
+        problem: What is wrong, in words without any stored value.
+        path: Where, as a DynamoDB document path: ``dims.w``, ``NewImage.tags[2]``.
+        expected: What would have been right: a type tag (``"N"``) or a few words.
+        found: What was there: a type tag or a Python type name, never the value.
+        model: The model class that was being read or written.
+        event_id: ``eventID`` of the stream record concerned.
+        sequence_number: ``SequenceNumber`` of the stream record concerned.
+        errors: The single faults, where one error stands for several.
+    """
+
+    def __init__(
+        self,
+        problem: str = "",
+        *,
+        path: str | None = None,
+        expected: str | None = None,
+        found: str | None = None,
+        model: Any = None,
+        event_id: str | None = None,
+        sequence_number: str | None = None,
+        errors: Iterable[DDBStreamError] = (),
+    ) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.path = path
+        self.expected = expected
+        self.found = found
+        self.model = model
+        self.event_id = event_id
+        self.sequence_number = sequence_number
+        self.errors = tuple(errors)
+
+    def located(
+        self,
+        prefix: str | None = None,
+        *,
+        model: Any = None,
+        event_id: str | None = None,
+        sequence_number: str | None = None,
+    ) -> DDBStreamError:
+        """Add what an outer layer knows, and return the error itself, to be raised.
+
+        Args:
+            prefix: Put in front of ``path``; a path that starts with ``[`` joins without a dot.
+            model: Set unless an inner layer has set it.
+            event_id: As ``model``.
+            sequence_number: As ``model``.
+        """
+        if prefix:
+            if not self.path:
+                self.path = prefix
+            elif self.path.startswith("["):
+                self.path = prefix + self.path
+            else:
+                self.path = f"{prefix}.{self.path}"
+        self.model = self.model if self.model is not None else model
+        self.event_id = self.event_id or event_id
+        self.sequence_number = self.sequence_number or sequence_number
+        for error in self.errors:
+            error.located(
+                prefix, model=model, event_id=event_id, sequence_number=sequence_number
+            )
+        return self
+
+    def __str__(self) -> str:
+        text = self.problem
+        if not text and self.expected:
+            text = f"expected {self.expected}, got {self.found or 'something else'}"
+        if self.path:
+            text += f" at {self.path}"
+        about = [
+            f"{word} {value}"
+            for word, value in (
+                ("model", getattr(self.model, "__qualname__", self.model)),
+                ("event id", self.event_id),
+                ("sequence number", self.sequence_number),
+            )
+            if value
+        ]
+        return f"{text} ({', '.join(about)})" if about else text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A class defined inside a function cannot be pickled; its name can.
+        model = self.model
+        if isinstance(model, type) and "<locals>" in model.__qualname__:
+            model = model.__qualname__
+        return (_rebuild, (type(self), {**self.__dict__, "model": model}))
+
+
+def _rebuild(cls: type[DDBStreamError], state: dict[str, Any]) -> DDBStreamError:
+    error = cls(state["problem"])
+    error.__dict__.update(state)
+    return error
+
+
+class PayloadError(DDBStreamError, ValueError):
+    """Nothing in the payload looks like DynamoDB stream records; the message says what it looks like."""
+
+
+class RecordError(DDBStreamError, ValueError):
+    """One stream record is malformed: no ``dynamodb``, an unknown ``eventName``, an image that is no map."""
+
+
+class MissingImageError(RecordError, LookupError):
+    """The record does not carry that image, because its stream's ``StreamViewType`` does not.
+
+    "Not captured" is neither an empty item nor ``None``.
+    """
+
+
+class DecodeError(DDBStreamError, ValueError):
+    """An attribute value, or an item as a model, could not be read."""
+
+
+class KeyTemplateError(DecodeError):
+    """A key attribute does not match its ``@keys`` template."""
+
+
+class EncodeError(DDBStreamError, ValueError):
+    """A Python value cannot be written as a DynamoDB attribute value."""
+
+
+class ModelDefinitionError(DDBStreamError, TypeError):
+    """A class that can never work as a model: raised when it is bound, not for each record."""
+
+
+class DiffError(DDBStreamError, ValueError):
+    """A diff that does not apply to what it was given, or that has no such form."""
+
+
+class RouterError(DDBStreamError):
+    """Base of the router's errors."""
+
+
+class RouteDefinitionError(RouterError, TypeError):
+    """A route that can never work: raised where it is declared."""
+
+
+class RouterFrozenError(RouterError, RuntimeError):
+    """A change to a router that has already dispatched a record."""
+
+
+class UnmatchedRecordError(RouterError, LookupError):
+    """No route wanted the record, and the router was made with ``unmatched="raise"``."""
+
+
+class BatchError(DDBStreamError, RuntimeError):
+    """A batch's outcome cannot be told to its host, so the whole batch has to come again."""
+
+
+class PollerError(DDBStreamError, RuntimeError):
+    """Base of the poller's errors."""
+
+
+class CheckpointError(PollerError):
+    """A checkpoint store failed, or holds what it should not."""
+
+
+class FencedError(CheckpointError):
+    """Another poller has taken over this checkpoint store; this one may not save any more."""
+
+
+class StreamNotFoundError(PollerError, LookupError):
+    """There is no such table or stream, or the table has no stream."""
+
+
+class RecordsTrimmedError(PollerError):
+    """Records left the stream (24 hours) before they were read, and the policy is to stop."""
