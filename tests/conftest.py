@@ -1,0 +1,50 @@
+"""Fixtures for every test: no way to a real AWS account, and servers that start when first asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support.dynamodb_local import DynamoDBLocal, Table, fetch
+
+# No deadline: a machine shared by several workers is slow at any moment for reasons of its own.
+settings.register_profile("dev", deadline=None)
+settings.register_profile(
+    "ci",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("thorough", settings.get_profile("ci"), max_examples=5000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_real_aws() -> Iterator[None]:
+    """A test that forgets an endpoint must fail, and never reach the account of who runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        patch.setenv("AWS_CONFIG_FILE", os.devnull)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local() -> Iterator[DynamoDBLocal]:
+    """DynamoDB Local, one a pytest worker: `.control`, `.table(…)`, `.streams`, `.read_all(arn)`."""
+    with DynamoDBLocal(fetch()) as server:
+        yield server
+
+
+@pytest.fixture
+def local_table(dynamodb_local: DynamoDBLocal) -> Iterator[Table]:
+    """A new table on it whose stream carries both images."""
+    with dynamodb_local.table() as table:
+        yield table

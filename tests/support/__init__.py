@@ -1,0 +1,1 @@
+"""What several test modules need: servers to run against, and conversions between wire forms."""

