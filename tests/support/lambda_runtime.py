@@ -1,6 +1,6 @@
-"""A Lambda Runtime API on this machine, and a handler under AWS's own runtime client in front of it.
+"""A Lambda Runtime API on this machine, and a handler under AWS's own runtime client.
 
-The client is the package ``awslambdaric``: the program that calls a Python handler inside Lambda. It
+The client is the package ``awslambdaric``: the program that calls Python handlers in Lambda. It
 asks this server for the next invocation and posts back what the handler returned or raised, so
 what a test sees here is what Lambda would have been told.
 

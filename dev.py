@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+"""The one command for contributors. It needs Python 3.10 or newer and nothing else.
+
+    python3 dev.py demo [ARG ...]          what ddbstream does, on this machine, without AWS
+    python3 dev.py test [PYTEST ARG ...]   the tests
+    python3 dev.py lint                    ruff, import-linter, mypy, pyright, cfn-lint
+    python3 dev.py bench [NAME] [ARG ...]  the programs in bench/, or one of them
+    python3 dev.py fuzz [NAME] [ARG ...]   the programs in fuzz/, or one of them
+    python3 dev.py matrix [PYTEST ARG ...] the tests on every Python that is installed (nox)
+    python3 dev.py lock [UV ARG ...]       write requirements/*.txt anew (--upgrade for newer ones)
+
+Each command first makes the virtual environment that it needs, in .cache/venv/, from the hashed
+lock in requirements/, and makes it anew when that lock changes. A .venv of your own stays as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+LOCKS = ROOT / "requirements"
+VENVS = ROOT / ".cache" / "venv"
+SUPPORTED = ("3.10", "3.11", "3.12", "3.13")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command that ``arguments`` start with; the exit code is the tool's own."""
+    if sys.version_info < (3, 10):  # noqa: UP036 - this is what tells the user
+        return _fail(f"ddbstream needs Python 3.10 or newer; this is {sys.version.split()[0]}")
+    commands = {
+        "demo": demo,
+        "test": test,
+        "lint": lint,
+        "bench": bench,
+        "fuzz": fuzz,
+        "matrix": matrix,
+        "lock": lock,
+    }
+    if not arguments or arguments[0] not in commands:
+        print(__doc__)
+        asked_for_help = arguments[:1] in (["-h"], ["--help"], ["help"])
+        return 0 if asked_for_help else 2
+    try:
+        return commands[arguments[0]](arguments[1:])
+    except subprocess.CalledProcessError as error:
+        return _fail(f"{' '.join(map(str, error.cmd[:6]))} … failed ({error.returncode})")
+    except KeyboardInterrupt:
+        return 130
+
+
+def demo(arguments: list[str]) -> int:
+    """Run ``ddbstream demo`` as a user would, with the packages of the ``demo`` extra alone."""
+    return _run([_environment("demo") / "python", "-m", "ddbstream", "demo", *arguments])
+
+
+def test(arguments: list[str]) -> int:
+    """Run pytest; over every core unless the arguments choose files, workers or a debugger."""
+    chosen = any(
+        not argument.startswith("-") and Path(argument.split("::")[0]).exists()
+        for argument in arguments
+    )
+    alone = chosen or any(
+        argument.startswith(("-n", "--numprocesses", "--pdb", "--trace", "-p", "-s"))
+        for argument in arguments
+    )
+    workers = [] if alone else ["-n", "auto", "--dist", "worksteal"]
+    return _run([_environment("dev") / "python", "-m", "pytest", *workers, *arguments])
+
+
+def lint(arguments: list[str]) -> int:
+    """Run every checker, also after one has failed, and say which did."""
+    bin_ = _environment("dev")
+    templates = sorted((ROOT / "examples").glob("**/template.y*ml"))
+    checks: dict[str, list[str | Path]] = {
+        "ruff check": [bin_ / "ruff", "check", "."],
+        "ruff format": [bin_ / "ruff", "format", "--check", "."],
+        "import-linter": [bin_ / "lint-imports", "--no-cache"],
+        "mypy": [bin_ / "mypy"],
+        "pyright": [bin_ / "pyright", "--pythonpath", bin_ / "python"],
+    }
+    if templates:
+        checks["cfn-lint"] = [bin_ / "cfn-lint", *templates]
+    failed = []
+    for name, command in checks.items():
+        if arguments and name.split()[0] not in arguments and name not in arguments:
+            continue
+        print(f"--- {name}", flush=True)
+        start = time.monotonic()
+        if _run(command):
+            failed.append(name)
+        print(f"    {time.monotonic() - start:.1f} s", flush=True)
+    return _fail(f"lint: {', '.join(failed)} failed") if failed else 0
+
+
+def bench(arguments: list[str]) -> int:
+    """Run the programs in ``bench/``."""
+    return _programs("bench", arguments)
+
+
+def fuzz(arguments: list[str]) -> int:
+    """Run the programs in ``fuzz/``."""
+    return _programs("fuzz", arguments)
+
+
+def matrix(arguments: list[str]) -> int:
+    """Run the tests by nox, on each Python of `SUPPORTED` that this machine has."""
+    environment = dict(os.environ)
+    pyenv = shutil.which("pyenv")
+    if pyenv and "PYENV_VERSION" not in environment:
+        # pyenv's python3.X commands answer only for the versions that are switched on.
+        listed = subprocess.run(
+            [pyenv, "versions", "--bare"], capture_output=True, text=True, check=False
+        ).stdout.split()
+        ours = [name for name in listed if re.match(r"3\.1[0-3]\.\d+$", name)]
+        if ours:
+            environment["PYENV_VERSION"] = ":".join(ours)
+    nox = [_environment("dev") / "nox", "--session", "tests", "--", *arguments]
+    return _run(nox, environment)
+
+
+def lock(arguments: list[str]) -> int:
+    """Resolve the groups of pyproject.toml, for every supported Python at once, with hashes."""
+    uv = _environment("dev") / "uv"
+    # The larger one first: the others then take the same versions.
+    for group in ("dev", "test", "demo"):
+        output = LOCKS / f"{group}.txt"
+        command: list[str | Path] = [
+            uv,
+            "pip",
+            "compile",
+            "--quiet",
+            "--universal",
+            "--generate-hashes",
+        ]
+        command += ["--python-version", SUPPORTED[0], "--no-annotate"]
+        command += ["--group", f"pyproject.toml:{group}", "--output-file", output]
+        command += ["--custom-compile-command", "python3 dev.py lock"]
+        if group != "dev":
+            command += ["--constraints", LOCKS / "dev.txt"]
+        subprocess.run([*command, *arguments], cwd=ROOT, check=True)
+        if "://" in output.read_text(encoding="utf-8"):
+            return _fail(f"{output.name} names the host of a package index; take that line out")
+    return 0
+
+
+def _programs(folder: str, arguments: list[str]) -> int:
+    programs = {
+        path.stem: path
+        for path in sorted((ROOT / folder).glob("*.py"))
+        if not path.stem.startswith("_")
+    }
+    if not programs:
+        return _fail(f"there is nothing in {folder}/")
+    if arguments and arguments[0] in programs:
+        programs = {arguments[0]: programs[arguments[0]]}
+        arguments = arguments[1:]
+    python = _environment("dev") / "python"
+    worst = 0
+    for path in programs.values():
+        print(f"--- {path.relative_to(ROOT)}", flush=True)
+        worst = max(worst, _run([python, path, *arguments]))
+    return worst
+
+
+def _environment(kind: str) -> Path:
+    """The folder of commands of the virtual environment for ``requirements/<kind>.txt``."""
+    locked = LOCKS / f"{kind}.txt"
+    home = VENVS / f"{kind}-{sys.version_info.major}.{sys.version_info.minor}"
+    bin_ = home / ("Scripts" if os.name == "nt" else "bin")
+    python = bin_ / ("python.exe" if os.name == "nt" else "python")
+    # pyproject.toml too: the project's own metadata and commands are installed from it.
+    made_from = hashlib.sha256(locked.read_bytes())
+    made_from.update((ROOT / "pyproject.toml").read_bytes())
+    made_from.update(f"{sys.version} {sys.base_prefix} {ROOT}".encode())
+    stamp = home / "made-from.sha256"
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == made_from.hexdigest():
+        return bin_
+    start = time.monotonic()
+    print(f"Making {home.relative_to(ROOT)} from {locked.relative_to(ROOT)} …", flush=True)
+    stamp.unlink(missing_ok=True)
+    install = _make_venv(home, python)
+    environment = {**os.environ, "PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    for what in (
+        ["--require-hashes", "-r", locked],
+        ["--no-deps", "--no-build-isolation", "--editable", ROOT],  # hatchling is in the lock
+    ):
+        subprocess.run([*install, "--quiet", *what], cwd=ROOT, env=environment, check=True)
+    stamp.write_text(made_from.hexdigest(), encoding="utf-8")
+    print(f"Made in {time.monotonic() - start:.0f} s", flush=True)
+    return bin_
+
+
+def _make_venv(home: Path, python: Path) -> list[str | Path]:
+    """Make the virtual environment; the command that installs packages into it."""
+    shutil.rmtree(home, ignore_errors=True)
+    home.parent.mkdir(parents=True, exist_ok=True)
+    made = subprocess.run(
+        [sys.executable, "-m", "venv", home], capture_output=True, text=True, check=False
+    )
+    if made.returncode == 0:
+        return [python, "-m", "pip", "install"]
+    # Debian and Ubuntu keep ensurepip in a package of its own. Without it there may still be a pip
+    # that installs into another environment, or uv.
+    shutil.rmtree(home, ignore_errors=True)
+    bare = subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", home], capture_output=True, check=False
+    )
+    if bare.returncode == 0:
+        pip = [sys.executable, "-m", "pip", "--python", str(python)]
+        if subprocess.run([*pip, "--version"], capture_output=True, check=False).returncode == 0:
+            return [*pip, "install"]
+        if uv := shutil.which("uv"):
+            return [uv, "pip", "install", "--python", python]
+    shutil.rmtree(home, ignore_errors=True)
+    said = (made.stdout + made.stderr).strip()
+    raise SystemExit(
+        f"{said}\n\ndev.py: this Python cannot make a virtual environment with pip in it. On "
+        "Debian and Ubuntu `apt install python3-venv` mends that; so does installing uv."
+    )
+
+
+def _run(command: list[str | Path], environment: dict[str, str] | None = None) -> int:
+    """Run ``command`` in the project's folder, on this terminal; its exit code."""
+    with subprocess.Popen([str(part) for part in command], cwd=ROOT, env=environment) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:  # noqa: PERF203 - no hot loop
+                continue  # the terminal told the child too, and how it ends is its own affair
+
+
+def _fail(message: str) -> int:
+    print(f"dev.py: {message}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

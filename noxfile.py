@@ -1,0 +1,28 @@
+"""The tests on each supported Python: ``python3 dev.py matrix``, or ``nox`` where there is one."""
+
+from __future__ import annotations
+
+import os
+
+import nox
+
+nox.needs_version = ">=2025.2"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["tests", "lint"]
+# In CI a Python that is missing is a failure; on a laptop it is a skip that nox shows.
+nox.options.error_on_missing_interpreters = bool(os.environ.get("CI"))
+
+
+@nox.session(python=["3.10", "3.11", "3.12", "3.13"])
+def tests(session: nox.Session) -> None:
+    """Run the tests; more arguments go to pytest."""
+    session.env["UV_PYTHON_DOWNLOADS"] = "never"
+    session.install("--require-hashes", "-r", "requirements/test.txt")
+    session.install("--no-deps", "--no-build-isolation", "--editable", ".")
+    session.run("python", "-m", "pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Run ruff, import-linter, mypy, pyright and cfn-lint."""
+    session.run("python", "dev.py", "lint", external=True)
