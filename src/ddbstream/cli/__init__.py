@@ -1,0 +1,25 @@
+"""The command line: ``ddbstream``, or ``python -m ddbstream`` (extra ``cli``).
+
+Nothing here is needed by a program that imports ddbstream. Without click and rich the command says in
+one line what to install, and exits with 2, as for any other wrong use.
+"""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line on ``sys.argv``, and exit the process."""
+    try:
+        from ddbstream.cli._app import cli
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in {"click", "rich"}:
+            raise
+        sys.stderr.write(
+            f'ddbstream: the command line needs {error.name}: pip install "ddbstream[cli]"\n'
+        )
+        sys.exit(2)
+    cli(prog_name="ddbstream")

@@ -1,0 +1,86 @@
+"""Any value that a model can hold, as JSON; numbers to the last digit.
+
+The standard library's encoder refuses ``Decimal`` and has no way to write one as a number. Each finite
+``Decimal`` prints as a JSON number (RFC 8259, section 6), so this one writes its text.
+"""
+
+from __future__ import annotations
+
+import binascii
+import dataclasses
+import json
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from datetime import date, time
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+__all__ = ["dumps", "plain"]
+
+
+def dumps(value: object) -> str:
+    """One line of ASCII JSON.
+
+    Models become objects by field name, sets lists, bytes base64 text, dates ISO 8601, and what JSON
+    has no word for (UUID, timedelta, ...) its ``str``.
+    """
+    return _write(plain(value))
+
+
+def plain(value: object) -> Any:
+    """The value as ``None``, bool, int, float, ``Decimal``, str, list and dict."""
+    match value:
+        case Enum():
+            return plain(value.value)
+        case None | bool() | int() | float() | str():
+            return value
+        case Decimal():
+            return value if value.is_finite() else str(value)
+        case bytes() | bytearray() | memoryview():
+            return binascii.b2a_base64(value, newline=False).decode("ascii")
+        case date() | time():
+            return value.isoformat()
+        case Mapping():
+            return {str(plain(key)): plain(each) for key, each in value.items()}
+        case AbstractSet():
+            return _sorted([plain(each) for each in value])
+        case list() | tuple():
+            return [plain(each) for each in value]
+    fields = _fields(value)
+    return str(value) if fields is None else {n: plain(getattr(value, n)) for n in fields}
+
+
+def _sorted(values: list[Any]) -> list[Any]:
+    """A set has no order; a stable one makes lines comparable."""
+    try:
+        return sorted(values)
+    except TypeError:  # members of several types, or of one without an order
+        return sorted(values, key=_write)
+
+
+def _fields(value: object) -> list[str] | None:
+    """The field names of a model object, of whatever library; ``None`` for anything else."""
+    if dataclasses.is_dataclass(value):
+        return [field.name for field in dataclasses.fields(value)]
+    cls = type(value)
+    for attribute in ("model_fields", "__struct_fields__"):  # pydantic, msgspec
+        names = getattr(cls, attribute, None)
+        if names is not None:
+            return list(names)
+    attributes = getattr(cls, "__attrs_attrs__", None)
+    return None if attributes is None else [attribute.name for attribute in attributes]
+
+
+def _write(value: Any) -> str:
+    match value:
+        case Decimal():
+            return str(value)
+        case dict():
+            members = (f"{json.dumps(name)}: {_write(each)}" for name, each in value.items())
+            return "{" + ", ".join(members) + "}"
+        case list():
+            return "[" + ", ".join(map(_write, value)) + "]"
+        case float() if value != value or value in (float("inf"), float("-inf")):
+            return json.dumps(str(value))
+    return json.dumps(value)

@@ -1,0 +1,163 @@
+"""How a change looks: coloured for people, one line of JSON for programs.
+
+Nothing here reads a stream; every command that shows changes shows them through `Output`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.pretty import Pretty
+from rich.text import Text
+
+from ddbstream import Added, Insert, Modify, Remove, Removed, Replaced, SetChanged
+from ddbstream.cli._json import dumps
+from ddbstream.exceptions import MissingImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ddbstream import Change, Diff
+
+__all__ = ["Output", "change_as_json", "change_as_text"]
+
+_COLOURS = {"INSERT": "green", "MODIFY": "yellow", "REMOVE": "red"}
+
+
+class Output:
+    """Where a command shows changes and says what it does.
+
+    On a terminal both go to it. In a pipe, or when JSON is asked for, standard output is NDJSON and
+    nothing else, and notes go to standard error.
+
+    Args:
+        as_json: ``True`` for NDJSON in any case.
+
+    Attributes:
+        closed: Whether who was reading has gone, as ``head`` does: time to end, and no error.
+    """
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json or not sys.stdout.isatty()
+        self.closed = False
+        self._console = Console(stderr=self.as_json, highlight=False, soft_wrap=False)
+
+    def change(self, record: Change[Any], entity: str | None = None) -> None:
+        """Show one captured change at once."""
+        if self.as_json:
+            self.line(change_as_json(record, entity))
+        else:
+            self._console.print(change_as_text(record, entity))
+
+    def line(self, value: object) -> None:
+        """One line of JSON on standard output, flushed: what reads a pipe wants it now."""
+        try:
+            click.echo(dumps(value))
+        except BrokenPipeError:
+            self.closed = True
+            # The interpreter flushes standard output at exit, and would fail there once more.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def note(self, text: str | Text = "", style: str = "") -> None:
+        """Something for people, that is no change."""
+        self._console.print(text, style=style, markup=False)
+
+
+def change_as_json(record: Change[Any], entity: str | None = None) -> dict[str, Any]:
+    """A change as what `ddbstream.cli._json.dumps` writes.
+
+    ``event``, ``entity``, ``keys``, ``old``, ``new``, ``diff``, ``event_id``, ``sequence_number`` and ``at``;
+    ``old``, ``new`` and ``diff`` only where the event has them and the stream's view type carries them.
+    """
+    line: dict[str, Any] = {"event": record.event_name, "entity": entity, "keys": record.keys}
+    line |= dict(_images(record))
+    if (diff := _diff(record)) is not None:
+        line["diff"] = [_change_of(change) for change in diff]
+    at = record.approximate_creation_datetime
+    return line | {
+        "event_id": record.event_id,
+        "sequence_number": record.sequence_number,
+        "at": at and at.isoformat(),
+    }
+
+
+def change_as_text(record: Change[Any], entity: str | None = None) -> RenderableType:
+    """A change as a coloured heading, the typed item, and what changed in it."""
+    at = record.approximate_creation_datetime
+    heading = Text.assemble(
+        (f"{at.astimezone():%H:%M:%S} " if at else "", "dim"),
+        (record.event_name, f"bold {_COLOURS.get(record.event_name, '')}"),
+        (f" {entity}" if entity else "", "bold"),
+        ("  " + "  ".join(f"{name}={value}" for name, value in record.keys.items()), "dim"),
+    )
+    images = dict(_images(record))
+    item = images.get("new", images.get("old"))
+    body: list[RenderableType] = [] if item is None else [Pretty(item)]
+    if isinstance(record, Modify) and (diff := _diff(record)) is not None:
+        body += [_diff_line(change) for change in diff] or [Text("no attribute differs", "dim")]
+    return Group(heading, *(Padding(part, (0, 0, 0, 2)) for part in body), "")
+
+
+def _images(record: Change[Any]) -> Iterator[tuple[str, Any]]:
+    if not isinstance(record, Insert):
+        try:
+            yield "old", record.old
+        except MissingImageError:
+            pass
+    if not isinstance(record, Remove):
+        try:
+            yield "new", record.new
+        except MissingImageError:
+            pass
+
+
+def _diff(record: Change[Any]) -> Diff | None:
+    try:
+        return record.diff
+    except MissingImageError:
+        return None
+
+
+def _change_of(change: Added | Removed | Replaced | SetChanged) -> dict[str, Any]:
+    path = str(change.path)
+    match change:
+        case Added():
+            return {"path": path, "new": change.value}
+        case Removed():
+            return {"path": path, "old": change.value}
+        case Replaced():
+            return {"path": path, "old": change.old, "new": change.new}
+    return {"path": path, "added": change.added, "removed": change.removed}
+
+
+def _diff_line(change: Added | Removed | Replaced | SetChanged) -> Text:
+    path = str(change.path)
+    match change:
+        case Added():
+            return Text.assemble(("+ ", "green"), path, "  ", (repr(change.value), "green"))
+        case Removed():
+            return Text.assemble(("- ", "red"), path, "  ", (repr(change.value), "red"))
+        case Replaced():
+            return Text.assemble(
+                ("~ ", "yellow"),
+                path,
+                "  ",
+                (repr(change.old), "red"),
+                (" → ", "dim"),
+                (repr(change.new), "green"),
+            )
+    line = Text.assemble(("~ ", "yellow"), path)
+    if change.added:
+        line.append(f"  + {_sorted(change.added)}", "green")
+    if change.removed:
+        line.append(f"  - {_sorted(change.removed)}", "red")
+    return line
+
+
+def _sorted(values: Any) -> str:
+    return ", ".join(sorted(map(repr, values)))
