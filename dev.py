@@ -6,7 +6,7 @@
     python3 dev.py lint                    ruff, import-linter, mypy, pyright, cfn-lint
     python3 dev.py bench [NAME] [ARG ...]  the programs in bench/, or one of them
     python3 dev.py fuzz [NAME] [ARG ...]   the programs in fuzz/, or one of them
-    python3 dev.py matrix [PYTEST ARG ...] the tests on every Python that is installed (nox)
+    python3 dev.py matrix [NOX ARG ...] [-- PYTEST ARG ...]   the tests on every Python there is
     python3 dev.py lock [UV ARG ...]       write requirements/*.txt anew (--upgrade for newer ones)
 
 Each command first makes the virtual environment that it needs, in .cache/venv/, from the hashed
@@ -27,7 +27,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 LOCKS = ROOT / "requirements"
 VENVS = ROOT / ".cache" / "venv"
-SUPPORTED = ("3.10", "3.11", "3.12", "3.13")
+OLDEST = "3.10"
 
 
 def main(arguments: list[str]) -> int:
@@ -110,7 +110,7 @@ def fuzz(arguments: list[str]) -> int:
 
 
 def matrix(arguments: list[str]) -> int:
-    """Run the tests by nox, on each Python of `SUPPORTED` that this machine has."""
+    """Run nox, whose sessions are the supported Pythons; arguments after ``--`` are pytest's."""
     environment = dict(os.environ)
     pyenv = shutil.which("pyenv")
     if pyenv and "PYENV_VERSION" not in environment:
@@ -121,7 +121,7 @@ def matrix(arguments: list[str]) -> int:
         ours = [name for name in listed if re.match(r"3\.1[0-3]\.\d+$", name)]
         if ours:
             environment["PYENV_VERSION"] = ":".join(ours)
-    nox = [_environment("dev") / "nox", "--session", "tests", "--", *arguments]
+    nox: list[str | Path] = [_environment("dev") / "nox", "--session", "tests", *arguments]
     return _run(nox, environment)
 
 
@@ -139,7 +139,7 @@ def lock(arguments: list[str]) -> int:
             "--universal",
             "--generate-hashes",
         ]
-        command += ["--python-version", SUPPORTED[0], "--no-annotate"]
+        command += ["--python-version", OLDEST, "--no-annotate"]
         command += ["--group", f"pyproject.toml:{group}", "--output-file", output]
         command += ["--custom-compile-command", "python3 dev.py lock"]
         if group != "dev":
@@ -187,11 +187,11 @@ def _environment(kind: str) -> Path:
     stamp.unlink(missing_ok=True)
     install = _make_venv(home, python)
     environment = {**os.environ, "PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    for what in (
-        ["--require-hashes", "-r", locked],
-        ["--no-deps", "--no-build-isolation", "--editable", ROOT],  # hatchling is in the lock
-    ):
-        subprocess.run([*install, "--quiet", *what], cwd=ROOT, env=environment, check=True)
+    locked_packages: list[str | Path] = ["--require-hashes", "-r", locked]
+    # Without build isolation, since hatchling is in the lock too.
+    project: list[str | Path] = ["--no-deps", "--no-build-isolation", "--editable", ROOT]
+    for what in (locked_packages, project):
+        subprocess.run([*install, "-qq", *what], cwd=ROOT, env=environment, check=True)
     stamp.write_text(made_from.hexdigest(), encoding="utf-8")
     print(f"Made in {time.monotonic() - start:.0f} s", flush=True)
     return bin_
