@@ -1,0 +1,23 @@
+"""What changed between two items, exactly: see `diff` and `Diff`."""
+
+from __future__ import annotations
+
+from ddbstream._diff._changes import Added, Change, Removed, Replaced, SetChanged
+from ddbstream._diff._compare import changed_between
+from ddbstream._diff._diff import Diff, diff, diff_images
+from ddbstream._diff._path import Parts, Path, parse_path
+
+__all__ = [
+    "Added",
+    "Change",
+    "Diff",
+    "Parts",
+    "Path",
+    "Removed",
+    "Replaced",
+    "SetChanged",
+    "changed_between",
+    "diff",
+    "diff_images",
+    "parse_path",
+]

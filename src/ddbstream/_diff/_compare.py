@@ -1,0 +1,216 @@
+"""What differs between two items, as edits: ``(parts, old, new)``, with `ABSENT` for nothing.
+
+Two engines give the same edits. The one for wire items compares with ``==`` first, which for the equal
+parts of two items runs in C, and reads only what that finds different. The one for Python items
+compares values as `_values` says. An edit holds values in the form of its items.
+
+An edit is at the deepest place that says it all: inside maps and lists that both items have, not inside
+what only one of them has, nor where the type changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from operator import itemgetter
+from typing import Any, Final
+
+from ddbstream._attribute_value import TAGS, decimal_from_text, from_attribute_value, tag_of
+from ddbstream._diff._path import Parts, Path
+from ddbstream._diff._values import ABSENT, kind_of, same
+from ddbstream.exceptions import DDBStreamError, DecodeError, DiffError
+
+__all__ = ["Edit", "changed_between", "decoded", "python_edits", "wire_edits"]
+
+Edit = tuple[Parts, Any, Any]
+
+_CONTAINERS: Final[dict[Any, type]] = {"M": dict, "L": list}
+
+
+def wire_edits(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Edit]:
+    """The edits between two wire items, in order of their paths.
+
+    Raises:
+        DecodeError: A value that differs is no attribute value.
+        DiffError: The items are nested too deeply to compare.
+    """
+    edits: list[Edit] = []
+    try:
+        _wire_map(old, new, (), edits)
+    except RecursionError:
+        raise DiffError("nested too deeply to compare") from None
+    except AttributeError:
+        raise DecodeError(
+            expected="an item (a map of attribute values)",
+            found=type(new if isinstance(old, Mapping) else old).__name__,
+        ) from None
+    if len(edits) > 1:
+        edits.sort(key=itemgetter(0))
+    return edits
+
+
+def _wire_map(
+    old: Mapping[str, Any], new: Mapping[str, Any], prefix: Parts, edits: list[Edit]
+) -> None:
+    missing = 0
+    for name, before in old.items():
+        after = new.get(name, ABSENT)
+        if before == after:
+            continue
+        if after is ABSENT:
+            missing += 1
+            edits.append(((*prefix, name), before, ABSENT))
+        else:
+            _wire_value(before, after, (*prefix, name), edits)
+    if len(new) != len(old) - missing:
+        for name, after in new.items():
+            if name not in old:
+                edits.append(((*prefix, name), ABSENT, after))
+
+
+def _wire_list(old: list[Any], new: list[Any], prefix: Parts, edits: list[Edit]) -> None:
+    for position, (before, after) in enumerate(zip(old, new)):
+        if before != after:
+            _wire_value(before, after, (*prefix, position), edits)
+    for position in range(len(new), len(old)):
+        edits.append(((*prefix, position), old[position], ABSENT))
+    for position in range(len(old), len(new)):
+        edits.append(((*prefix, position), ABSENT, new[position]))
+
+
+def _wire_value(old: Any, new: Any, path: Parts, edits: list[Edit]) -> None:
+    tag, before = _tagged(old, path)
+    other, after = _tagged(new, path)
+    if tag == other:
+        if tag == "M":
+            return _wire_map(before, after, path, edits)
+        if tag == "L":
+            return _wire_list(before, after, path, edits)
+        if tag == "N" and before.__class__ is str and after.__class__ is str:
+            try:
+                if decimal_from_text(before) == decimal_from_text(after):
+                    return None
+            except ArithmeticError:
+                raise _malformed(old, path) from None
+        elif tag != "S" and tag != "BOOL" and same(decoded(old, path), decoded(new, path)):
+            return None
+    edits.append((path, old, new))
+    return None
+
+
+def _tagged(value: Any, path: Parts) -> tuple[str, Any]:
+    """The tag and the payload of a wire value; a map for ``M``, a list for ``L``."""
+    if value.__class__ is dict and len(value) == 1:
+        for tag, payload in value.items():
+            kind = _CONTAINERS.get(tag)
+            if payload.__class__ is kind or (kind is None and tag in TAGS):
+                return tag, payload
+    try:
+        tag = tag_of(value, path)
+    except DDBStreamError:
+        raise _malformed(value, path) from None
+    payload = value[tag]
+    if tag == "M" and isinstance(payload, Mapping):
+        return tag, payload
+    if tag == "L" and isinstance(payload, (list, tuple)):
+        return tag, list(payload)
+    if tag in _CONTAINERS:
+        raise _malformed(value, path)
+    return tag, payload
+
+
+def _malformed(value: Any, path: Parts) -> DDBStreamError:
+    try:
+        from_attribute_value(value)
+    except DDBStreamError as error:
+        return error.located(Path.of(path))
+    return DecodeError(path=Path.of(path), expected="an attribute value", found="something else")
+
+
+def decoded(value: Any, path: Parts) -> Any:
+    """The Python value of a wire value found at that path.
+
+    Raises:
+        DecodeError: It is no attribute value; the error names the path.
+    """
+    try:
+        return from_attribute_value(value)
+    except DDBStreamError as error:
+        raise error.located(Path.of(path)) from None
+
+
+def python_edits(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Edit]:
+    """The edits between two Python items, in order of their paths.
+
+    Raises:
+        DiffError: The items are nested too deeply to compare.
+    """
+    edits: list[Edit] = []
+    try:
+        _python_value(old, new, (), edits)
+    except RecursionError:
+        raise DiffError("nested too deeply to compare") from None
+    return sorted(edits, key=itemgetter(0))
+
+
+def _python_value(old: Any, new: Any, path: Parts, edits: list[Edit]) -> None:
+    if old is new:
+        return
+    kind = kind_of(old)
+    if kind == "M" and kind_of(new) == "M":
+        for name, before in old.items():
+            if name in new:
+                _python_value(before, new[name], (*path, name), edits)
+            else:
+                edits.append(((*path, name), before, ABSENT))
+        edits.extend(((*path, name), ABSENT, new[name]) for name in new if name not in old)
+    elif kind == "L" and kind_of(new) == "L":
+        for position, (before, after) in enumerate(zip(old, new)):
+            _python_value(before, after, (*path, position), edits)
+        for position in range(len(new), len(old)):
+            edits.append(((*path, position), old[position], ABSENT))
+        for position in range(len(old), len(new)):
+            edits.append(((*path, position), ABSENT, new[position]))
+    elif not same(old, new):
+        edits.append((path, old, new))
+
+
+def changed_between(
+    old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, path: Parts
+) -> bool:
+    """Whether the values at that path in two wire items differ, as values.
+
+    Numbers compare as numbers and sets as sets; a path that neither item has did not change.
+
+    Raises:
+        DecodeError: The values differ, and one of them is no attribute value.
+    """
+    try:
+        before = _at(old, path)
+        after = _at(new, path)
+        if before == after:
+            return False
+        if before is ABSENT or after is ABSENT:
+            return True
+        edits: list[Edit] = []
+        _wire_value(before, after, path, edits)
+    except RecursionError:
+        raise DiffError("nested too deeply to compare", path=str(Path.of(path))) from None
+    return bool(edits)
+
+
+def _at(item: Mapping[str, Any] | None, path: Parts) -> Any:
+    """The wire value at that path, or `ABSENT`."""
+    if item is None:
+        return ABSENT
+    value = item.get(path[0], ABSENT)  # type: ignore[call-overload]
+    for part in path[1:]:
+        if value.__class__ is not dict:
+            return ABSENT
+        inner = value.get("L" if part.__class__ is int else "M")
+        if inner.__class__ is dict:
+            value = inner.get(part, ABSENT)
+        elif inner.__class__ is list and part < len(inner):
+            value = inner[part]
+        else:
+            return ABSENT
+    return value

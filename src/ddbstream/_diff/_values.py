@@ -1,0 +1,138 @@
+"""When two Python values are the same DynamoDB value, and a hash that agrees.
+
+Numbers compare as numbers (``1 == 1.0 == Decimal("1.00")``), and nothing else is a number: not ``True``,
+not ``"1"``. A list and a tuple are one kind, as are a set and a frozenset, and no kind equals another.
+NaN, which DynamoDB cannot store, equals itself here: a value that did not change is no change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from decimal import Decimal
+from typing import Any, Final
+
+__all__ = ["ABSENT", "Absent", "canonical", "is_set", "kind_of", "same", "same_kind"]
+
+
+class Absent:
+    """The type of `ABSENT`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+    def __reduce__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = Absent()
+"""Where an item has nothing. NULL is something: ``None``."""
+
+_KINDS: Final[dict[type, str]] = {
+    str: "S",
+    int: "N",
+    Decimal: "N",
+    float: "N",
+    bool: "BOOL",
+    type(None): "NULL",
+    dict: "M",
+    list: "L",
+    tuple: "L",
+    bytes: "B",
+    bytearray: "B",
+    memoryview: "B",
+}
+
+
+def kind_of(value: object) -> str:
+    """The DynamoDB type tag of a Python value; ``""`` for a value of no such type.
+
+    A set is ``SS``, ``NS`` or ``BS`` by its members, ``"set"`` where it has none or they differ.
+    """
+    kind = _KINDS.get(value.__class__)
+    if kind is not None:
+        return kind
+    if isinstance(value, (set, frozenset, AbstractSet)):
+        kinds = {kind_of(member) for member in value}
+        return f"{kinds.pop()}S" if len(kinds) == 1 else "set"
+    for base, name in (
+        (bool, "BOOL"),
+        (str, "S"),
+        ((int, float, Decimal), "N"),
+        ((bytes, bytearray, memoryview), "B"),
+        (Mapping, "M"),
+        (Sequence, "L"),
+    ):
+        if isinstance(value, base):  # type: ignore[arg-type]
+            return name
+    return ""
+
+
+_SETS: Final = frozenset({"SS", "NS", "BS", "set"})
+
+
+def same_kind(a: str, b: str) -> bool:
+    """Whether two tags of `kind_of` can be one attribute's type; an empty set is of any set type."""
+    return a == b or ("set" in (a, b) and a in _SETS and b in _SETS)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two Python values are the same DynamoDB value."""
+    if a is b:
+        return True
+    kind = kind_of(a)
+    if not same_kind(kind, kind_of(b)):
+        return False
+    if kind == "N":
+        return _same_number(a, b)
+    if kind == "M":
+        return len(a) == len(b) and all(
+            name in b and same(value, b[name]) for name, value in a.items()
+        )
+    if kind == "L":
+        return len(a) == len(b) and all(map(same, a, b))
+    if kind in _SETS:
+        return len(a) == len(b) and canonical(a) == canonical(b)
+    return bool(a == b)
+
+
+def _same_number(a: Any, b: Any) -> bool:
+    try:
+        return bool(a == b or (a != a and b != b))
+    except ArithmeticError:  # a signalling NaN
+        return a.__class__ is b.__class__ and str(a) == str(b)
+
+
+def canonical(value: Any) -> Any:
+    """A hashable value, equal for the same DynamoDB values and for no others.
+
+    A value of no DynamoDB type stands for itself where it can be hashed, for its type where not.
+    """
+    kind = kind_of(value)
+    if kind == "N":
+        try:
+            return value if value == value else "NaN"
+        except ArithmeticError:
+            return "NaN"
+    if kind == "M":
+        return "M", frozenset((name, canonical(inner)) for name, inner in value.items())
+    if kind == "L":
+        return "L", tuple(map(canonical, value))
+    if kind in _SETS:
+        return "set", frozenset(map(canonical, value))
+    if kind == "B":
+        return bytes(value)
+    if kind in ("S", "BOOL", "NULL"):
+        return kind, value
+    try:
+        hash(value)
+    except TypeError:
+        return "other", type(value).__qualname__
+    return value
+
+
+def is_set(value: object) -> bool:
+    """Whether a Python value is a set."""
+    return value.__class__ in (set, frozenset) or isinstance(value, AbstractSet)
