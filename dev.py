@@ -112,15 +112,15 @@ def fuzz(arguments: list[str]) -> int:
 def matrix(arguments: list[str]) -> int:
     """Run nox, whose sessions are the supported Pythons; arguments after ``--`` are pytest's."""
     environment = dict(os.environ)
-    pyenv = shutil.which("pyenv")
-    if pyenv and "PYENV_VERSION" not in environment:
-        # pyenv's python3.X commands answer only for the versions that are switched on.
+    if pyenv := shutil.which("pyenv"):
+        # pyenv's python3.X commands answer only for the versions that are switched on, and this
+        # very process may have come from one that switched on its own version alone.
         listed = subprocess.run(
             [pyenv, "versions", "--bare"], capture_output=True, text=True, check=False
         ).stdout.split()
         ours = [name for name in listed if re.match(r"3\.1[0-3]\.\d+$", name)]
-        if ours:
-            environment["PYENV_VERSION"] = ":".join(ours)
+        on = [name for name in environment.get("PYENV_VERSION", "").split(":") if name]
+        environment["PYENV_VERSION"] = ":".join(dict.fromkeys(on + ours))
     nox: list[str | Path] = [_environment("dev") / "nox", "--session", "tests", *arguments]
     return _run(nox, environment)
 

@@ -8,6 +8,7 @@ import nox
 
 nox.needs_version = ">=2025.2"
 nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.download_python = "never"  # what a run tests is what the machine has
 nox.options.sessions = ["tests", "lint"]
 # In CI a Python that is missing is a failure; on a laptop it is a skip that nox shows.
 nox.options.error_on_missing_interpreters = bool(os.environ.get("CI"))
@@ -16,7 +17,6 @@ nox.options.error_on_missing_interpreters = bool(os.environ.get("CI"))
 @nox.session(python=["3.10", "3.11", "3.12", "3.13"])
 def tests(session: nox.Session) -> None:
     """Run the tests; more arguments go to pytest."""
-    session.env["UV_PYTHON_DOWNLOADS"] = "never"
     session.install("--require-hashes", "-r", "requirements/test.txt")
     session.install("--no-deps", "--no-build-isolation", "--editable", ".")
     session.run("python", "-m", "pytest", "-n", "auto", *session.posargs)
