@@ -1,0 +1,150 @@
+"""Every block of the README, of ``docs/`` and of the examples' READMEs does what a reader would see it do.
+
+A document is one story: its Python blocks run in order, in one namespace, against moto. Its other
+blocks are for a shell (``bash``), which runs them, or data (``json``, ``yaml``), which must parse; ``text``
+is output. What cannot run says why, in a comment above it that no reader sees::
+
+    <!--- skip: next "needs an AWS account" -->
+
+and what a story needs but its reader does not::
+
+    <!--- invisible-code-block: python
+    from documents import demo_table
+    -->
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from unittest import SkipTest
+
+import pytest
+
+sybil = pytest.importorskip("sybil")
+pytest.importorskip("moto")
+from moto import mock_aws  # noqa: E402
+from sybil.parsers.markdown import (  # noqa: E402
+    CodeBlockParser,
+    PythonCodeBlockParser,
+    SkipParser,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sybil import Example
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "examples").rglob("README.md")),
+]
+LANGUAGES = {"python", "bash", "json", "yaml", "text"}
+
+
+def run_shell(example: Example) -> None:
+    for command in example.parsed.strip().splitlines():
+        if shell := stand_in(command):
+            subprocess.run(shell, check=True, timeout=60, capture_output=True)
+
+
+def stand_in(command: str) -> list[str] | None:
+    """The command to run for one of a document: the same, in the environment that the tests run in.
+
+    ``dev.py`` and ``pip install`` would make or change an environment; what they come to is run instead,
+    and tests/house has the rest.
+    """
+    if command == "python3 dev.py test":
+        return [sys.executable, "-m", "pytest", "--collect-only", "-q", str(Path(__file__).parent)]
+    if match := re.fullmatch(r"python3 dev\.py (demo.*)", command):
+        return [sys.executable, "-m", "ddbstream", *match[1].split()]
+    if match := re.fullmatch(r'pip install "?ddbstream(\[\w+\])?"?', command):
+        assert_extra_exists((match[1] or "").strip("[]"))
+        return None
+    return [shutil.which("bash") or "bash", "-c", command]
+
+
+def assert_extra_exists(extra: str) -> None:
+    project = (ROOT / "pyproject.toml").read_text()
+    extras = project.partition("[project.optional-dependencies]\n")[2].partition("\n[project.")[0]
+    assert not extra or f"\n{extra} = [" in f"\n{extras}"
+
+
+def parse_json(example: Example) -> None:
+    json.loads(example.parsed)
+
+
+def parse_yaml(example: Example) -> None:
+    pytest.importorskip("yaml").safe_load(example.parsed)
+
+
+PARSERS = [
+    PythonCodeBlockParser(),
+    CodeBlockParser("bash", run_shell),
+    CodeBlockParser("json", parse_json),
+    CodeBlockParser("yaml", parse_yaml),
+    SkipParser(),
+]
+
+
+@pytest.fixture
+def story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A folder, a DynamoDB and a shell of its own for each document."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    monkeypatch.setenv("PATH", path)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")  # moto has no such hosts
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with mock_aws():
+        yield
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=[str(p.relative_to(ROOT)) for p in DOCUMENTS])
+def test_every_block_of_the_document_runs(
+    path: Path, story: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = sybil.Sybil(PARSERS).parse(path)
+    # Classes and functions of a block belong to a module; it is this document's.
+    document.namespace["__name__"] = "__document__"
+    for example in document.examples():
+        try:
+            example.evaluate()
+        except SkipTest as reason:
+            assert len(str(reason)) > 10, f"line {example.line}: why is this skipped?"
+        except subprocess.CalledProcessError as error:
+            pytest.fail(f"line {example.line}: {error}\n{error.stdout!r}\n{error.stderr!r}")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=[str(p.relative_to(ROOT)) for p in DOCUMENTS])
+def test_every_block_of_the_document_says_what_it_is(path: Path) -> None:
+    fences = re.findall(r"^[ ]*```(.*)$", path.read_text(), re.MULTILINE)
+    assert len(fences) % 2 == 0
+    assert set(fences[::2]) <= LANGUAGES
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=[str(p.relative_to(ROOT)) for p in DOCUMENTS])
+def test_every_link_of_the_document_to_a_file_of_the_project_finds_it(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text()):
+        if "://" not in target and not target.startswith("mailto:"):
+            assert (path.parent / target).exists(), target
+
+
+def test_the_readme_shows_the_commands_that_a_new_user_needs() -> None:
+    text = (ROOT / "README.md").read_text()
+    for command in (
+        "python3 dev.py demo",
+        "python3 dev.py test",
+        "pip install ddbstream",
+        'pip install "ddbstream[poller]"',
+    ):
+        assert f"```bash\n{command}\n```" in text
