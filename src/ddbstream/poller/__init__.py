@@ -1,0 +1,74 @@
+"""Read a table's stream in a process of your own: at least once, in order, nothing silently lost.
+
+```python
+from ddbstream.poller import SQLiteCheckpoints, StreamPoller
+
+StreamPoller("Product", router, checkpoints=SQLiteCheckpoints("product.db")).run()
+```
+
+Needs boto3 (the extra ``poller``) unless a client is given.
+"""
+
+from __future__ import annotations
+
+from ddbstream.poller._driver import DeadLetter, PollContext
+from ddbstream.poller._events import (
+    BatchDelivered,
+    BatchFailed,
+    CallFailed,
+    Event,
+    Exit,
+    Gap,
+    PageRead,
+    PositionSaved,
+    RecordGivenUp,
+    SaveFailed,
+    ShardEnded,
+    ShardStarted,
+    StreamListed,
+    StreamStarted,
+)
+from ddbstream.poller._core import State
+from ddbstream.poller._policies import Backoff, FailurePolicy, Settings, block, retry, skip, stop
+from ddbstream.poller._poller import StreamPoller
+from ddbstream.poller._positions import After, AtStart, AtTime, End, Position, Start
+from ddbstream.poller._sqlite_store import SQLiteCheckpoints
+from ddbstream.poller._stores import CheckpointStore, Lease, MemoryCheckpoints
+
+__all__ = [
+    "After",
+    "AtStart",
+    "AtTime",
+    "Backoff",
+    "BatchDelivered",
+    "BatchFailed",
+    "CallFailed",
+    "CheckpointStore",
+    "DeadLetter",
+    "End",
+    "Event",
+    "Exit",
+    "FailurePolicy",
+    "Gap",
+    "Lease",
+    "MemoryCheckpoints",
+    "PageRead",
+    "PollContext",
+    "Position",
+    "PositionSaved",
+    "RecordGivenUp",
+    "SQLiteCheckpoints",
+    "SaveFailed",
+    "Settings",
+    "ShardEnded",
+    "ShardStarted",
+    "Start",
+    "State",
+    "StreamListed",
+    "StreamPoller",
+    "StreamStarted",
+    "block",
+    "retry",
+    "skip",
+    "stop",
+]

@@ -1,0 +1,239 @@
+"""The four calls of the Streams API: made, checked, and their failures named.
+
+Every answer is checked for what it must have. botocore reports a cut-off body, or a proxy's HTML page with
+status 200, as an empty success: a page without a ``Records`` key is a failed call, not an empty page.
+boto3 is imported only if a client has to be made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from ddbstream.exceptions import StreamNotFoundError
+from ddbstream.poller._commands import (
+    Describe,
+    Fault,
+    FaultKind,
+    GetIterator,
+    GetRecords,
+    ListedShard,
+    RecordsPage,
+    StreamPage,
+)
+from ddbstream.poller._positions import After, AtTime
+from ddbstream.typing import StreamsClient
+
+__all__ = ["StreamsApi", "fault_of", "knows_timestamps", "make_client", "resolve_stream"]
+
+_KINDS: dict[str, FaultKind] = {
+    "ExpiredIteratorException": "expired",
+    "TrimmedDataAccessException": "trimmed",
+    "ResourceNotFoundException": "gone",
+    "LimitExceededException": "throttled",
+    "ThrottlingException": "throttled",
+    "Throttling": "throttled",
+    "ProvisionedThroughputExceededException": "throttled",
+    "RequestLimitExceeded": "throttled",
+    "RequestThrottled": "throttled",
+    "TooManyRequestsException": "throttled",
+    "SlowDown": "throttled",
+    "AccessDeniedException": "denied",
+    "AccessDenied": "denied",
+    "UnrecognizedClientException": "denied",
+    "ExpiredToken": "denied",
+    "ExpiredTokenException": "denied",
+    "InvalidClientTokenId": "denied",
+    "InvalidSignatureException": "denied",
+    "SignatureDoesNotMatch": "denied",
+    "IncompleteSignature": "denied",
+    "MissingAuthenticationToken": "denied",
+    "MissingAuthenticationTokenException": "denied",
+    "NotAuthorized": "denied",
+    "OptInRequired": "denied",
+    "NoCredentialsError": "denied",
+    "PartialCredentialsError": "denied",
+    "ValidationException": "invalid",
+    "ValidationError": "invalid",
+    "SerializationException": "invalid",
+    "UnknownOperationException": "invalid",
+    "ParamValidationError": "invalid",
+}
+
+
+def fault_of(error: Exception) -> Fault:
+    """Name what a client raised. Anything unknown counts as transient: it is tried again, and reported."""
+    response = getattr(error, "response", None)
+    code = type(error).__name__
+    if isinstance(response, Mapping):
+        code = str(response.get("Error", {}).get("Code") or code)
+    return Fault(_KINDS.get(code, "transient"), code, error)
+
+
+def knows_timestamps(client: object) -> bool:
+    """Whether the client's SDK has the iterator type AT_TIMESTAMP (in botocore since 2026)."""
+    model = getattr(getattr(client, "meta", None), "service_model", None)
+    if model is None:
+        return bool(getattr(client, "supports_at_timestamp", False))
+    shape = model.operation_model("GetShardIterator").input_shape
+    return "AT_TIMESTAMP" in shape.members["ShardIteratorType"].enum
+
+
+class StreamsApi:
+    """The calls for one stream. Each returns a checked result or a `Fault`, and never raises an Exception.
+
+    Args:
+        client: boto3's ``dynamodbstreams`` client, or anything like it.
+        stream_arn: Of the stream.
+        page_limit: Records a page.
+    """
+
+    def __init__(self, client: StreamsClient, stream_arn: str, *, page_limit: int = 1000) -> None:
+        self._client = client
+        self._arn = stream_arn
+        self._limit = page_limit
+
+    def describe(self, command: Describe) -> StreamPage | Fault:
+        """`DescribeStream`, one page."""
+        extra = {"ExclusiveStartShardId": command.cursor} if command.cursor else {}
+        try:
+            answer = self._client.describe_stream(StreamArn=self._arn, **extra)
+        except Exception as error:
+            return fault_of(error)
+        description = answer.get("StreamDescription")
+        if not isinstance(description, Mapping) or "Shards" not in description:
+            return Fault("transient", "GarbledAnswer")
+        shards = [
+            ListedShard(
+                shard["ShardId"],
+                shard.get("ParentShardId") or None,
+                shard.get("SequenceNumberRange", {}).get("EndingSequenceNumber"),
+            )
+            for shard in description["Shards"]
+        ]
+        status = description.get("StreamStatus") or "ENABLED"
+        cursor = description.get("LastEvaluatedShardId") or None
+        return StreamPage(status, shards, cursor, _service_time(answer))
+
+    def iterator(self, command: GetIterator) -> str | Fault:
+        """`GetShardIterator`."""
+        arguments: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
+        if isinstance(command.position, After):
+            arguments["ShardIteratorType"] = "AFTER_SEQUENCE_NUMBER"
+            arguments["SequenceNumber"] = command.position.sequence_number
+        elif isinstance(command.position, AtTime) and command.timestamp:
+            arguments["ShardIteratorType"] = "AT_TIMESTAMP"
+            arguments["Timestamp"] = command.position.time
+        try:
+            answer = self._client.get_shard_iterator(
+                StreamArn=self._arn, ShardId=command.shard_id, **arguments
+            )
+        except Exception as error:
+            return fault_of(error)
+        iterator = answer.get("ShardIterator")
+        return iterator if isinstance(iterator, str) else Fault("transient", "GarbledAnswer")
+
+    def records(self, command: GetRecords) -> RecordsPage | Fault:
+        """`GetRecords`."""
+        try:
+            answer = self._client.get_records(ShardIterator=command.iterator, Limit=self._limit)
+        except Exception as error:
+            return fault_of(error)
+        records = answer.get("Records")
+        if not isinstance(records, list):
+            return Fault("transient", "GarbledAnswer")
+        headers = _headers(answer)
+        size = headers.get("content-length", "0")
+        return RecordsPage(
+            records, answer.get("NextShardIterator") or None, int(size) if size.isdigit() else 0
+        )
+
+
+def _headers(answer: Mapping[str, Any]) -> Mapping[str, str]:
+    headers: Mapping[str, str] = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return headers
+
+
+def _service_time(answer: Mapping[str, Any]) -> float | None:
+    date = _headers(answer).get("date")
+    try:
+        return parsedate_to_datetime(date).timestamp() if date else None
+    except ValueError:
+        return None
+
+
+def make_client(
+    *,
+    endpoint_url: str | None = None,
+    region_name: str | None = None,
+    service: str = "dynamodbstreams",
+    connections: int = 10,
+) -> Any:
+    """A boto3 client with limits that suit a poller.
+
+    boto3's own defaults (60 s and 60 s, five attempts) can outlast an iterator.
+
+    Args:
+        endpoint_url: For DynamoDB Local and other stand-ins.
+        region_name: As boto3's.
+        service: ``dynamodbstreams`` or ``dynamodb``.
+        connections: Calls that can run at once.
+    """
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 3},
+        connect_timeout=5,
+        read_timeout=20,
+        max_pool_connections=max(10, connections),
+    )
+    session: Any = boto3.session.Session()
+    return session.client(
+        service, endpoint_url=endpoint_url, region_name=region_name, config=config
+    )
+
+
+def resolve_stream(name: str, client: Any, tables: Any = None) -> str:
+    """The ARN of a table's newest stream; a stream's ARN is returned as it is.
+
+    Args:
+        name: A stream's ARN, a table's name, or a table's ARN.
+        client: A ``dynamodbstreams`` client: `ListStreams` is asked if there is nothing better.
+        tables: A ``dynamodb`` client: `DescribeTable` tells at once.
+
+    Raises:
+        StreamNotFoundError: No such table, or it has no stream.
+    """
+    if name.startswith("arn:") and "/stream/" in name:
+        return name
+    table = name.rpartition("table/")[2] if name.startswith("arn:") else name
+    tables = client if tables is None and hasattr(client, "describe_table") else tables
+    if tables is not None:
+        try:
+            arn = tables.describe_table(TableName=table)["Table"].get("LatestStreamArn")
+        except Exception as error:
+            if fault_of(error).kind != "gone":
+                raise
+            raise StreamNotFoundError(f"there is no table {table!r}") from error
+    else:
+        arn = _newest_listed(client, table)
+    if not arn:
+        raise StreamNotFoundError(f"the table {table!r} has no stream")
+    return str(arn)
+
+
+def _newest_listed(client: Any, table: str) -> str | None:
+    streams: list[Mapping[str, Any]] = []
+    arguments: dict[str, str] = {}
+    while True:
+        answer = client.list_streams(TableName=table, **arguments)
+        streams += [stream for stream in answer.get("Streams", ()) if stream["TableName"] == table]
+        last = answer.get("LastEvaluatedStreamArn")
+        if not last or last == arguments.get("ExclusiveStartStreamArn"):
+            break
+        arguments["ExclusiveStartStreamArn"] = last
+    # A label is the moment the stream was enabled, in ISO 8601: the newest sorts last.
+    newest = max(streams, key=lambda stream: str(stream.get("StreamLabel", "")), default=None)
+    return None if newest is None else str(newest["StreamArn"])

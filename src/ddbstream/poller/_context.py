@@ -1,0 +1,124 @@
+"""What the parts of the core share: settings, the agenda, the events, and the reason to stop."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ddbstream.exceptions import RecordsTrimmedError
+from ddbstream.poller._commands import Instant
+from ddbstream.poller._events import Event, Exit, Gap
+from ddbstream.poller._policies import FailurePolicy, Settings
+from ddbstream.poller._positions import After, AtTime, Position, Start
+from ddbstream.poller._shard import Shard
+
+__all__ = ["Agenda", "Context"]
+
+
+class Agenda:
+    """Which shards to look at now, and which later. Never more often than something changed."""
+
+    def __init__(self) -> None:
+        self._now: dict[str, None] = {}
+        self._later: list[tuple[float, str]] = []
+
+    def touch(self, shard_id: str) -> None:
+        """Look at the shard in this round."""
+        self._now[shard_id] = None
+
+    def later(self, when: float, shard_id: str = "") -> None:
+        """Look at the shard (or, without one, at the stream) at a moment of the monotonic clock."""
+        heapq.heappush(self._later, (when, shard_id))
+
+    def take(self, now: float) -> list[str]:
+        """The shards to look at; empty when there are none left for now."""
+        while self._later and self._later[0][0] <= now:
+            shard_id = heapq.heappop(self._later)[1]
+            if shard_id:
+                self._now[shard_id] = None
+        taken = list(self._now)
+        self._now.clear()
+        return taken
+
+    def next_at(self) -> float | None:
+        """When there is something to look at again; None if only an answer can bring something."""
+        if self._now:
+            return float("-inf")
+        return self._later[0][0] if self._later else None
+
+
+@dataclass
+class Context:
+    """Shared state of one stream's core."""
+
+    stream_arn: str
+    settings: Settings
+    policy: FailurePolicy
+    chance: Callable[[], float]
+    timestamps: bool = False
+    auto_commit: bool = True
+
+    def __post_init__(self) -> None:
+        self.agenda = Agenda()
+        self.events: list[Event] = []
+        self.exit: Exit | None = None
+        self.start: Start | None = None
+        self.resumed = False
+        self.draining = False
+        self.lease_until = float("inf")
+        self.ever_answered = False  # a call has succeeded: credentials and names were right once
+        self.unsaved: set[str] = set()
+        self.busy = 0  # deliveries, discards and saves in flight
+
+    def report(self, event: Event) -> None:
+        """Put an event out."""
+        self.events.append(event)
+
+    def fail(self, error: BaseException) -> None:
+        """Stop for good, because of an error."""
+        self.leave(Exit("failed", error))
+
+    def leave(self, exit_: Exit) -> None:
+        """Stop for good; the first reason stands."""
+        if self.exit is None:
+            self.exit = exit_
+            self.report(exit_)
+
+    def gap(self, gap: Gap) -> bool:
+        """Report a gap, and say whether to go on."""
+        self.report(gap)
+        if self.settings.on_gap == "continue":
+            return True
+        where = f"shard {gap.shard_id}" if gap.shard_id else "the stream"
+        number = gap.after.sequence_number if isinstance(gap.after, After) else None
+        self.fail(
+            RecordsTrimmedError(
+                f"records of {where} may be lost ({gap.reason}); on_gap='continue' reads on",
+                sequence_number=number,
+            )
+        )
+        return False
+
+    def first_position(self) -> Position:
+        """Where a shard begins that has no stored position."""
+        assert self.start is not None
+        return self.start.position
+
+    def owed_from(self, shard: Shard) -> float:
+        """The moment from which on the consumer is owed the records of a shard that it has not begun.
+
+        A shard that was whole when the consumer began is owed from its birth; of an older one some records
+        had been trimmed by then already.
+        """
+        assert self.start is not None
+        if isinstance(self.start.position, AtTime):
+            return max(shard.birth or 0.0, self.start.position.time)
+        began = self.start.fixed_at
+        if shard.birth is not None and shard.birth >= began - self.settings.retention:
+            return shard.birth
+        return began
+
+    def lease_valid(self, at: Instant) -> bool:
+        """Whether nobody else can own the store yet."""
+        return at.mono < self.lease_until

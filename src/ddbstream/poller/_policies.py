@@ -1,0 +1,152 @@
+"""What to do about a record that cannot be handled, and how long to wait for anything: pure arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = ["Backoff", "FailurePolicy", "Settings", "block", "retry", "skip", "stop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Exponential waits with jitter: half of ``first * 2 ** (attempt - 1)`` and up to as much again.
+
+    Attributes:
+        first: Seconds after the first failure.
+        cap: Seconds at most.
+    """
+
+    first: float
+    cap: float
+
+    def after(self, attempt: int, chance: float) -> float:
+        """Seconds to wait after the ``attempt``-th failure in a row; ``chance`` is in [0, 1)."""
+        full = min(self.cap, self.first * 2.0 ** min(attempt - 1, 40))
+        return full * (0.5 + chance / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class FailurePolicy:
+    """What happens to a record whose handler fails, or that cannot be decoded.
+
+    Make one with `block`, `retry`, `skip` or `stop`.
+
+    Attributes:
+        retries: Deliveries after the first; None is for ever.
+        then: What happens after those.
+        sink: Takes a record that is given up; the position moves on once it has returned.
+        max_age: Give up a failing record older than this, in seconds, whatever ``retries`` says.
+        backoff: Waits between deliveries.
+    """
+
+    retries: int | None = None
+    then: Literal["dead_letter", "skip", "stop"] = "stop"
+    sink: Callable[[Any], object] | None = None
+    max_age: float | None = None
+    backoff: Backoff = Backoff(0.2, 30.0)
+
+    def gives_up(self, attempts: int, age: float | None) -> bool:
+        """Whether a record that failed ``attempts`` times and is ``age`` seconds old is given up."""
+        if self.max_age is not None and age is not None and age > self.max_age:
+            return True
+        return self.retries is not None and attempts > self.retries
+
+
+def block(*, backoff: Backoff = Backoff(0.2, 30.0)) -> FailurePolicy:
+    """Deliver the record again and again: its shard waits, nothing is lost. The default."""
+    return FailurePolicy(backoff=backoff)
+
+
+def retry(
+    times: int,
+    *,
+    then: Literal["skip", "stop"] | Callable[[Any], object],
+    max_age: float | None = None,
+    backoff: Backoff = Backoff(0.2, 30.0),
+) -> FailurePolicy:
+    """Deliver the record ``times`` more times; then skip it, stop the poller, or call a dead-letter sink.
+
+    Args:
+        times: Deliveries after the first.
+        then: ``"skip"``, ``"stop"``, or a sink, called with a `DeadLetter`. The position moves on when
+            it has returned; while it raises, the shard waits.
+        max_age: Give up a failing record older than this, in seconds.
+        backoff: Waits between deliveries.
+    """
+    if callable(then):
+        return FailurePolicy(times, "dead_letter", then, max_age, backoff)
+    return FailurePolicy(times, then, None, max_age, backoff)
+
+
+def skip() -> FailurePolicy:
+    """Log a record that fails, and go on."""
+    return FailurePolicy(0, "skip")
+
+
+def stop() -> FailurePolicy:
+    """Stop the poller at the first record that fails."""
+    return FailurePolicy(0, "stop")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every number the core goes by. The defaults carry their reasons; tests turn them down.
+
+    Attributes:
+        idle: Seconds until the next call after a page that was not full; empty pages double it.
+        idle_max: Seconds between calls at the tip. `GetRecords` is billed a call outside Lambda.
+        page_limit: Records asked for a page. The service refuses more than 1,000.
+        full_size: Bytes from which a page counts as full: the service stops at 1 MB.
+        catching_up: Seconds of lag beyond which data is followed by the next call at once.
+        discovery: Seconds between listings.
+        late_child: How soon to look again for a child that is not listed yet.
+        late_child_tries: How often, before it is left to the periodic listings.
+        describe_gap: Seconds between `DescribeStream` calls: the account has 10/s for everybody.
+        read_backoff: Waits after a failed call for a shard.
+        denied_backoff: Waits after refused credentials: nothing heals in less.
+        fatal_after: Seconds of refusals after which the poller gives up; at once before any success.
+        retention: Seconds the stream keeps a record.
+        retention_slack: Seconds by which clocks, ours and the service's, may differ.
+        forget_after: Seconds an ended shard must be unlisted before its position is dropped.
+        missing_parent: Seconds to wait for a parent that no listing shows, if the shard's id tells no age.
+        missing_parent_dated: The same if it tells that the parent should still be there.
+        missing_parent_listings: Listings it must be missing from, besides.
+        gone_after: Seconds a listed shard may answer "no such shard" before it is believed.
+        max_unsaved: Batches that may be done but not saved before delivery waits for the store.
+        save_records: Save when this many records are done.
+        save_seconds: ... or when the last save is so long ago.
+        lease: Seconds a lease lasts; it is renewed three times as often.
+        caught_up_pages: Empty pages in a row, at an open shard, that count as its tip.
+        on_gap: ``fail`` stops with RecordsTrimmedError, ``continue`` reports and reads on.
+        prefetch: Whether to read one page ahead of the handler.
+    """
+
+    idle: float = 0.25
+    idle_max: float = 1.0
+    page_limit: int = 1000
+    full_size: int = 900_000
+    catching_up: float = 60.0
+    discovery: float = 60.0
+    late_child: Backoff = Backoff(0.1, 1.0)
+    late_child_tries: int = 10
+    describe_gap: float = 0.2
+    read_backoff: Backoff = Backoff(0.2, 15.0)
+    denied_backoff: Backoff = Backoff(5.0, 60.0)
+    save_backoff: Backoff = Backoff(0.1, 10.0)
+    fatal_after: float = 900.0
+    retention: float = 86_400.0
+    retention_slack: float = 60.0
+    forget_after: float = 7_200.0
+    missing_parent: float = 600.0
+    missing_parent_dated: float = 3_600.0
+    missing_parent_listings: int = 3
+    gone_after: float = 60.0
+    max_unsaved: int = 2
+    save_records: int = 1
+    save_seconds: float = 5.0
+    lease: float = 30.0
+    caught_up_pages: int = 2
+    on_gap: Literal["fail", "continue"] = "fail"
+    prefetch: bool = True
