@@ -1,17 +1,21 @@
 """From payloads to records: recognise the form, then make one record from each entry.
 
-A payload that is no form at all is refused at once. A malformed record never hides the others: `read`
-yields it as a `MalformedRecord` in its place.
+One module a form: ``_dynamodb`` (Lambda events, ``GetRecords`` pages, Pipes batches), ``_kinesis``,
+``_envelopes`` (SQS, SNS, EventBridge), ``_on_failure``, ``_export``; ``_text`` reads JSON;
+``_recognise`` tells them apart. Only the first is loaded until another is met.
+
+A payload that is no form at all is refused at once. A malformed record never hides the others:
+`read` yields it as a `MalformedRecord` in its place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ddbstream._model import codec_for
-from ddbstream._records import Insert, MalformedRecord, Modify, Origin, Remove, StreamRecord
-from ddbstream.exceptions import PayloadError, RecordError
+from ddbstream._records import MalformedRecord, Origin, StreamRecord
+from ddbstream._wire._dynamodb import records
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec
@@ -21,80 +25,37 @@ __all__ = ["parse", "read"]
 
 T = TypeVar("T")
 
-_EVENTS: Mapping[str, type[StreamRecord[Any]]] = {
-    "INSERT": Insert,
-    "MODIFY": Modify,
-    "REMOVE": Remove,
-}
-
 
 def read(payload: object, *, stream_arn: str | None = None) -> Iterator[StreamRecord[Any]]:
     """The records of a payload, in order, untyped; a malformed one as a `MalformedRecord`.
 
     Args:
-        payload: A Lambda event, a ``GetRecords`` page, or an iterable of records (wire or made).
+        payload: Any form that `parse` takes, or an iterable of records already made.
         stream_arn: Where the records come from, for forms that do not say it themselves.
 
     Raises:
-        PayloadError: At once, where the payload is none of these.
+        PayloadError: At once, where the payload is no such form.
     """
-    return _records(_entries(payload), Origin("stream", stream_arn), codec_for(None))
+    return _read(payload, stream_arn, codec_for(None))
 
 
-def _entries(payload: object) -> Iterable[object]:
-    if isinstance(payload, Mapping):
-        entries = payload.get("Records")
-        if entries is None:
-            if "dynamodb" in payload:
-                return (payload,)
-            raise PayloadError(f"no stream records here: {_looks_like(payload)}")
-        payload = entries
-    if isinstance(payload, (str, bytes)) or not isinstance(payload, Iterable):
-        raise PayloadError(f"no stream records here: {_looks_like(payload)}")
-    return payload
-
-
-def _looks_like(payload: object) -> str:
-    if isinstance(payload, Mapping):
-        names = ", ".join(sorted(str(name) for name in payload)[:8])
-        return f"a mapping with the keys {names}" if names else "an empty mapping"
-    return f"a {type(payload).__name__}"
-
-
-def _records(
-    entries: Iterable[object], origin: Origin, codec: Codec[Any]
+def _read(
+    payload: object, stream_arn: str | None, codec: Codec[Any]
 ) -> Iterator[StreamRecord[Any]]:
-    for index, raw in enumerate(entries):
-        if isinstance(raw, StreamRecord):
-            yield raw
-            continue
-        try:
-            cls = _EVENTS[raw["eventName"]]  # type: ignore[index]
-            change = raw["dynamodb"]  # type: ignore[index]
-        except (KeyError, TypeError, IndexError):
-            yield _malformed(raw, origin, index)
-            continue
-        if isinstance(change, Mapping):
-            yield cls(raw, change, origin, codec)  # type: ignore[arg-type]
-        else:
-            yield _malformed(raw, origin, index)
+    entries, at = payload, ""
+    if type(payload) is dict:
+        entries, at = payload.get("Records"), "Records"
+        if stream_arn is None:
+            # A tumbling window's event names the stream beside its records.
+            stream_arn = payload.get("eventSourceARN")
+    # The everyday forms, told apart from all others by one look at their first entry.
+    if type(entries) is list and (
+        not entries or (type(entries[0]) is dict and "dynamodb" in entries[0])
+    ):
+        return records(entries, Origin("dynamodb", stream_arn), codec, at)
+    from ddbstream._wire._recognise import records_of
 
-
-def _malformed(raw: object, origin: Origin, index: int) -> MalformedRecord:
-    where = f"Records[{index}]"
-    if not isinstance(raw, Mapping):
-        fault = RecordError(path=where, expected="a map", found=type(raw).__name__)
-        return MalformedRecord({}, origin, fault)
-    if not isinstance(raw.get("dynamodb"), Mapping):
-        found = type(raw["dynamodb"]).__name__ if "dynamodb" in raw else "nothing"
-        fault = RecordError(path=f"{where}.dynamodb", expected="a map", found=found)
-    else:
-        fault = RecordError(
-            path=f"{where}.eventName",
-            expected="INSERT, MODIFY or REMOVE",
-            found="something else" if "eventName" in raw else "nothing",
-        )
-    return MalformedRecord(raw, origin, fault)
+    return records_of(payload, Origin("dynamodb", stream_arn), codec, "")
 
 
 class _Parsed(Iterator["StreamRecord[Any]"]):
@@ -110,7 +71,8 @@ class _Parsed(Iterator["StreamRecord[Any]"]):
         record = next(self._records)
         if isinstance(record, MalformedRecord):
             raise record.error
-        return record._with_codec(self._codec)
+        # A record made elsewhere may be read through another model.
+        return record if record._codec is self._codec else record._with_codec(self._codec)
 
 
 @overload
@@ -123,16 +85,22 @@ def parse(payload: object, model: type[Any] | None = None) -> Iterator[Any]:
     """The stream records of a payload, in order, their images read as ``model`` on first use.
 
     Args:
-        payload: A Lambda event, a ``GetRecords`` page, or an iterable of wire records.
+        payload: A Lambda event, also of a tumbling window; a ``GetRecords`` page or its
+            ``Records``; an EventBridge Pipes batch; Kinesis Data Streams for DynamoDB, as Lambda's
+            event, as boto3's page or records, or as the bytes of one record; an on-failure message
+            that carries its records; an SQS, SNS or EventBridge envelope around any of these; a
+            line of an S3 export; a single record; JSON text of any of these, as ``str`` or bytes,
+            one document or one a line.
         model: The class of the images; items are dicts without one.
 
     Returns:
-        An iterator. In the place of a malformed record its ``__next__`` raises; asked again, it goes on
-        with the record behind.
+        An iterator. In the place of a malformed record its ``__next__`` raises; asked again, it
+        goes on with the record behind.
 
     Raises:
-        PayloadError: At once: nothing in the payload looks like stream records.
+        PayloadError: At once: the payload is none of these; the message says what it looks like.
         ModelDefinitionError: At once: the class can never work as a model.
         RecordError: While iterating: one record is malformed.
     """
-    return _Parsed(read(payload), codec_for(model))
+    codec = codec_for(model)
+    return _Parsed(_read(payload, None, codec), codec)

@@ -1,0 +1,114 @@
+"""``ApproximateCreationDateTime``, whatever it was sent as, as nanoseconds since 1970.
+
+Lambda sends whole or fractional seconds, boto3 a datetime, a Kinesis record milliseconds or
+microseconds and at times says which, the Kinesis adapter of the KCL milliseconds, emulators ISO
+8601 text. Only a Kinesis record names its unit: elsewhere the size of the number tells it.
+
+Source: `StreamRecord`_ (seconds), `Kinesis precision`_.
+
+.. _StreamRecord: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_StreamRecord.html
+.. _Kinesis precision: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_EnableKinesisStreamingConfiguration.html
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Final
+
+__all__ = ["aware_datetime", "nanoseconds"]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+_SECOND: Final = 1_000_000_000
+
+# No two of these ranges meet between the years 1973 and 5138, whichever unit a sender uses.
+_UNITS: Final = ((10**11, _SECOND), (10**14, 1_000_000), (10**17, 1_000))
+
+_PRECISIONS: Final = {"MILLISECOND": 1_000_000, "MICROSECOND": 1_000}
+
+# Past the year 9999 in nanoseconds: no time, and a number that must never be written out in full.
+_LIMIT: Final = 10**21
+
+
+def nanoseconds(value: object, precision: object = None) -> int:
+    """When a record was made, in nanoseconds since 1970-01-01 UTC, as exactly as it was sent.
+
+    Args:
+        value: An epoch number in s, ms, µs or ns (int, float, Decimal or text), ISO 8601 text, or a
+            datetime; one without a zone is UTC.
+        precision: ``ApproximateCreationDateTimePrecision``, which settles a number's unit.
+
+    Raises:
+        ValueError, TypeError, OverflowError: The value is no time.
+    """
+    if isinstance(value, datetime):
+        stamp = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+        since = stamp - _EPOCH
+        return (since.days * 86_400 + since.seconds) * _SECOND + since.microseconds * 1_000
+    if isinstance(value, bool):
+        raise TypeError
+    if isinstance(value, int):
+        if abs(value) > _LIMIT:
+            raise OverflowError
+        return value * _nanoseconds_per_unit(value, precision)
+    if isinstance(value, float):
+        return _of_decimal(repr(value), precision)
+    if isinstance(value, str):
+        try:
+            return nanoseconds(int(value), precision)
+        except ValueError:
+            return _of_decimal(value, precision) if _is_number(value) else _of_iso(value)
+    return _of_decimal(str(value), precision)
+
+
+def aware_datetime(since_epoch: int) -> datetime:
+    """The moment as a datetime in UTC, to the microsecond, rounded as `fromtimestamp` rounds.
+
+    Raises:
+        OverflowError: Python has no such date.
+    """
+    microseconds, rest = divmod(since_epoch, 1_000)
+    if rest > 500 or (rest == 500 and microseconds % 2):
+        microseconds += 1
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _nanoseconds_per_unit(number: int, precision: object) -> int:
+    named = _PRECISIONS.get(precision) if isinstance(precision, str) else None
+    if named is not None:
+        return named
+    size = abs(number)
+    return next((scale for limit, scale in _UNITS if size < limit), 1)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _of_decimal(text: str, precision: object) -> int:
+    from decimal import Context, Decimal
+
+    number = Decimal(text)
+    # The exponent is looked at before a number of that size is made.
+    if not number.is_finite() or number.adjusted() > 21:
+        raise OverflowError
+    scale = _nanoseconds_per_unit(int(number), precision)
+    # A context of our own: the caller's may round, or trap.
+    return int(Context(prec=64, traps=[]).multiply(number, Decimal(scale)))
+
+
+def _of_iso(text: str) -> int:
+    # Python 3.10's fromisoformat takes no Z and only 3 or 6 digits of a second.
+    text = text.strip()
+    if text[-1:] in {"Z", "z"}:
+        text = text[:-1] + "+00:00"
+    head, point, tail = text.partition(".")
+    digits = tail[: len(tail) - len(tail.lstrip("0123456789"))]
+    if point and not digits:
+        raise ValueError
+    stamp = datetime.fromisoformat(head + tail[len(digits) :])
+    return nanoseconds(stamp) + int(f"{digits:0<9}"[:9])

@@ -1,0 +1,127 @@
+"""What kind of change a record is, beyond INSERT, MODIFY and REMOVE, and how certain that is.
+
+Three things that a record does not always say outright: that Time to Live deleted the item, that
+global tables made the record while replicating, that a MODIFY changed nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from ddbstream.exceptions import DDBStreamError
+
+if TYPE_CHECKING:
+    from ddbstream._stream_record import StreamRecord
+
+__all__ = ["Certainty", "Traits", "traits_of"]
+
+Certainty = Literal["certain", "likely", "unknown", "no"]
+"""``unknown``: the record holds nothing that would tell; ``no``: it is certainly not so."""
+
+_REP: Final = "aws:rep:"
+
+# TTL leaves items alone whose time passed more than five years ago:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html
+_TTL_OLDEST: Final = 5 * 366 * 86_400
+
+
+class Traits(NamedTuple):
+    """What a record is, each with how certain it is.
+
+    Attributes:
+        ttl_removal: Time to Live deleted the item. ``certain`` where ``userIdentity`` says so. A
+            delete without ``userIdentity`` may be a TTL deletion replicated from another region of
+            a global table: ``likely`` if the old image's time had come, ``no`` if it had not, else
+            ``unknown``.
+        replica: Global tables version 2017.11.29 made the record: a write copied from another
+            region, or the MODIFY that follows each local write to set the ``aws:rep:*`` attributes
+            and nothing else. Version 2019.11.21 leaves no mark in a record, so that a record
+            without one is ``unknown``.
+        unchanged: A MODIFY whose images hold the same item. DynamoDB writes no record for such an
+            update, so this is a number respelled (``1`` to ``1.0``), or an emulator; ``unknown``
+            without images.
+    """
+
+    ttl_removal: Certainty
+    replica: Certainty
+    unchanged: Certainty
+
+
+def traits_of(record: StreamRecord[Any], ttl_attribute: str | None) -> Traits:
+    """Classify a record. Never raises: what is malformed tells nothing."""
+    event = record.raw.get("eventName")
+    old, new = (_map(record._change.get(name)) for name in ("OldImage", "NewImage"))
+    return Traits(
+        _ttl_removal(record, old, ttl_attribute) if event == "REMOVE" else "no",
+        _replica(event, old, new, record.aws_region),
+        _unchanged(old, new) if event == "MODIFY" else "no",
+    )
+
+
+def _map(value: object) -> Mapping[str, Any] | None:
+    return value if isinstance(value, Mapping) else None
+
+
+def _ttl_removal(
+    record: StreamRecord[Any], old: Mapping[str, Any] | None, attribute: str | None
+) -> Certainty:
+    if record.is_ttl_removal:
+        return "certain"
+    if record.user_identity is not None:
+        return "no"
+    if attribute is None or old is None:
+        return "unknown"
+    try:
+        deleted = record.approximate_creation_ns
+        expires = int(old[attribute]["N"])
+    except (DDBStreamError, KeyError, TypeError, ValueError):
+        # TTL skips an item whose attribute is missing, or is no whole number of seconds.
+        return "no" if attribute not in old or "N" not in old[attribute] else "unknown"
+    if deleted is None:
+        return "unknown"
+    return "likely" if 0 <= deleted // 1_000_000_000 - expires < _TTL_OLDEST else "no"
+
+
+def _unchanged(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Certainty:
+    if old is None or new is None:
+        return "unknown"
+    if old == new:
+        return "certain"
+    from ddbstream._diff import diff_images
+
+    try:
+        return "no" if diff_images(old, new) else "certain"
+    except DDBStreamError:
+        return "unknown"
+
+
+def _replica(
+    event: object, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, here: object
+) -> Certainty:
+    if event == "REMOVE":
+        # The 2017 version marks an item before it deletes its replicas; the owner's own delete has
+        # no mark.
+        return "likely" if old and _value(old, "deleting") is True else "unknown"
+    if not new or not any(name.startswith(_REP) for name in new):
+        return "unknown"
+    elsewhere = _value(new, "updateregion") not in {None, here}
+    if event == "INSERT":
+        return "certain" if elsewhere else "no"
+    if old is None:
+        return "likely" if elsewhere else "unknown"
+    if _without_marks(old) == _without_marks(new):
+        return "certain" if old != new else "no"
+    # A local update keeps the marks of the write before it, until the MODIFY that follows renews
+    # them.
+    stamped = _value(new, "updatetime") != _value(old, "updatetime")
+    return "certain" if elsewhere and stamped else "no"
+
+
+def _without_marks(image: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in image.items() if not name.startswith(_REP)}
+
+
+def _value(image: Mapping[str, Any], name: str) -> object:
+    value = image.get(_REP + name)
+    return next(iter(value.values()), None) if isinstance(value, Mapping) else None
