@@ -8,7 +8,7 @@ import sys
 import pytest
 
 # What nearly every function has loaded already, and what a bare interpreter differs in per version.
-GIVEN = "typing, dataclasses, datetime, decimal, logging, collections.abc"
+GIVEN = "__future__, typing, dataclasses, datetime, decimal, logging, collections.abc"
 
 # Beyond GIVEN, all of the standard library that the library itself may load. Every line costs each
 # cold start of each function: add one only with a reason, and import late what one feature needs.
