@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, final
 
 from ddbstream._model import codec_for
+from ddbstream._shape import is_map
 from ddbstream._stream_record import Origin, StreamRecord, T_co, UserIdentity
 
 if TYPE_CHECKING:
@@ -116,7 +117,5 @@ class MalformedRecord(StreamRecord[Any]):
 
     def __init__(self, raw: Mapping[str, Any], origin: Origin, error: DDBStreamError) -> None:
         change = raw.get("dynamodb")
-        super().__init__(
-            raw, change if isinstance(change, Mapping) else {}, origin, codec_for(None)
-        )
+        super().__init__(raw, change if is_map(change) else {}, origin, codec_for(None))
         self.error = self._located(error)

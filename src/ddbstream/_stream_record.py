@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, NoReturn, Typ
 
 from ddbstream._creation_time import aware_datetime, nanoseconds
 from ddbstream._model import codec_for
+from ddbstream._shape import is_map
 from ddbstream.exceptions import DDBStreamError, MissingImageError, RecordError
 
 if TYPE_CHECKING:
@@ -247,7 +248,7 @@ class StreamRecord(Generic[T_co]):
     def user_identity(self) -> UserIdentity | None:
         """``userIdentity``, in either casing: Lambda's camelCase, boto3's PascalCase."""
         identity = self.raw.get("userIdentity")
-        if not isinstance(identity, Mapping) or not identity:
+        if not is_map(identity) or not identity:
             return None
         return UserIdentity(
             identity.get("type", identity.get("Type")),
@@ -299,7 +300,7 @@ class StreamRecord(Generic[T_co]):
             DecodeError: A key is malformed.
         """
         keys = self._change.get("Keys")
-        if not isinstance(keys, Mapping):
+        if not is_map(keys):
             self._refuse("Keys", "a map", keys)
         try:
             return codec_for(None).decode(keys)
@@ -343,7 +344,7 @@ class StreamRecord(Generic[T_co]):
                 event_id=_text(self.event_id),
                 sequence_number=_text(self.sequence_number),
             )
-        if not isinstance(image, Mapping):
+        if not is_map(image):
             self._refuse(name, "a map", image)
         return image
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from ddbstream._shape import is_map
 from ddbstream.exceptions import DDBStreamError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def traits_of(record: StreamRecord[Any], ttl_attribute: str | None) -> Traits:
 
 
 def _map(value: object) -> Mapping[str, Any] | None:
-    return value if isinstance(value, Mapping) else None
+    return value if is_map(value) else None
 
 
 def _ttl_removal(
@@ -124,4 +125,4 @@ def _without_marks(image: Mapping[str, Any]) -> dict[str, Any]:
 
 def _value(image: Mapping[str, Any], name: str) -> object:
     value = image.get(_REP + name)
-    return next(iter(value.values()), None) if isinstance(value, Mapping) else None
+    return next(iter(value.values()), None) if is_map(value) else None

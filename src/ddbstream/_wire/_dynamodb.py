@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ddbstream._records import Insert, MalformedRecord, Modify, Origin, Remove, StreamRecord
+from ddbstream._shape import is_map
 from ddbstream.exceptions import RecordError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def records(
         else:
             # A dict is what it nearly always is, and `isinstance` of an ABC takes as long as all
             # the rest.
-            if type(change) is dict or isinstance(change, Mapping):
+            if type(change) is dict or is_map(change):
                 yield cls(entry, change, origin, codec)
                 continue
         if isinstance(entry, StreamRecord):
@@ -69,19 +70,19 @@ def record(
     """The record of one entry, malformed or not."""
     name, change = entry.get("eventName"), entry.get("dynamodb")
     cls = EVENTS.get(name) if isinstance(name, str) else None
-    if cls is not None and isinstance(change, Mapping):
+    if cls is not None and is_map(change):
         return cls(entry, change, origin, codec)
     return malformed(entry, origin, where)
 
 
 def malformed(entry: object, origin: Origin, where: str) -> MalformedRecord:
     """What stands in the place of an entry that is no record."""
-    if not isinstance(entry, Mapping):
+    if not is_map(entry):
         return MalformedRecord(
             {}, origin, RecordError(path=where, expected="a map", found=type(entry).__name__)
         )
     change = entry.get("dynamodb")
-    if isinstance(change, Mapping):
+    if is_map(change):
         fault = RecordError(
             path="eventName",
             expected="INSERT, MODIFY or REMOVE",

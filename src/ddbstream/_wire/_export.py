@@ -11,9 +11,10 @@ Source: `export output`_.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ddbstream._records import Insert, Modify, Origin, Remove, StreamRecord
+from ddbstream._shape import is_map
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec
@@ -24,9 +25,9 @@ __all__ = ["export_record", "is_export_line"]
 def is_export_line(entry: Mapping[str, Any]) -> bool:
     """Whether this is a line of an export, full or incremental."""
     if "Metadata" in entry and "Keys" in entry:
-        return isinstance(entry["Metadata"], Mapping)
+        return is_map(entry["Metadata"])
     # GetItem's answer has an Item too, and ResponseMetadata beside it.
-    return len(entry) == 1 and isinstance(entry.get("Item"), Mapping)
+    return len(entry) == 1 and is_map(entry.get("Item"))
 
 
 def export_record(
@@ -57,7 +58,7 @@ def export_record(
             (name, line[name]) for name in ("Keys", "OldImage", "NewImage") if name in line
         )
         written = line["Metadata"].get("WriteTimestampMicros")
-        if isinstance(written, Mapping):
+        if is_map(written):
             written = written.get("N")
         if written is not None:
             change["ApproximateCreationDateTime"] = written
@@ -73,4 +74,4 @@ def _event(line: Mapping[str, Any]) -> type[StreamRecord[Any]]:
     return Modify if "OldImage" in line else Insert
 
 
-_NAMES = {Insert: "INSERT", Modify: "MODIFY", Remove: "REMOVE"}
+_NAMES: Final[Mapping[type, str]] = {Insert: "INSERT", Modify: "MODIFY", Remove: "REMOVE"}

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._records import MalformedRecord, Origin, StreamRecord
+from ddbstream._shape import is_map
 from ddbstream._wire._dynamodb import record
 from ddbstream._wire._text import load
 from ddbstream.exceptions import PayloadError, RecordError
@@ -43,7 +44,7 @@ def kinesis_record(
         carrier, at = entry["kinesis"], f"{where}.kinesis.data"
     else:
         carrier, at = entry, f"{where}.Data" if "Data" in entry else f"{where}.data"
-    carrier = carrier if isinstance(carrier, Mapping) else {}
+    carrier = carrier if is_map(carrier) else {}
     number = carrier.get("sequenceNumber", carrier.get("SequenceNumber"))
     inside = origin.with_stream(entry.get("eventSourceARN")).inside("kinesis", entry, number)
     try:
@@ -63,6 +64,6 @@ def _change(data: object) -> Mapping[str, Any]:
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise PayloadError(f"expected bytes or base64 text, got {type(data).__name__}")
     change = load(data)
-    if not isinstance(change, Mapping):
+    if not is_map(change):
         raise PayloadError(f"expected a DynamoDB change, got a JSON {type(change).__name__}")
     return change

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ddbstream._records import Origin
+from ddbstream._shape import is_map
 from ddbstream.exceptions import PayloadError
 
 __all__ = ["BATCH_INFO", "batch_info", "failed_payload"]
@@ -27,7 +28,7 @@ BATCH_INFO: Final = ("DDBStreamBatchInfo", "KinesisBatchInfo")
 def batch_info(message: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """What an on-failure message says of its batch; ``None`` if this is no such message."""
     found = next((message[name] for name in BATCH_INFO if name in message), None)
-    return found if isinstance(found, Mapping) else None
+    return found if is_map(found) else None
 
 
 def failed_payload(message: Mapping[str, Any], origin: Origin, at: str) -> tuple[object, Origin]:

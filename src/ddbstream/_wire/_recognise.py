@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ddbstream._records import MalformedRecord, Origin, StreamRecord
+from ddbstream._shape import is_map
 from ddbstream._wire._dynamodb import EVENTS, malformed, record, records
 from ddbstream._wire._envelopes import contents
 from ddbstream._wire._export import export_record, is_export_line
@@ -56,7 +57,7 @@ def records_of(
             raise error.located(at) from None
         if not isinstance(payload, (Mapping, list)):
             raise _refused(f"JSON text of {looks_like(payload)}", at)
-    if isinstance(payload, Mapping):
+    if is_map(payload):
         reader = _reader_of(payload)
         if reader is None:
             raise _refused(looks_like(payload), at)
@@ -81,7 +82,7 @@ def unwrap(
     """
     if isinstance(entry, (str, bytes)) and not entry.strip():
         return iter(())  # A blank line among lines of JSON.
-    if isinstance(entry, Mapping):
+    if is_map(entry):
         reader = _reader_of(entry)
         if reader is None:
             return iter((malformed(entry, origin, where),))
@@ -95,7 +96,7 @@ def unwrap(
 
 def _unreadable(entry: object, origin: Origin, error: PayloadError) -> MalformedRecord:
     """What stands in the place of a message whose contents were refused."""
-    message: Mapping[str, Any] = entry if isinstance(entry, Mapping) else {}
+    message: Mapping[str, Any] = entry if is_map(entry) else {}
     found = contents(message, origin)
     if found is not None:
         origin = found.origin
@@ -175,7 +176,7 @@ def _checked(entries: Iterable[Any], at: str) -> Iterable[Any]:
 
 
 def _is_likely(entry: object) -> bool:
-    if not isinstance(entry, Mapping):
+    if not is_map(entry):
         return isinstance(entry, (StreamRecord, *_TEXT))
     name = entry.get("eventName")
     return (
