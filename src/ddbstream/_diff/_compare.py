@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any, Final
 
-from ddbstream._attribute_value import TAGS, decimal_from_text, from_attribute_value, tag_of
+from ddbstream._attribute_value import TAGS, from_attribute_value, tag_of
 from ddbstream._diff._path import Parts, Path
 from ddbstream._diff._values import ABSENT, kind_of, same
 from ddbstream.exceptions import DDBStreamError, DecodeError, DiffError
 
-__all__ = ["Edit", "changed_between", "decoded", "python_edits", "wire_edits"]
+__all__ = ["Edit", "at", "changed_between", "decoded", "python_edits", "wire_edits"]
 
 Edit = tuple[Parts, Any, Any]
 
@@ -51,9 +51,10 @@ def wire_edits(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Edit]:
 def _wire_map(
     old: Mapping[str, Any], new: Mapping[str, Any], prefix: Parts, edits: list[Edit]
 ) -> None:
+    find = new.get
     missing = 0
     for name, before in old.items():
-        after = new.get(name, ABSENT)
+        after = find(name, ABSENT)
         if before == after:
             continue
         if after is ABSENT:
@@ -62,9 +63,7 @@ def _wire_map(
         else:
             _wire_value(before, after, (*prefix, name), edits)
     if len(new) != len(old) - missing:
-        for name, after in new.items():
-            if name not in old:
-                edits.append(((*prefix, name), ABSENT, after))
+        edits.extend([((*prefix, name), ABSENT, new[name]) for name in new if name not in old])
 
 
 def _wire_list(old: list[Any], new: list[Any], prefix: Parts, edits: list[Edit]) -> None:
@@ -78,6 +77,7 @@ def _wire_list(old: list[Any], new: list[Any], prefix: Parts, edits: list[Edit])
 
 
 def _wire_value(old: Any, new: Any, path: Parts, edits: list[Edit]) -> None:
+    """The edits between two wire values that are not ``==``."""
     tag, before = _tagged(old, path)
     other, after = _tagged(new, path)
     if tag == other:
@@ -85,25 +85,37 @@ def _wire_value(old: Any, new: Any, path: Parts, edits: list[Edit]) -> None:
             return _wire_map(before, after, path, edits)
         if tag == "L":
             return _wire_list(before, after, path, edits)
-        if tag == "N" and before.__class__ is str and after.__class__ is str:
-            try:
-                if decimal_from_text(before) == decimal_from_text(after):
-                    return None
-            except ArithmeticError:
-                raise _malformed(old, path) from None
-        elif tag != "S" and tag != "BOOL" and same(decoded(old, path), decoded(new, path)):
-            return None
+        if tag not in _OF_ONE_SPELLING and not _surely_differ(tag, before, after):
+            # Read without a model, two values of one tag are the same if Python says so.
+            if decoded(old, path) == decoded(new, path):
+                return None
     edits.append((path, old, new))
     return None
+
+
+_OF_ONE_SPELLING: Final = frozenset({"S", "BOOL"})
+
+
+def _surely_differ(tag: str, before: Any, after: Any) -> bool:
+    """Whether a cheap look is enough to see that two payloads are two values."""
+    try:
+        if tag == "N":
+            # Equal numbers have one nearest float, so two floats are of two numbers.
+            return float(before) != float(after)
+        if tag == "SS":
+            return set(before) != set(after)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    return False
 
 
 def _tagged(value: Any, path: Parts) -> tuple[str, Any]:
     """The tag and the payload of a wire value; a map for ``M``, a list for ``L``."""
     if value.__class__ is dict and len(value) == 1:
-        for tag, payload in value.items():
-            kind = _CONTAINERS.get(tag)
-            if payload.__class__ is kind or (kind is None and tag in TAGS):
-                return tag, payload
+        for item in value.items():
+            tag, payload = item
+            if tag in TAGS and payload.__class__ is _CONTAINERS.get(tag, payload.__class__):
+                return item
     try:
         tag = tag_of(value, path)
     except DDBStreamError:
@@ -126,7 +138,7 @@ def _malformed(value: Any, path: Parts) -> DDBStreamError:
     return DecodeError(path=Path.of(path), expected="an attribute value", found="something else")
 
 
-def decoded(value: Any, path: Parts) -> Any:
+def decoded(value: Any, path: Parts | Path) -> Any:
     """The Python value of a wire value found at that path.
 
     Raises:
@@ -135,7 +147,7 @@ def decoded(value: Any, path: Parts) -> Any:
     try:
         return from_attribute_value(value)
     except DDBStreamError as error:
-        raise error.located(Path.of(path)) from None
+        raise error.located(path if path.__class__ is Path else Path.of(path)) from None
 
 
 def python_edits(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Edit]:
@@ -157,6 +169,13 @@ def _python_value(old: Any, new: Any, path: Parts, edits: list[Edit]) -> None:
         return
     kind = kind_of(old)
     if kind == "M" and kind_of(new) == "M":
+        for name in (*old, *new):
+            if not isinstance(name, str):
+                raise DiffError(
+                    path=Path.of(path) or None,
+                    expected="text as attribute names",
+                    found=type(name).__name__,
+                )
         for name, before in old.items():
             if name in new:
                 _python_value(before, new[name], (*path, name), edits)
@@ -185,8 +204,8 @@ def changed_between(
         DecodeError: The values differ, and one of them is no attribute value.
     """
     try:
-        before = _at(old, path)
-        after = _at(new, path)
+        before = at(old, path)
+        after = at(new, path)
         if before == after:
             return False
         if before is ABSENT or after is ABSENT:
@@ -198,7 +217,7 @@ def changed_between(
     return bool(edits)
 
 
-def _at(item: Mapping[str, Any] | None, path: Parts) -> Any:
+def at(item: Mapping[str, Any] | None, path: Parts) -> Any:
     """The wire value at that path, or `ABSENT`."""
     if item is None:
         return ABSENT

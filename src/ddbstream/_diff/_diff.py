@@ -9,14 +9,15 @@ has decoded nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, Union, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, Union, overload
 
+from ddbstream._attribute_value import is_binary
 from ddbstream._diff._changes import Added, Change, Removed, Replaced, SetChanged, _Change
 from ddbstream._diff._compare import Edit, decoded, python_edits, wire_edits
 from ddbstream._diff._patch import PYTHON, WIRE, copied, inverted, patched
 from ddbstream._diff._path import Parts, Path, parse_path
-from ddbstream._diff._values import ABSENT, is_set, same
-from ddbstream.exceptions import DiffError
+from ddbstream._diff._values import ABSENT, are_sets
+from ddbstream.exceptions import DDBStreamError, DiffError
 
 if TYPE_CHECKING:
     from ddbstream._diff._path import Parts
@@ -98,26 +99,28 @@ class Diff:
     def _all(self) -> tuple[Change, ...]:
         changes = self._changes
         if changes is None:
-            changes = self._changes = tuple([self._change(*edit) for edit in self._edits])
+            change = self._change
+            changes = self._changes = tuple([change(*edit) for edit in self._edits])
         return changes
 
     def _change(self, parts: Parts, old: Any, new: Any) -> Change:
         path = Path.of(parts)
+        if self._form == "wire":
+            if old is ABSENT:
+                return Added(path, decoded(new, path))
+            if new is ABSENT:
+                return Removed(path, decoded(old, path))
+            before, after = decoded(old, path), decoded(new, path)
+            if before.__class__ is set and old.keys() == new.keys():
+                return SetChanged(path, after - before, before - after)
+            return Replaced(path, before, after)
         if old is ABSENT:
-            return Added(path, self._seen(parts, new, new=True))
+            return Added(path, new)
         if new is ABSENT:
-            return Removed(path, self._seen(parts, old, new=False))
-        form = WIRE if self._form == "wire" else PYTHON
-        before, after = self._seen(parts, old, new=False), self._seen(parts, new, new=True)
-        if form.are_sets(old, new) and is_set(before) and is_set(after):
-            return SetChanged(path, added=after - before, removed=before - after)
-        return Replaced(path, before, after)
-
-    def _seen(self, parts: Parts, value: Any, *, new: bool) -> Any:
-        """A value of this diff's form as users see it."""
-        if self._form == "python":
-            return value
-        return decoded(value, parts)
+            return Removed(path, old)
+        if are_sets(old, new):
+            return SetChanged(path, frozenset(new) - frozenset(old), frozenset(old) - frozenset(new))
+        return Replaced(path, old, new)
 
     def __iter__(self) -> Iterator[Change]:
         return iter(self._all())
@@ -323,18 +326,31 @@ def diff(old: Any, new: Any, *, wire: bool | None = None) -> Diff:
     ]
     if models != [None, None]:
         return _diff_models(old, new)
-    if wire is None:
-        shown = [item for item in (old, new) if item]
-        wire = bool(shown) and all(map(looks_wire, shown))
-    if wire:
+    made = None if wire is False else _diff_wire(old, new, certain=bool(wire))
+    if made is not None:
+        return made
+    edits = _whole(old, new) if old is None or new is None else python_edits(old, new)
+    return Diff.__new__(Diff)._fill(edits, "python", old, new)
+
+
+def _diff_wire(old: Any, new: Any, *, certain: bool) -> Diff | None:
+    """The diff of two wire items; ``None`` if they do not look so, unless it is certain that they are.
+
+    What is equal in both need be looked at once, and what differs is in the edits.
+    """
+    if not certain and not looks_wire(old or new):
+        return None
+    try:
         made = diff_images(old, new)
         made._gives = "wire"
-        return made
-    if old is None or new is None:
-        edits = _whole(old, new)
-    else:
-        edits = python_edits(old, new)
-    return Diff.__new__(Diff)._fill(edits, "python", old, new)
+        for parts, _, after in made._edits:
+            if not certain and len(parts) == 1 and after is not ABSENT and not _looks_tagged(after):
+                return None
+    except DDBStreamError:
+        if certain or looks_wire(new):
+            raise
+        return None
+    return made
 
 
 def _diff_models(old: Any, new: Any) -> Diff:
@@ -388,26 +404,46 @@ def _whole(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> list
 
 
 def looks_wire(item: Any) -> bool:
-    """Whether every attribute is a map of one DynamoDB type tag and a payload that fits it."""
-    return isinstance(item, Mapping) and all(map(_looks_tagged, item.values()))
+    """Whether every attribute is a map of one DynamoDB type tag and a payload of its type."""
+    if not item or not isinstance(item, Mapping):
+        return False
+    find = _PAYLOADS.get
+    for value in item.values():
+        if value.__class__ is dict and len(value) == 1:
+            for tag in value:
+                break
+            if value[tag].__class__ is find(tag):
+                continue
+        if not _looks_tagged(value):
+            return False
+    return True
+
+
+# What the payload of a tag nearly always is.
+_PAYLOADS: Final[dict[Any, type]] = {
+    "S": str,
+    "N": str,
+    "B": bytes,
+    "BOOL": bool,
+    "NULL": bool,
+    "L": list,
+    "M": dict,
+    "SS": list,
+    "NS": list,
+    "BS": list,
+}
 
 
 def _looks_tagged(value: Any) -> bool:
     if not isinstance(value, Mapping) or len(value) != 1:
         return False
-    for tag, payload in value.items():
-        if tag == "S":
-            return isinstance(payload, str)
-        if tag == "N":
-            return isinstance(payload, str) and payload != "" and not payload.strip("+-.eE0123456789")
-        if tag == "M":
-            return looks_wire(payload)
-        if tag == "L":
-            return isinstance(payload, list) and all(map(_looks_tagged, payload))
-        if tag in ("BOOL", "NULL"):
-            return isinstance(payload, bool)
-        if tag == "B":
-            return isinstance(payload, (str, bytes, bytearray)) or type(payload).__name__ == "Binary"
-        if tag in ("SS", "NS", "BS"):
-            return isinstance(payload, (list, set, frozenset))
-    return False
+    ((tag, payload),) = value.items()
+    if tag in ("S", "N"):
+        return isinstance(payload, str)
+    if tag == "M":
+        return isinstance(payload, Mapping)
+    if tag in ("BOOL", "NULL"):
+        return isinstance(payload, bool)
+    if tag == "B":
+        return isinstance(payload, str) or is_binary(payload)
+    return tag in ("L", "SS", "NS", "BS") and isinstance(payload, (list, tuple, set, frozenset))

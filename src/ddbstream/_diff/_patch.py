@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 from ddbstream._diff._compare import Edit, decoded
 from ddbstream._diff._path import Parts, Path
-from ddbstream._diff._values import ABSENT, is_set, kind_of, same, same_kind
+from ddbstream._diff._values import ABSENT, are_sets, kind_of, same
 from ddbstream.exceptions import DiffError
 
 __all__ = ["PYTHON", "WIRE", "Form", "copied", "inverted", "patched"]
@@ -90,7 +90,7 @@ class _Python:
         return same(a, b)
 
     def are_sets(self, a: Any, b: Any) -> bool:
-        return is_set(a) and is_set(b) and same_kind(kind_of(a), kind_of(b))
+        return are_sets(a, b)
 
     def members(self, value: Any, path: Parts) -> Any:
         return frozenset(value)

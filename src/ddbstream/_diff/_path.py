@@ -37,6 +37,12 @@ _TOKEN: Final = re.compile(
 )
 
 
+# The same few places change in record after record. The bound keeps items whose map keys are data
+# from filling the memory.
+_known: Final[dict[Parts, Path]] = {}
+_MOST_KNOWN: Final = 4096
+
+
 class Path(str):
     """A place in an item: the text of the path, which also knows its parts.
 
@@ -54,11 +60,12 @@ class Path(str):
     def of(cls, parts: Iterable[str | int]) -> Self:
         """The path with these parts."""
         parts = tuple(parts)
-        if len(parts) == 1 and parts[0].__class__ is str and parts[0].isidentifier():
-            path = cls(parts[0])
-        else:
+        path = _known.get(parts)
+        if path is None:
             path = cls(_text(parts))
-        path.parts = parts
+            path.parts = parts
+            if len(_known) < _MOST_KNOWN:
+                _known[parts] = path
         return path
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import Any, Final
 
-__all__ = ["ABSENT", "Absent", "canonical", "is_set", "kind_of", "same", "same_kind"]
+__all__ = ["ABSENT", "Absent", "are_sets", "canonical", "is_set", "kind_of", "same", "same_kind"]
 
 
 class Absent:
@@ -136,3 +136,8 @@ def canonical(value: Any) -> Any:
 def is_set(value: object) -> bool:
     """Whether a Python value is a set."""
     return value.__class__ in (set, frozenset) or isinstance(value, AbstractSet)
+
+
+def are_sets(a: object, b: object) -> bool:
+    """Whether two Python values are sets of one type."""
+    return is_set(a) and is_set(b) and same_kind(kind_of(a), kind_of(b))

@@ -1,0 +1,71 @@
+"""The values in a diff as the model has them: fields, and what is inside of them.
+
+The paths of a diff are made of attribute names. A model has fields, whose names may be others, and whose
+values may be other models; here the one is followed through the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ddbstream._diff._values import ABSENT
+from ddbstream.exceptions import DDBStreamError
+
+if TYPE_CHECKING:
+    from ddbstream._diff._path import Parts
+    from ddbstream._model import Codec
+
+__all__ = ["resolved", "typed_at"]
+
+
+def resolved(parts: Parts, codec: Codec[Any] | None) -> Parts:
+    """The path in attribute names of one that may start with a field's name."""
+    if codec is None:
+        return parts
+    attribute = codec.attributes.get(parts[0])  # type: ignore[call-overload]
+    return parts if attribute is None else (attribute, *parts[1:])
+
+
+def typed_at(codec: Codec[Any], obj: Any, parts: Parts) -> Any:
+    """What ``obj``, an item read by ``codec``, has at that path; `ABSENT` where the model has no such place."""
+    for part in parts:
+        if isinstance(part, int):
+            if not isinstance(obj, (list, tuple)) or part >= len(obj):
+                return ABSENT
+            obj = obj[part]
+        elif isinstance(obj, Mapping):
+            obj = _under(obj, part)
+        else:
+            obj = _field(codec if parts[0] is part else None, obj, part)
+        if obj is ABSENT:
+            return ABSENT
+    return obj
+
+
+def _under(mapping: Mapping[Any, Any], name: str) -> Any:
+    return mapping.get(name, ABSENT)
+
+
+def _field(codec: Codec[Any] | None, obj: Any, attribute: str) -> Any:
+    from ddbstream._model import codec_for
+
+    if codec is None or codec.model is None:
+        try:
+            codec = codec_for(type(obj))
+        except DDBStreamError:
+            return ABSENT
+    if codec.model is not None and attribute in _key_attributes(codec.model):
+        # A composite key is text made of fields, and no field's value.
+        return ABSENT
+    for field, stored in codec.attributes.items():
+        if stored == attribute:
+            return getattr(obj, field, ABSENT)
+    return ABSENT
+
+
+def _key_attributes(model: Any) -> Mapping[str, Any]:
+    from ddbstream._model._markers import KEYS
+
+    found: Mapping[str, Any] = getattr(model, KEYS, {})
+    return found

@@ -1,0 +1,13 @@
+"""What a route's ``changed=`` can say beyond a path: combinations of paths, and transitions between values.
+
+``changed="price"`` and ``changed=("dims.w", "tags")`` need nothing from here::
+
+    @router.on_modify(Order, changed=transition("status", "PAID", "SHIPPED"))
+    @router.on_modify(Product, changed=all_of("price", none_of("currency")))
+"""
+
+from __future__ import annotations
+
+from ddbstream._diff._filters import ChangeFilter, all_of, any_of, none_of, transition
+
+__all__ = ["ChangeFilter", "all_of", "any_of", "none_of", "transition"]
