@@ -9,11 +9,19 @@ Lambda's event source mapping calls ``handler``; the same ``router`` runs under
 from __future__ import annotations
 
 import logging
-from typing import Any
-
 from models import Product
 
-from ddbstream import Change, Diff, LambdaHandler, Remove, StreamRouter, by_key_prefix
+from ddbstream import (
+    Added,
+    Change,
+    Diff,
+    LambdaHandler,
+    Remove,
+    Removed,
+    Replaced,
+    StreamRouter,
+    by_key_prefix,
+)
 
 logger = logging.getLogger(__name__)
 logger.setLevel(logging.INFO)
@@ -40,22 +48,23 @@ def log_change(record: Change[Product]) -> None:
     )
 
 
-def plain(diff: Diff) -> list[dict[str, Any]]:
-    """A diff for a log: ``[{"path": "price", "old": "1299.99", "new": "1199"}]``.
+def plain(diff: Diff) -> list[dict[str, str]]:
+    """A diff for a log: ``[{"path": "price", "old": "1299.99", "new": "1149.95"}]``.
 
     Values are text: a JSON number is a float to most of what reads logs, and loses digits.
     """
-    return [
-        {
-            "path": str(change.path),
-            **{
-                side: str(getattr(change, attribute))
-                for side, attribute in (("old", "old"), ("new", "new"), ("new", "value"))
-                if hasattr(change, attribute)
-            },
-        }
-        for change in diff
-    ]
+    lines = []
+    for change in diff:
+        line = {"path": str(change.path)}
+        match change:
+            case Added():
+                line["new"] = str(change.value)
+            case Removed():
+                line["old"] = str(change.value)
+            case Replaced():
+                line["old"], line["new"] = str(change.old), str(change.new)
+        lines.append(line)
+    return lines
 
 
 # True here needs FunctionResponseTypes: [ReportBatchItemFailures] on the event source mapping,

@@ -10,6 +10,11 @@ from ddbstream import __version__
 
 _FAMILIES = {
     "demo": "demo",
+    "decode": "decode",
+    "invoke": "invoke",
+    "streams": "streams",
+    "tail": "tail",
+    "poll": "poll",
 }
 """Command -> the module of its family, which has it under the same name."""
 

@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["boto3_client", "dynamodb", "environment", "need"]
+__all__ = ["boto3_client", "dynamodb", "environment", "need", "reported"]
 
 
 class MissingDependency(click.ClickException):
@@ -45,6 +45,17 @@ def boto3_client(service: str, *, endpoint_url: str | None = None, region_name: 
     try:
         return boto3.client(service, endpoint_url=endpoint_url, region_name=region_name)
     except (BotoCoreError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """What AWS refuses, or cannot be asked, in one line instead of a traceback."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
         raise click.ClickException(str(error)) from None
 
 

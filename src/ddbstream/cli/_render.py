@@ -14,6 +14,7 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.pretty import Pretty
 from rich.text import Text
+from rich.tree import Tree
 
 from ddbstream import Added, Insert, Modify, Remove, Removed, Replaced, SetChanged
 from ddbstream.cli._json import dumps
@@ -53,6 +54,20 @@ class Output:
             self.line(change_as_json(record, entity))
         else:
             self._console.print(change_as_text(record, entity))
+
+    def item(self, item: object) -> None:
+        """Show one item."""
+        if self.as_json:
+            self.line(item)
+        else:
+            self._console.print(Pretty(item))
+
+    def stream(self, stream: dict[str, Any]) -> None:
+        """Show one stream of a table, with its shards if they are listed."""
+        if self.as_json:
+            self.line(stream)
+        else:
+            self._console.print(_stream_tree(stream))
 
     def line(self, value: object) -> None:
         """One line of JSON on standard output, flushed: what reads a pipe wants it now."""
@@ -101,6 +116,40 @@ def change_as_text(record: Change[Any], entity: str | None = None) -> Renderable
     if isinstance(record, Modify) and (diff := _diff(record)) is not None:
         body += [_diff_line(change) for change in diff] or [Text("no attribute differs", "dim")]
     return Group(heading, *(Padding(part, (0, 0, 0, 2)) for part in body), "")
+
+
+def _stream_tree(stream: dict[str, Any]) -> Tree:
+    shards = stream["shards"]
+    count = shards if isinstance(shards, int) else len(shards)
+    colour = "green" if stream["status"] == "ENABLED" else "yellow"
+    tree = Tree(
+        Text.assemble(
+            (stream["table"], "bold"),
+            (f"  {stream['status']}", colour),
+            f"  {stream['view_type']}  {count} shards, {stream['open_shards']} open\n",
+            (stream["stream_arn"], "dim"),
+        )
+    )
+    if isinstance(shards, list):
+        branches = {shard["shard_id"]: shard for shard in shards}
+        grown: dict[str, Tree] = {}
+        # A parent is listed before its children by no rule; one that is gone leaves a root behind.
+        for shard in shards:
+            _grow(tree, shard["shard_id"], branches, grown)
+    return tree
+
+
+def _grow(
+    root: Tree, shard_id: str, shards: dict[str, dict[str, Any]], grown: dict[str, Tree]
+) -> Tree:
+    if shard_id not in grown:
+        shard = shards[shard_id]
+        parent = _grow(root, shard["parent"], shards, grown) if shard["parent"] in shards else root
+        state = "open" if shard["to"] is None else "closed"
+        grown[shard_id] = parent.add(
+            Text.assemble(shard_id, (f"  {state}", "green" if state == "open" else "dim"))
+        )
+    return grown[shard_id]
 
 
 def _images(record: Change[Any]) -> Iterator[tuple[str, Any]]:

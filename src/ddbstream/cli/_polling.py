@@ -1,0 +1,87 @@
+"""What ``tail`` and ``poll`` share: the options of a poller, and how it ends."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import click
+
+from ddbstream.exceptions import FencedError, RecordsTrimmedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ddbstream.poller import StreamPoller
+
+__all__ = ["FENCED", "TRIMMED", "StartingPoint", "run", "stopping_on_signals"]
+
+# Exit codes beside 0, 1 and click's 2, for what a supervisor must not answer by starting it again.
+FENCED = 3
+TRIMMED = 4
+
+
+class StartingPoint(click.ParamType):
+    """``TRIM_HORIZON``, ``LATEST``, or a time in ISO 8601; without an offset it is local time."""
+
+    name = "TRIM_HORIZON|LATEST|TIME"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Literal["TRIM_HORIZON", "LATEST"] | datetime:
+        """Read the argument."""
+        if isinstance(value, datetime):
+            return value
+        if value.upper() in ("TRIM_HORIZON", "LATEST"):
+            return cast("Literal['TRIM_HORIZON', 'LATEST']", value.upper())
+        try:
+            # Python 3.10 does not read the Z yet.
+            return datetime.fromisoformat(value.replace("Z", "+00:00")).astimezone()
+        except ValueError:
+            self.fail(f"{value!r} is neither TRIM_HORIZON, LATEST nor a time", param, ctx)
+
+
+@contextmanager
+def stopping_on_signals(poller: StreamPoller) -> Iterator[None]:
+    """``SIGINT`` and ``SIGTERM`` stop the poller; a second one ends the process at once."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, frame: object) -> None:
+        for each in before:
+            signal.signal(each, signal.SIG_DFL)
+        poller.stop()
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run(poller: StreamPoller, *, once: bool) -> None:
+    """Run until stopped, or caught up; what ends it otherwise becomes one line and an exit code."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from ddbstream.exceptions import PollerError
+
+    with stopping_on_signals(poller):
+        try:
+            if once:
+                poller.run_until_caught_up()
+            else:
+                poller.run()
+        except (PollerError, BotoCoreError, ClientError) as error:
+            raise _ended_by(error) from None
+
+
+def _ended_by(error: Exception) -> click.ClickException:
+    exception = click.ClickException(str(error))
+    if isinstance(error, FencedError):
+        exception.exit_code = FENCED
+    elif isinstance(error, RecordsTrimmedError):
+        exception.exit_code = TRIMMED
+    return exception

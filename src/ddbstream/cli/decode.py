@@ -1,0 +1,114 @@
+"""``ddbstream decode``: DynamoDB JSON in, plain or typed JSON out."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from ddbstream import from_item, parse
+from ddbstream.cli._load import Loaded
+from ddbstream.cli._render import Output
+from ddbstream.exceptions import DDBStreamError, PayloadError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["decode"]
+
+_TAGS = frozenset({"S", "N", "B", "SS", "NS", "BS", "M", "L", "BOOL", "NULL"})
+
+
+@click.command()
+@click.argument("file", type=click.File(encoding="utf-8-sig"), default="-")
+@click.option(
+    "--model", type=Loaded("class"), metavar="MODULE:CLASS", help="Read items as this class."
+)
+@click.option("--json", "as_json", is_flag=True, help="NDJSON, as in a pipe.")
+def decode(file: TextIO, model: type[Any] | None, *, as_json: bool) -> None:
+    """Turn DynamoDB JSON into plain JSON, one line for each record or item.
+
+    FILE, or standard input, has one JSON document or many: Lambda events and every other form that
+    carries stream records, items as `aws dynamodb get-item`, `query` and `scan` print them, or bare items.
+
+    What cannot be read is reported on standard error, the rest is still read, and the exit code is 1.
+    """
+    output = Output(as_json=as_json)
+    faults = 0
+    for number, document in enumerate(_documents(file), 1):
+        for fault in _show(document, model, output):
+            faults += 1
+            click.echo(f"document {number}: {fault}", err=True)
+        if output.closed:
+            return
+    if faults:
+        raise SystemExit(1)
+
+
+def _show(document: Any, model: type[Any] | None, output: Output) -> Iterator[str]:
+    """Write what a document holds; the faults in it."""
+    items = _items(document)
+    if items is not None:
+        for item in items:
+            try:
+                output.item(from_item(item, model))
+            except DDBStreamError as error:
+                yield str(error)
+        return
+    try:
+        records = parse(document, model)
+    except PayloadError as error:
+        yield str(error)
+        return
+    while True:
+        try:
+            output.change(next(records))
+        except StopIteration:
+            return
+        except DDBStreamError as error:
+            yield str(error)
+
+
+def _items(document: Any) -> list[Any] | None:
+    """The items of a document that holds items, and no records."""
+    match document:
+        case {"Item": dict(item)}:
+            return [item]
+        case {"Items": list(items)}:
+            return items
+        case dict() if document and all(map(_is_attribute_value, document.values())):
+            return [document]
+    return None
+
+
+def _is_attribute_value(value: object) -> bool:
+    return isinstance(value, dict) and len(value) == 1 and value.keys() <= _TAGS
+
+
+def _documents(file: TextIO) -> Iterator[Any]:
+    """The JSON documents of a text: one a line, as they come, or one over many lines."""
+    for line in file:
+        if not line.strip():
+            continue
+        try:
+            document = json.loads(line)
+        except ValueError:
+            yield from _concatenated(line + file.read())
+            return
+        yield document
+
+
+def _concatenated(text: str) -> Iterator[Any]:
+    decoder = json.JSONDecoder()
+    text = text.strip()
+    position = 0
+    while position < len(text):
+        try:
+            document, position = decoder.raw_decode(text, position)
+        except json.JSONDecodeError as error:
+            raise click.ClickException(
+                f"not JSON: {error.msg}, line {error.lineno} column {error.colno} of the document"
+            ) from None
+        yield document
+        position += len(text) - position - len(text[position:].lstrip())

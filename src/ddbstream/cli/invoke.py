@@ -1,0 +1,108 @@
+"""``ddbstream invoke``: a Lambda handler and an event, on this machine."""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from typing import TYPE_CHECKING, Any, TextIO
+from uuid import uuid4
+
+import click
+
+from ddbstream.cli._json import dumps
+from ddbstream.cli._load import Loaded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Context", "invoke"]
+
+
+class Context:
+    """A stand-in for Lambda's context object, with the attributes that Lambda documents.
+
+    Args:
+        function_name: The handler's name.
+        timeout: Seconds that the invocation may take.
+    """
+
+    function_version = "$LATEST"
+    memory_limit_in_mb = "128"
+    identity = None
+    client_context = None
+
+    def __init__(self, function_name: str, timeout: float) -> None:
+        self.function_name = function_name
+        self.invoked_function_arn = (
+            f"arn:aws:lambda:us-east-1:123456789012:function:{function_name}"
+        )
+        self.aws_request_id = str(uuid4())
+        self.log_group_name = f"/aws/lambda/{function_name}"
+        self.log_stream_name = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid4().hex}"
+        self._deadline = time.monotonic() + timeout
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the timeout, never below 0."""
+        return max(0, int((self._deadline - time.monotonic()) * 1000))
+
+
+@click.command()
+@click.argument("handler", type=Loaded("function"))
+@click.argument("event", type=click.File(encoding="utf-8-sig"), default="-")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=3.0,
+    show_default=True,
+    help="Seconds that the context says are left. Nothing stops the handler after them.",
+)
+def invoke(handler: Callable[..., Any], event: TextIO, timeout: float) -> None:
+    """Call HANDLER (module:name) with EVENT, a JSON file or standard input, as Lambda would.
+
+    Prints the response as Lambda encodes it. If the handler raises, prints Lambda's error document, the
+    traceback goes to standard error, and the exit code is 1.
+    """
+    if not callable(handler):
+        raise click.UsageError("HANDLER cannot be called")
+    try:
+        payload = json.load(event)
+    except ValueError as error:
+        raise click.ClickException(f"the event is not JSON: {error}") from None
+    name = getattr(handler, "__name__", type(handler).__name__)
+    try:
+        response = handler(payload, Context(name, timeout))
+        text = _encoded(response)
+    except Exception as error:  # noqa: BLE001 -- whatever it is, Lambda reports it like this
+        traceback.print_exc()
+        frames = traceback.format_tb(error.__traceback__)
+        document = {
+            "errorMessage": str(error),
+            "errorType": type(error).__name__,
+            "stackTrace": frames,
+        }
+        click.echo(dumps(document))
+        raise SystemExit(1) from None
+    click.echo(text)
+
+
+def _encoded(response: object) -> str:
+    """The response as JSON; Lambda's own encoder takes these types and Decimal, and no others."""
+    _refuse_others(response)
+    return dumps(response)
+
+
+def _refuse_others(value: object) -> None:
+    from decimal import Decimal
+
+    if value is None or isinstance(value, (str, bool, int, float, Decimal)):
+        return
+    if isinstance(value, dict):
+        for key, each in value.items():
+            _refuse_others(key)
+            _refuse_others(each)
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            _refuse_others(each)
+    else:
+        raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")

@@ -1,0 +1,107 @@
+"""``ddbstream poll``: a router on a table's stream, as a service."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from ddbstream import StreamRouter
+from ddbstream.cli._aws import need
+from ddbstream.cli._load import Loaded
+from ddbstream.cli._polling import StartingPoint, run
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["poll"]
+
+
+@click.command()
+@click.argument("router", type=Loaded("router"))
+@click.argument("table")
+@click.option(
+    "--checkpoints",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="The SQLite file that keeps the positions; made if there is none.",
+)
+@click.option(
+    "--start",
+    type=StartingPoint(),
+    default="TRIM_HORIZON",
+    show_default=True,
+    help="Where to begin if the file knows nothing of the stream.",
+)
+@click.option(
+    "--on-failure",
+    type=click.Choice(["block", "skip", "stop"]),
+    default="block",
+    show_default=True,
+    help="A record that a handler fails on: try it again and again, leave it out, or end.",
+)
+@click.option(
+    "--on-gap",
+    type=click.Choice(["fail", "continue"]),
+    default="fail",
+    show_default=True,
+    help="Records that left the stream unread: end with exit code 4, or log it and read on.",
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(min=0),
+    default=30.0,
+    show_default=True,
+    help="Seconds that running handlers get to finish.",
+)
+@click.option("--once", is_flag=True, help="End when everything in the stream is handled.")
+@click.option("--endpoint-url", metavar="URL", help="DynamoDB Local, or another than the region's.")
+@click.option("--region", metavar="NAME")
+@click.option("--quiet", is_flag=True, help="Log warnings and errors only.")
+def poll(
+    router: StreamRouter,
+    table: str,
+    checkpoints: Path,
+    start: Literal["TRIM_HORIZON", "LATEST"] | datetime,
+    on_failure: Literal["block", "skip", "stop"],
+    on_gap: Literal["fail", "continue"],
+    grace: float,
+    endpoint_url: str | None,
+    region: str | None,
+    *,
+    once: bool,
+    quiet: bool,
+) -> None:
+    """Run ROUTER (module:name) on the stream of TABLE (a name, or a stream's ARN) until it is stopped.
+
+    SIGTERM and Ctrl-C stop it after the running handlers have finished and their positions are saved; a
+    second one ends it at once. Log lines go to standard error.
+
+    Exit codes: 0 stopped, caught up or the stream has ended; 1 failed; 2 wrong usage; 3 another poller
+    has taken over the file; 4 records left the stream unread.
+    """
+    need("boto3", "poller", "poll")
+    from ddbstream.poller import SQLiteCheckpoints, StreamPoller
+
+    if not isinstance(router, StreamRouter):
+        raise click.UsageError(f"ROUTER is a {type(router).__name__}, and no StreamRouter")
+    logging.basicConfig(
+        level=logging.WARNING if quiet else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+    # What the AWS client does at this level is of no use to who watches a poller.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    poller = StreamPoller(
+        table,
+        router,
+        checkpoints=SQLiteCheckpoints(checkpoints),
+        start=start,
+        endpoint_url=endpoint_url,
+        region_name=region,
+        on_failure=on_failure,
+        on_gap=on_gap,
+        grace=grace,
+    )
+    run(poller, once=once)

@@ -1,0 +1,88 @@
+"""``ddbstream streams`` and ``tail``: what streams there are, and what goes through one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ddbstream.cli._aws import boto3_client, reported
+from ddbstream.cli._render import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["streams"]
+
+
+@click.command()
+@click.argument("table", required=False)
+@click.option("--shards", is_flag=True, help="Show each stream's shards as well.")
+@click.option("--endpoint-url", metavar="URL", help="DynamoDB Local, or another than the region's.")
+@click.option("--region", metavar="NAME")
+@click.option("--json", "as_json", is_flag=True, help="NDJSON, as in a pipe.")
+def streams(
+    table: str | None,
+    endpoint_url: str | None,
+    region: str | None,
+    *,
+    shards: bool,
+    as_json: bool,
+) -> None:
+    """List the streams of TABLE, or of every table; a table's old stream stays readable for a day."""
+    output = Output(as_json=as_json)
+    client = boto3_client("dynamodbstreams", endpoint_url=endpoint_url, region_name=region)
+    found = False
+    with reported():
+        for stream in _streams(client, table):
+            found = True
+            description, listed = _described(client, stream["StreamArn"])
+            line = {
+                "table": description["TableName"],
+                "stream_arn": description["StreamArn"],
+                "status": description["StreamStatus"],
+                "view_type": description.get("StreamViewType"),
+                "open_shards": sum(_is_open(shard) for shard in listed),
+                "shards": [_shard(shard) for shard in listed] if shards else len(listed),
+            }
+            output.stream(line)
+    if table is not None and not found:
+        raise click.ClickException(f"table {table} has no stream here")
+
+
+def _streams(client: Any, table: str | None) -> Iterator[dict[str, Any]]:
+    request = {"TableName": table} if table else {}
+    while True:
+        page = client.list_streams(**request)
+        yield from page["Streams"]
+        last = page.get("LastEvaluatedStreamArn")
+        if not last:
+            return
+        request["ExclusiveStartStreamArn"] = last
+
+
+def _described(client: Any, arn: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A stream's description, and its shards from every page of it."""
+    shards: list[dict[str, Any]] = []
+    request = {"StreamArn": arn}
+    while True:
+        description = client.describe_stream(**request)["StreamDescription"]
+        shards += description["Shards"]
+        last = description.get("LastEvaluatedShardId")
+        if not last or last == request.get("ExclusiveStartShardId"):
+            return description, shards
+        request["ExclusiveStartShardId"] = last
+
+
+def _is_open(shard: dict[str, Any]) -> bool:
+    return "EndingSequenceNumber" not in shard["SequenceNumberRange"]
+
+
+def _shard(shard: dict[str, Any]) -> dict[str, Any]:
+    numbers = shard["SequenceNumberRange"]
+    return {
+        "shard_id": shard["ShardId"],
+        "parent": shard.get("ParentShardId"),
+        "from": numbers.get("StartingSequenceNumber"),
+        "to": numbers.get("EndingSequenceNumber"),
+    }

@@ -1,0 +1,106 @@
+"""``ddbstream tail``: the changes of a table as they happen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from ddbstream import Change, StreamRouter, by_key_prefix, by_table_name
+from ddbstream.cli._aws import need
+from ddbstream.cli._load import Loaded
+from ddbstream.cli._polling import StartingPoint, run
+from ddbstream.cli._render import Output
+from ddbstream.exceptions import DDBStreamError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ddbstream.poller import Event
+
+__all__ = ["tail"]
+
+
+@click.command()
+@click.argument("table")
+@click.option(
+    "--model",
+    type=Loaded("class"),
+    metavar="MODULE:CLASS",
+    help="Read items as this class; with --key, those of the entity of that name.",
+)
+@click.option(
+    "--key",
+    metavar="ATTRIBUTE",
+    help='Name entities by this key\'s prefix: PK "Product#42" is a Product. Without it, by the table.',
+)
+@click.option(
+    "--start",
+    type=StartingPoint(),
+    help="Where to begin. LATEST, or with --once TRIM_HORIZON, which is a day ago.",
+)
+@click.option("--once", is_flag=True, help="Show what the stream holds now, and end.")
+@click.option("--endpoint-url", metavar="URL", help="DynamoDB Local, or another than the region's.")
+@click.option("--region", metavar="NAME")
+@click.option("--json", "as_json", is_flag=True, help="NDJSON, as in a pipe.")
+def tail(
+    table: str,
+    model: type[Any] | None,
+    key: str | None,
+    start: Literal["TRIM_HORIZON", "LATEST"] | datetime | None,
+    endpoint_url: str | None,
+    region: str | None,
+    *,
+    once: bool,
+    as_json: bool,
+) -> None:
+    """Show the changes of TABLE (a name, or a stream's ARN) as they happen.
+
+    It keeps no position and takes none away from anybody, but a shard has room for two readers: beside a
+    Lambda trigger, this is the second.
+    """
+    need("boto3", "cli", "tail")
+    from ddbstream.poller import StreamPoller
+
+    output = Output(as_json=as_json)
+    classify = by_key_prefix(key) if key else by_table_name()
+    router = StreamRouter(classify=classify)
+
+    def show(record: Change[Any]) -> None:
+        try:
+            output.change(record, classify(record))
+        except DDBStreamError as error:  # a stream is full of surprises; show the next
+            click.echo(str(error), err=True)
+        if output.closed:
+            poller.stop()
+
+    if model is None:
+        router.on_change()(show)
+    elif key is None:
+        show.__annotations__["record"] = Change[model]  # type: ignore[valid-type]
+        router.on_change()(show)
+    else:
+        name = model.__name__
+        router.on_change(model)(show)
+        router.on_change(where=lambda record: classify(record) != name)(show)
+    poller = StreamPoller(
+        table,
+        router,
+        start=start or ("TRIM_HORIZON" if once else "LATEST"),
+        endpoint_url=endpoint_url,
+        region_name=region,
+        on_failure="skip",
+        on_gap="continue",
+        on_event=_report,
+    )
+    run(poller, once=once)
+
+
+def _report(event: Event) -> None:
+    """Say on standard error what keeps a change from being shown; the poller's logger has the rest."""
+    from ddbstream.poller import BatchFailed, Gap
+
+    if isinstance(event, BatchFailed):
+        click.echo(f"record {event.sequence_number}: {event.error}", err=True)
+    elif isinstance(event, Gap):
+        click.echo(f"records left the stream unread: {event.reason}", err=True)
