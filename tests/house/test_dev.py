@@ -1,0 +1,132 @@
+"""``dev.py`` makes an environment once, anew when its lock changes, and says what is missing."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dev
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="stands in scripts for programs")
+
+
+def script(path: Path, body: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose locks say little, on a machine whose pip only notes what it is told."""
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "test.txt").write_text("one==1\n")
+    (tmp_path / "pyproject.toml").write_text("")
+    monkeypatch.setattr(dev, "ROOT", tmp_path)
+    monkeypatch.setattr(dev, "LOCKS", tmp_path / "requirements")
+    monkeypatch.setattr(dev, "VENVS", tmp_path / "venv")
+    pip = script(tmp_path / "pip", f'echo "$*" >> {tmp_path}/installed')
+
+    def make(home: Path, _python: Path) -> list[str | Path]:
+        home.mkdir(parents=True, exist_ok=True)
+        return [pip, "install"]
+
+    monkeypatch.setattr(dev, "_make_venv", make)
+    return tmp_path
+
+
+def installed(project: Path) -> list[str]:
+    return (project / "installed").read_text().splitlines()
+
+
+def test_an_environment_is_made_from_hashes_and_only_once(project: Path):
+    first = dev._environment("test")
+    assert dev._environment("test") == first
+    locked, itself = installed(project)
+    assert f"--require-hashes -r {project}/requirements/test.txt" in locked
+    assert f"--no-deps --no-build-isolation --editable {project}" in itself
+
+
+@pytest.mark.parametrize("changed", ["requirements/test.txt", "pyproject.toml"])
+def test_an_environment_is_made_anew_when_what_it_is_made_from_changes(project: Path, changed: str):
+    dev._environment("test")
+    (project / changed).write_text("two==2\n")
+    dev._environment("test")
+    assert len(installed(project)) == 4
+
+
+def test_an_environment_that_could_not_be_finished_is_not_taken_for_one(project: Path):
+    script(project / "pip", "exit 1")
+    for _ in range(2):
+        with pytest.raises(subprocess.CalledProcessError):
+            dev._environment("test")
+
+
+def test_a_python_that_cannot_make_an_environment_is_told_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    broken = script(tmp_path / "python3", "echo 'ensurepip is not available'; exit 1")
+    monkeypatch.setattr(sys, "executable", str(broken))
+    with pytest.raises(SystemExit, match=r"ensurepip is not available(.|\n)*python3-venv"):
+        dev._make_venv(tmp_path / "home", tmp_path / "home" / "bin" / "python")
+    assert not (tmp_path / "home").exists()
+
+
+def test_without_ensurepip_another_pip_installs_into_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    python = script(
+        tmp_path / "python3",
+        'case "$*" in *--without-pip*|*--version*) exit 0;; *) exit 1;; esac',
+    )
+    monkeypatch.setattr(sys, "executable", str(python))
+    made = tmp_path / "home" / "bin" / "python"
+    assert dev._make_venv(tmp_path / "home", made) == [
+        str(python),
+        "-m",
+        "pip",
+        "--python",
+        str(made),
+        "install",
+    ]
+
+
+@pytest.mark.parametrize(("arguments", "code"), [([], 2), (["tset"], 2), (["--help"], 0)])
+def test_what_it_does_not_know_is_answered_with_what_it_does(arguments: list[str], code: int):
+    done = subprocess.run(
+        [sys.executable, ROOT / "dev.py", *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code
+    assert "python3 dev.py test" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parallel"),
+    [
+        ([], True),
+        (["-q", "-k", "router"], True),
+        (["tests/house/test_dev.py::test_x"], False),
+        (["--pdb"], False),
+        (["-n", "0"], False),
+    ],
+)
+def test_the_whole_suite_takes_every_core_and_a_chosen_file_does_not(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], parallel: bool
+):
+    ran: list[list[object]] = []
+    monkeypatch.setattr(dev, "_environment", lambda kind: Path("bin"))
+    monkeypatch.setattr(dev, "_run", lambda command: ran.append(command) or 0)
+    monkeypatch.chdir(ROOT)
+    dev.test(arguments)
+    assert (ran[0][3:5] == ["-n", "auto"]) is parallel
+
+
+def test_the_exit_code_is_the_tools_own(monkeypatch: pytest.MonkeyPatch):
+    assert dev._run([sys.executable, "-c", "raise SystemExit(7)"]) == 7
