@@ -1,0 +1,210 @@
+"""Classifiers: from a record to its entity, which is the name that routes are registered under.
+
+A classifier is a function of a record to a name, or to ``None`` for "no entity". It reads the wire
+form and decodes nothing: it runs once for every record, also for those that no route wants.
+
+A classifier that cannot know raises, for its record, rather than answer ``None``: an unclassified
+record is ignored by most routers, and a stream that captures too little would lose everything in
+silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from ddbstream._model._markers import KEYS
+from ddbstream.exceptions import MissingImageError, RouteDefinitionError
+
+if TYPE_CHECKING:
+    from ddbstream._model._keys import KeyTemplate
+    from ddbstream._records import StreamRecord
+
+__all__ = ["Classifier", "by_attribute", "by_key_prefix", "by_keys", "by_table_name"]
+
+Classifier = Callable[["StreamRecord[Any]"], "str | None"]
+"""What ``StreamRouter(classify=...)`` takes."""
+
+# A function reads from few streams; a service that reads thousands should not grow without end.
+_REMEMBERED_ARNS: Final = 1024
+
+Preset = Literal["dynamodb-onetable", "dynamodb-toolbox", "electrodb", "pynamodb", "typedorm"]
+
+# Where object mappers store an item's type, from each project's documentation:
+# sensedeep/dynamodb-onetable `typeField`, dynamodb-toolbox v1 and v2 `entityAttributeName`,
+# tywalch/electrodb `__edb_e__`, pynamodb `DiscriminatorAttribute` as its guide spells it,
+# whimzyLive/typedorm `__en`.
+_PRESETS: Final[Mapping[str, tuple[str, ...]]] = {
+    "dynamodb-onetable": ("_type",),
+    "dynamodb-toolbox": ("_et", "entity"),
+    "electrodb": ("__edb_e__",),
+    "pynamodb": ("cls",),
+    "typedorm": ("__en",),
+}
+
+
+def by_table_name(*, aliases: Mapping[str, str] | None = None) -> Classifier:
+    """The entity is the table's name. The router's default.
+
+    Args:
+        aliases: Table name to entity, for names that differ between stages or are made up by a
+            deployment tool: ``{os.environ["PRODUCT_TABLE"]: "Product"}``. Others stay as they are.
+    """
+    renamed = dict(aliases or {})
+    known: dict[object, str | None] = {}
+
+    def classify(record: StreamRecord[Any]) -> str | None:
+        arn = record.raw.get("eventSourceARN") or record._origin.stream_arn
+        try:
+            return known[arn]
+        except (KeyError, TypeError):
+            name = record.table_name
+        entity = None if name is None else renamed.get(name, name)
+        # A record that names its table itself (Kinesis form) has no ARN to remember it by.
+        if isinstance(arn, str) and "tableName" not in record.raw and len(known) < _REMEMBERED_ARNS:
+            known[arn] = entity
+        return entity
+
+    return classify
+
+
+def by_key_prefix(
+    attribute: str, *, separator: str = "#", aliases: Mapping[str, str] | None = None
+) -> Classifier:
+    """The entity is what stands before a key's first separator: ``Product#42``, ``Product``.
+
+    A value without the separator, with nothing before it, or that is no text has no entity.
+
+    Args:
+        attribute: The key attribute's name. One that is no key of the table, such as an index's, is
+            read from the images.
+        separator: What ends the prefix.
+        aliases: Prefix to entity: ``{"PROD": "Product"}``. Other prefixes stay as they are.
+
+    Raises:
+        RouteDefinitionError: The attribute or the separator is empty.
+    """
+    if not attribute or not separator:
+        raise RouteDefinitionError("by_key_prefix() needs an attribute and a separator")
+    renamed = dict(aliases or {})
+
+    def classify(record: StreamRecord[Any]) -> str | None:
+        try:
+            text = record._change["Keys"][attribute]["S"]
+        except (KeyError, TypeError):
+            text = _text(record, attribute)
+        if type(text) is not str:
+            return None
+        prefix, found, _ = text.partition(separator)
+        if not found or not prefix:
+            return None
+        return renamed.get(prefix, prefix)
+
+    return classify
+
+
+def by_attribute(
+    name: str | None = None,
+    *,
+    preset: Preset | None = None,
+    aliases: Mapping[str, str] | None = None,
+) -> Classifier:
+    """The entity is the text in one attribute of the item: ``_type``.
+
+    The new image is asked first, then the old one, then the keys. An item without the attribute has
+    no entity.
+
+    Args:
+        name: The attribute.
+        preset: In its place, the mapper that writes the items: ``"dynamodb-onetable"``,
+            ``"dynamodb-toolbox"``, ``"electrodb"``, ``"pynamodb"`` or ``"typedorm"``.
+        aliases: Stored text to entity: ``{"product": "Product"}``. Others stay as they are.
+
+    Raises:
+        RouteDefinitionError: Not exactly one of name and preset, or an unknown preset.
+        MissingImageError: For a record without any image that does not have the attribute as a key.
+    """
+    if (name is None) == (preset is None):
+        raise RouteDefinitionError("by_attribute() takes an attribute's name, or a preset")
+    if preset is not None and preset not in _PRESETS:
+        raise RouteDefinitionError(f"no such preset; there are {', '.join(sorted(_PRESETS))}")
+    names = _PRESETS[preset] if preset is not None else (name or "",)
+    renamed = dict(aliases or {})
+
+    def classify(record: StreamRecord[Any]) -> str | None:
+        for attribute in names:
+            text = _text(record, attribute)
+            if type(text) is str:
+                return renamed.get(text, text)
+        return None
+
+    return classify
+
+
+def by_keys(*models: type[Any], **named: type[Any]) -> Classifier:
+    """The entity is the name of the first class whose ``@keys`` templates match the record.
+
+    Args:
+        models: Classes decorated with ``ddbstream.keys``; each class's name is its entity.
+        named: The same under another entity name: ``by_keys(Product=ProductV2)``.
+
+    Raises:
+        RouteDefinitionError: No class, one without ``@keys``, or two with the same templates, of
+            which the second would never be found.
+    """
+    entities = [*((model.__name__, model) for model in models), *named.items()]
+    if not entities:
+        raise RouteDefinitionError("by_keys() needs at least one class")
+    seen: dict[tuple[tuple[str, str], ...], str] = {}
+    candidates: list[tuple[str, tuple[tuple[str, KeyTemplate], ...]]] = []
+    for entity, model in entities:
+        templates: Mapping[str, KeyTemplate] = getattr(model, KEYS, {})
+        if not templates:
+            raise RouteDefinitionError(
+                f"{model.__qualname__} has no @keys(...) to tell its items by", model=model
+            )
+        shape = tuple(sorted((name, template.template) for name, template in templates.items()))
+        if shape in seen:
+            raise RouteDefinitionError(
+                f"{entity} and {seen[shape]} have the same @keys(...)", model=model
+            )
+        seen[shape] = entity
+        candidates.append((entity, tuple(templates.items())))
+
+    def classify(record: StreamRecord[Any]) -> str | None:
+        for entity, templates in candidates:
+            for name, template in templates:
+                text = _text(record, name)
+                if type(text) is not str or template.match(text) is None:
+                    break
+            else:
+                return entity
+        return None
+
+    return classify
+
+
+def _text(record: StreamRecord[Any], name: str) -> object:
+    """The text of an attribute, from the keys or an image; None if the item has no such text.
+
+    Raises:
+        MissingImageError: The record holds nothing that would tell.
+    """
+    told = False
+    for part in ("Keys", "NewImage", "OldImage"):
+        item = record._change.get(part)
+        if not isinstance(item, Mapping):
+            continue
+        value = item.get(name)
+        if isinstance(value, Mapping):
+            return value.get("S")
+        told = told or part != "Keys"
+    if told:
+        return None
+    raise MissingImageError(
+        f"{name} is no key, and no image is captured to read it from: the stream's view type is "
+        f"{record.stream_view_type or 'not known'}",
+        path=name,
+        event_id=record.event_id,
+        sequence_number=record.sequence_number,
+    )

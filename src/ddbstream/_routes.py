@@ -1,0 +1,235 @@
+"""A route: which records a handler wants, and how it is called.
+
+Building a route checks all that can be known: what can never work fails at the decorator. Matching
+is a pure function of the record, apart from handling; a predicate that fails is a failure of the
+record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, get_origin
+
+from ddbstream._model import codec_for
+from ddbstream._records import Insert, Modify, Remove
+from ddbstream._signatures import EVERY_KIND, Signature, is_async, name_of, read_signature
+from ddbstream.exceptions import DDBStreamError, RouteDefinitionError
+
+if TYPE_CHECKING:
+    from ddbstream._model import Codec
+    from ddbstream._records import StreamRecord
+
+__all__ = ["Changed", "Kind", "Route", "build_route", "entity_of"]
+
+Kind = type["StreamRecord[Any]"]
+Guard = Callable[["StreamRecord[Any]"], object]
+Changed = str | Iterable[str]
+
+_VERBS: dict[frozenset[Kind], str] = {
+    frozenset({Insert}): "on_insert",
+    frozenset({Modify}): "on_modify",
+    frozenset({Remove}): "on_remove",
+    EVERY_KIND: "on_change",
+}
+
+
+class Route:
+    """One handler and what it wants. Never changes once built.
+
+    Attributes:
+        name: The handler's name, for notes and logs.
+        kinds: The classes of record it takes.
+        entity: The entity it takes, or None: that of ``model`` if there is one given, else every
+            entity.
+        model: The class given to the decorator, whose entity a router can rename, or None.
+        codec: Reads the images.
+        guards: What narrows it further, each a function of the record; all must hold.
+        handler: The function.
+        wants_context: Whether it takes the context as well.
+        is_async: Whether calling it gives something to await.
+        changed: The paths of ``changed=``, in attribute names.
+        ttl: The option as given.
+    """
+
+    __slots__ = (
+        "changed",
+        "codec",
+        "entity",
+        "guards",
+        "handler",
+        "is_async",
+        "kinds",
+        "model",
+        "name",
+        "ttl",
+        "wants_context",
+    )
+
+    def __init__(
+        self,
+        handler: Callable[..., Any],
+        signature: Signature,
+        *,
+        kinds: frozenset[Kind],
+        entity: str | None,
+        model: Any,
+        codec: Codec[Any],
+    ) -> None:
+        self.name = name_of(handler)
+        self.handler = handler
+        self.wants_context = signature.wants_context
+        self.is_async = signature.is_async
+        self.kinds = kinds
+        self.entity = entity
+        self.model = model
+        self.codec = codec
+        self.changed: tuple[tuple[str | int, ...], ...] = ()
+        self.ttl: bool | None = None
+        self.guards: tuple[Guard, ...] = ()
+
+    def wants(self, record: StreamRecord[Any]) -> bool:
+        """Whether every guard holds (kind and entity do); raises what a predicate raises."""
+        return all(guard(record) for guard in self.guards)
+
+    def __repr__(self) -> str:
+        return f"<route {_VERBS.get(self.kinds, '')} {self.name}>"
+
+
+def build_route(
+    handler: Callable[..., Any],
+    names: Mapping[str, Any],
+    *,
+    kinds: frozenset[Kind],
+    target: Any = None,
+    changed: Changed | None = None,
+    where: Guard | None = None,
+    ttl: bool | None = None,
+) -> Route:
+    """Check a handler and the options it is registered with, and make its route.
+
+    Args:
+        handler: The function.
+        names: What its annotation may name beside its globals.
+        kinds: The classes of record the decorator stands for.
+        target: An entity's name, a model class, or None.
+        changed: Document paths, one of which has to differ.
+        where: A predicate over the typed record.
+        ttl: Only deletions by Time to Live (True), or everything but them (False).
+
+    Raises:
+        RouteDefinitionError: It can never work.
+        ModelDefinitionError: The class cannot be a model.
+    """
+    signature = read_signature(handler, names)
+    about = f"{_VERBS[kinds]} {name_of(handler)}"
+    if not kinds <= signature.kinds:
+        accepted = " or ".join(sorted(kind.__name__ for kind in signature.kinds))
+        raise RouteDefinitionError(f"{about}: its annotation takes {accepted} alone")
+    entity, model = _target(target, about)
+    codec = codec_for(_bound(model, signature.model, about))
+    route = Route(handler, signature, kinds=kinds, entity=entity, model=model, codec=codec)
+    # Cheap guards first: each spares the ones behind it.
+    guards: list[Guard] = []
+    if ttl is not None:
+        guards.append(_ttl_guard(ttl, kinds, about))
+        route.ttl = ttl
+    if changed is not None:
+        route.changed = _paths(changed, codec, about)
+        guards.append(_changed_guard(route.changed))
+    if where is not None:
+        if not callable(where) or is_async(where):
+            raise RouteDefinitionError(f"{about}: where= takes a plain function of the record")
+        guards.append(where)
+    route.guards = tuple(guards)
+    return route
+
+
+def entity_of(model: Any) -> str:
+    """The entity that a class stands for unless a router renames it: its name."""
+    return str((get_origin(model) or model).__name__)
+
+
+def _target(target: Any, about: str) -> tuple[str | None, Any]:
+    if target is None:
+        return None, None
+    if isinstance(target, str):
+        if not target:
+            raise RouteDefinitionError(f"{about}: an empty entity name")
+        return target, None
+    if get_origin(target) is not None or isinstance(target, type):
+        return None, target
+    raise RouteDefinitionError(
+        f"{about}: takes an entity's name or a model class, not a {type(target).__name__}"
+    )
+
+
+def _bound(given: Any, annotated: Any, about: str) -> Any:
+    """The model to read with: the class given, else the annotation's; they may not differ."""
+    if given is None:
+        return annotated
+    if annotated is None or annotated == given:
+        return given
+    # A handler of a base class takes its subclasses' records.
+    if isinstance(given, type) and isinstance(annotated, type) and issubclass(given, annotated):
+        return given
+    raise RouteDefinitionError(
+        f"{about}: registered for {_spelled(given)}, annotated with {_spelled(annotated)}"
+    )
+
+
+def _spelled(model: Any) -> str:
+    return getattr(model, "__qualname__", None) or str(model)
+
+
+def _ttl_guard(ttl: object, kinds: frozenset[Kind], about: str) -> Guard:
+    if ttl is True:
+        if Remove not in kinds:
+            raise RouteDefinitionError(
+                f"{about}: ttl=True never holds: only a removal can be by TTL"
+            )
+        return lambda record: record.is_ttl_removal
+    if ttl is False:
+        return lambda record: not record.is_ttl_removal
+    raise RouteDefinitionError(f"{about}: ttl= takes True or False")
+
+
+def _paths(changed: Changed, codec: Codec[Any], about: str) -> tuple[tuple[str | int, ...], ...]:
+    from ddbstream._diff import parse_path  # only a route that asks for it pays for the module
+
+    written = (changed,) if isinstance(changed, str) else tuple(changed)
+    if not written:
+        raise RouteDefinitionError(f"{about}: changed= names no path")
+    paths = []
+    for text in written:
+        try:
+            first, *rest = parse_path(text)
+        except (DDBStreamError, TypeError, ValueError) as error:
+            raise RouteDefinitionError(
+                f"{about}: changed= takes document paths ({error})"
+            ) from None
+        if codec.model is not None:
+            first = codec.attributes.get(str(first), first)
+            if first not in codec.attributes.values():
+                raise RouteDefinitionError(
+                    f"{about}: changed={text!r}, but {codec.name} has no field {first!r}",
+                    path=str(text),
+                    model=codec.model,
+                )
+        paths.append((first, *rest))
+    return tuple(paths)
+
+
+def _changed_guard(paths: tuple[tuple[str | int, ...], ...]) -> Guard:
+    from ddbstream._diff import changed_between
+
+    nothing: Mapping[str, Any] = {}
+
+    def differs(record: StreamRecord[Any]) -> bool:
+        old, new = record._images()
+        if old == new:
+            return False
+        # Against no item at all, an attribute that is there counts as changed.
+        old, new = old or nothing, new or nothing
+        return any(changed_between(old, new, path) for path in paths)
+
+    return differs
