@@ -1,0 +1,179 @@
+"""Stream records from items: what a test hands to a router in place of event JSON.
+
+``insert``, ``modify`` and ``remove`` take models or items and give wire records, as Lambda sends
+them. `ddbstream.testing.encoders` puts those into every form that a record can come in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
+
+from ddbstream._creation_time import nanoseconds
+from ddbstream._diff._diff import looks_wire
+from ddbstream._model import codec_for, codec_of_instance
+from ddbstream._model._markers import KEYS
+from ddbstream._shape import is_map
+from ddbstream.exceptions import EncodeError
+from ddbstream.testing._spellings import as_json_item, size_of_item
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ddbstream._model import Codec
+    from ddbstream.typing import Item, WireRecord
+
+__all__ = ["RecordFields", "insert", "modify", "remove"]
+
+ViewType = Literal["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"]
+
+# A whole second, as DynamoDB Streams keeps it; always the same, so that a test's output is too.
+_CREATED: Final = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+_USUAL_KEYS: Final = (("PK", "SK"), ("pk", "sk"), ("Id",), ("id",))
+
+# 21 digits, the fewest that AWS documents for a sequence number.
+_FIRST_SEQUENCE_NUMBER: Final = 100_000_000_000_000_000_000
+
+_sequence = count(1)
+
+
+class RecordFields(TypedDict, total=False):
+    """What a record says besides its images; each has a default.
+
+    Attributes:
+        keys: The names of the table's key attributes. If not given, those of the model's ``@keys``;
+            else ``PK`` and ``SK``, ``pk`` and ``sk``, ``Id`` or ``id``; else the first attribute.
+        table_name: The table. If not given, the model's class name, which is the entity that the
+            default classifier then finds; ``Table`` for an item.
+        view_type: Which images the record carries; both, if not given.
+        created: When: a datetime, or seconds since 1970; the first second of 2026, if not given.
+        sequence_number: Digits. If not given, higher than all before in this process.
+        event_id: If not given, unique to the sequence number.
+        aws_region: The table's region.
+    """
+
+    keys: Sequence[str]
+    table_name: str
+    view_type: ViewType
+    created: datetime | float
+    sequence_number: str
+    event_id: str
+    aws_region: str
+
+
+def insert(new: object, **fields: Unpack[RecordFields]) -> WireRecord:
+    """The record of a new item.
+
+    Args:
+        new: The item: a model instance, a mapping of Python values, or a wire item.
+        fields: As in `RecordFields`.
+
+    Raises:
+        EncodeError: It cannot be written as an item.
+    """
+    return _record("INSERT", None, new, fields)
+
+
+def modify(old: object, new: object, **fields: Unpack[RecordFields]) -> WireRecord:
+    """The record of a changed item.
+
+    Args:
+        old: The item before the change, as in `insert`.
+        new: The item after it.
+        fields: As in `RecordFields`.
+
+    Raises:
+        EncodeError: One cannot be written as an item.
+    """
+    return _record("MODIFY", old, new, fields)
+
+
+def remove(old: object, *, ttl: bool = False, **fields: Unpack[RecordFields]) -> WireRecord:
+    """The record of a deleted item.
+
+    Args:
+        old: The item before it was deleted, as in `insert`.
+        ttl: Whether Time to Live deleted it.
+        fields: As in `RecordFields`.
+
+    Raises:
+        EncodeError: It cannot be written as an item.
+    """
+    made = _record("REMOVE", old, None, fields)
+    if ttl:
+        made["userIdentity"] = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+    return made
+
+
+def _record(
+    event_name: Literal["INSERT", "MODIFY", "REMOVE"],
+    old: object,
+    new: object,
+    fields: RecordFields,
+) -> WireRecord:
+    source = old if new is None else new
+    images = {
+        name: _item(item)
+        for name, item in (("NewImage", new), ("OldImage", old))
+        if item is not None
+    }
+    whole = images.get("NewImage") or images.get("OldImage") or {}
+    view_type = fields.get("view_type", "NEW_AND_OLD_IMAGES")
+    region = fields.get("aws_region", "eu-west-1")
+    number = fields.get("sequence_number") or str(_FIRST_SEQUENCE_NUMBER + next(_sequence))
+    change: dict[str, Any] = {
+        "ApproximateCreationDateTime": nanoseconds(fields.get("created", _CREATED)) / 1_000_000_000,
+        "Keys": {name: whole[name] for name in _key_names(source, whole, fields.get("keys"))},
+        **{name: image for name, image in images.items() if _carries(view_type, name)},
+        "SequenceNumber": number,
+        "SizeBytes": 0,
+        "StreamViewType": view_type,
+    }
+    change["SizeBytes"] = sum(
+        size_of_item(change[name]) for name in ("Keys", "NewImage", "OldImage") if name in change
+    )
+    table = fields.get("table_name") or ("Table" if is_map(source) else type(source).__name__)
+    return cast(
+        "WireRecord",
+        {
+            "eventID": fields.get("event_id") or f"{int(number) if number.isdecimal() else 0:032x}",
+            "eventName": event_name,
+            "eventVersion": "1.1",
+            "eventSource": "aws:dynamodb",
+            "awsRegion": region,
+            "dynamodb": change,
+            "eventSourceARN": f"arn:aws:dynamodb:{region}:123456789012:table/{table}"
+            "/stream/2026-01-01T00:00:00.000",
+        },
+    )
+
+
+def _carries(view_type: str, image: str) -> bool:
+    return view_type == "NEW_AND_OLD_IMAGES" or view_type == f"{image[:3].upper()}_IMAGE"
+
+
+def _item(source: object) -> Item:
+    if is_map(source):
+        if looks_wire(source):
+            return as_json_item(source)
+        untyped: Codec[Any] = codec_for(None)
+        return untyped.encode(source, "json")
+    codec = codec_of_instance(source)
+    if codec is None:
+        raise EncodeError(expected="a model instance or a mapping", found=type(source).__name__)
+    return codec.encode(source, "json")
+
+
+def _key_names(
+    source: object, item: Mapping[str, Any], given: Sequence[str] | None
+) -> Sequence[str]:
+    if given is not None:
+        return given
+    templates: Mapping[str, object] = getattr(type(source), KEYS, {})
+    if templates:
+        return list(templates)
+    usual = next((names for names in _USUAL_KEYS if all(name in item for name in names)), None)
+    return usual or list(item)[:1]
