@@ -17,7 +17,16 @@ from ddbstream.cli._json import dumps
 
 @pytest.mark.parametrize(
     "text",
-    ["1299.99", "0.1", "1E+125", "1E-130", "12345678901234567890123456789012345678", "0.10", "-0", "0E-7"],
+    [
+        "1299.99",
+        "0.1",
+        "1E+125",
+        "1E-130",
+        "12345678901234567890123456789012345678",
+        "0.10",
+        "-0",
+        "0E-7",
+    ],
 )
 def test_a_decimal_is_a_json_number_to_the_last_digit(text: str) -> None:
     line = dumps({"price": Decimal(text)})

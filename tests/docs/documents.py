@@ -1,4 +1,4 @@
-"""What the documents' invisible blocks use, so that what is visible stays what a reader would write."""
+"""What the documents' invisible blocks use: the visible ones stay what a reader would write."""
 
 from __future__ import annotations
 

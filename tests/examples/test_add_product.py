@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
+
 from ddbstream import from_item
 
 moto = pytest.importorskip("moto")
@@ -82,7 +83,8 @@ def test_the_item_reads_back_as_the_product(post: Any, table: Any, add_product: 
 
 
 @pytest.mark.parametrize(
-    "price", ["0.1", "1.10", "9007199254740993", "12345678901234567890.123456789012345678", "0", "1e3"]
+    "price",
+    ["0.1", "1.10", "9007199254740993", "12345678901234567890.123456789012345678", "0", "1e3"],
 )
 def test_a_price_is_kept_as_written_where_a_float_would_round_it(
     post: Any, table: Any, price: str

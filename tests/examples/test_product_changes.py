@@ -27,7 +27,9 @@ def item(price: str) -> dict[str, Any]:
     }
 
 
-def record(number: int, name: str, old: str | None = None, new: str | None = None) -> dict[str, Any]:
+def record(
+    number: int, name: str, old: str | None = None, new: str | None = None
+) -> dict[str, Any]:
     images = {"OldImage": old and item(old), "NewImage": new and item(new)}
     return {
         "eventID": f"event-{number}",
@@ -58,9 +60,7 @@ EVENT = {
 
 
 @pytest.fixture
-def lines(
-    product_changes: ModuleType, caplog: pytest.LogCaptureFixture
-) -> list[dict[str, Any]]:
+def lines(product_changes: ModuleType, caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     """What the function logs of `EVENT`, as Lambda's own formatter writes it."""
     log_utils = pytest.importorskip("awslambdaric.lambda_runtime_log_utils")
     with caplog.at_level(logging.INFO, logger="product_changes"):

@@ -37,12 +37,11 @@ def dynamodb() -> Any:
     return boto3.client("dynamodb")
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Add one product.
 
     Args:
         event: An API Gateway proxy event whose body is ``{"name", "price", "category"}``.
-        context: Lambda's context; not used.
 
     Returns:
         A proxy response: 201 with ``{"id"}`` and a ``Location``, or 400 with ``{"message"}``.

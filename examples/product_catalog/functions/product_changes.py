@@ -9,6 +9,7 @@ Lambda's event source mapping calls ``handler``; the same ``router`` runs under
 from __future__ import annotations
 
 import logging
+
 from models import Product
 
 from ddbstream import (

@@ -1,7 +1,7 @@
 """The command line: ``ddbstream``, or ``python -m ddbstream`` (extra ``cli``).
 
-Nothing here is needed by a program that imports ddbstream. Without click and rich the command says in
-one line what to install, and exits with 2, as for any other wrong use.
+Nothing here is needed by a program that imports ddbstream. Without click and rich the command says
+in one line what to install, and exits with 2, as for any other wrong use.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the commands need of AWS: clients, and a DynamoDB inside this process for who has no account."""
+"""What the commands need of AWS: clients, and a DynamoDB in this process for who has no account."""
 
 from __future__ import annotations
 
@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["boto3_client", "dynamodb", "environment", "need", "reported"]
+__all__ = ["aws_options", "boto3_client", "dynamodb", "environment", "need", "reported"]
+
+
+def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--endpoint-url`` and ``--region``, as boto3's ``endpoint_url`` and ``region_name``."""
+    command = click.option("--region", "region_name", metavar="NAME", help="AWS region.")(command)
+    return click.option(
+        "--endpoint-url", metavar="URL", help="DynamoDB Local, or another than the region's."
+    )(command)
 
 
 class MissingDependency(click.ClickException):
@@ -37,7 +45,9 @@ def need(module: str, extra: str, purpose: str) -> Any:
         ) from None
 
 
-def boto3_client(service: str, *, endpoint_url: str | None = None, region_name: str | None = None) -> Any:
+def boto3_client(
+    service: str, *, endpoint_url: str | None = None, region_name: str | None = None
+) -> Any:
     """A boto3 client for a command: a missing region or endpoint is the user's to mend."""
     boto3 = need("boto3", "cli", "this command")
     from botocore.exceptions import BotoCoreError
@@ -59,8 +69,8 @@ def reported() -> Iterator[None]:
         raise click.ClickException(str(error)) from None
 
 
-# moto answers for the hosts of AWS only, so nothing in this process may point boto3 elsewhere; and it
-# has no account-based hosts, which boto3 would otherwise choose for these credentials.
+# moto answers for the hosts of AWS only, so nothing in this process may point boto3 elsewhere; and
+# it has no account-based hosts, which boto3 would otherwise choose for these credentials.
 _EMBEDDED = {
     "AWS_ACCESS_KEY_ID": "embedded",
     "AWS_SECRET_ACCESS_KEY": "embedded",
@@ -100,7 +110,9 @@ def _pointing_at(endpoint_url: str) -> dict[str, str | None]:
     session = boto3.Session()
     changes: dict[str, str | None] = {
         "AWS_ENDPOINT_URL_DYNAMODB": endpoint_url,
-        "AWS_ENDPOINT_URL_DYNAMODB_STREAMS": endpoint_url.replace("//dynamodb.", "//streams.dynamodb."),
+        "AWS_ENDPOINT_URL_DYNAMODB_STREAMS": endpoint_url.replace(
+            "//dynamodb.", "//streams.dynamodb."
+        ),
     }
     if session.region_name is None:
         changes["AWS_DEFAULT_REGION"] = "us-east-1"

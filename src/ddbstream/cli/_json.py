@@ -1,7 +1,7 @@
 """Any value that a model can hold, as JSON; numbers to the last digit.
 
-The standard library's encoder refuses ``Decimal`` and has no way to write one as a number. Each finite
-``Decimal`` prints as a JSON number (RFC 8259, section 6), so this one writes its text.
+The standard library's encoder refuses ``Decimal`` and has no way to write one as a number. Each
+finite ``Decimal`` prints as a JSON number (RFC 8259, section 6), so this one writes its text.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import binascii
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date, time
@@ -22,8 +23,8 @@ __all__ = ["dumps", "plain"]
 def dumps(value: object) -> str:
     """One line of ASCII JSON.
 
-    Models become objects by field name, sets lists, bytes base64 text, dates ISO 8601, and what JSON
-    has no word for (UUID, timedelta, ...) its ``str``.
+    Models become objects by field name, sets lists, bytes base64 text, dates ISO 8601, and what
+    JSON has no word for (UUID, timedelta, ...) its ``str``.
     """
     return _write(plain(value))
 
@@ -81,6 +82,6 @@ def _write(value: Any) -> str:
             return "{" + ", ".join(members) + "}"
         case list():
             return "[" + ", ".join(map(_write, value)) + "]"
-        case float() if value != value or value in (float("inf"), float("-inf")):
+        case float() if not math.isfinite(value):
             return json.dumps(str(value))
     return json.dumps(value)

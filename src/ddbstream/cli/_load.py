@@ -15,8 +15,8 @@ __all__ = ["Loaded"]
 class Loaded(click.ParamType):
     """An object by ``module:name``, or ``module.name`` as Lambda's configuration writes it.
 
-    The current folder comes first on ``sys.path``, as for ``python -m``. An error inside the module keeps
-    its traceback: it is a bug to be found, and no wrong argument.
+    The current folder comes first on ``sys.path``, as for ``python -m``. An error inside the module
+    keeps its traceback: it is a bug to be found, and no wrong argument.
 
     Args:
         what: What the object is, for the help and for messages.

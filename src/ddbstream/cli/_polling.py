@@ -48,7 +48,7 @@ def stopping_on_signals(poller: StreamPoller) -> Iterator[None]:
     """``SIGINT`` and ``SIGTERM`` stop the poller; a second one ends the process at once."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def stop(number: int, frame: object) -> None:
+    def stop(_number: int, _frame: object) -> None:
         for each in before:
             signal.signal(each, signal.SIG_DFL)
         poller.stop()

@@ -1,7 +1,7 @@
 """The product catalogue of ``examples/``, on this machine: its two functions, its table, its API.
 
-The functions are the example's own files, the ones that are deployed. A wheel carries them beside this
-module (``pyproject.toml`` puts them there); in a checkout they are read from ``examples/``.
+The functions are the example's own files, the ones that are deployed. A wheel carries them beside
+this module (``pyproject.toml`` puts them there); in a checkout they are read from ``examples/``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from ddbstream import diff, from_item, to_item
+from ddbstream import from_item, to_item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,10 @@ def functions() -> tuple[ModuleType, ModuleType]:
     That is with their folder on ``sys.path``, where each finds ``models``.
     """
     here = Path(__file__).resolve()
-    places = (here.parent / "product_catalog", here.parents[3] / "examples/product_catalog/functions")
+    places = (
+        here.parent / "product_catalog",
+        here.parents[3] / "examples/product_catalog/functions",
+    )
     folder = next((place for place in places if (place / "add_product.py").exists()), None)
     if folder is None:
         raise FileNotFoundError(f"no add_product.py in {places[0]} or {places[1]}")
@@ -98,8 +101,8 @@ def product_table(client: Any) -> Iterator[ProductTable]:
 class ProductApi(ThreadingHTTPServer):
     """The API, with ``http.server`` in API Gateway's place.
 
-    ``POST /product`` calls the example's own function. ``PATCH`` and ``DELETE /product/<id>`` are this
-    demo's, to make changes that a stream can show: the example has no such functions.
+    ``POST /product`` calls the example's own function. ``PATCH`` and ``DELETE /product/<id>`` are
+    this demo's, to make changes that a stream can show: the example has no such functions.
 
     Args:
         add_product: The example's module.
@@ -126,13 +129,11 @@ class ProductApi(ThreadingHTTPServer):
         if (method, path) == ("POST", "/product"):
             result: dict[str, Any] = example.handler(event, None)
             return result
-        head, _, product_id = path.rpartition("/")
-        try:
-            if head != "/product":
-                raise ValueError(path)
-            key = _key(UUID(product_id))
-        except ValueError:
-            return _response(404, "no such path: there is POST /product, PATCH and DELETE /product/<id>")
+        key = _key(path)
+        if key is None:
+            return _response(
+                404, "no such path: there is POST /product, PATCH and DELETE /product/<id>"
+            )
         try:
             if method == "PATCH":
                 return self._patch(key, example.json_body(event))
@@ -155,21 +156,29 @@ class ProductApi(ThreadingHTTPServer):
         }
         if "price" in body:
             changes["price"] = example.price(body)
-        change = diff(item, to_item(replace(old, **changes)))
-        if change:
-            self.table.client.update_item(
-                TableName=self.table.name, Key=key, **change.to_update_expression()
-            )
-        return _response(200, "changed" if change else "nothing to change")
+        new = replace(old, **changes)
+        if new != old:
+            self.table.client.put_item(TableName=self.table.name, Item=to_item(new))
+        return _response(200, "nothing to change" if new == old else "changed")
 
     def _delete(self, key: dict[str, Any]) -> dict[str, Any]:
         gone = self.table.client.delete_item(
             TableName=self.table.name, Key=key, ReturnValues="ALL_OLD"
         )
-        return _response(200, "deleted") if "Attributes" in gone else _response(404, "no such product")
+        return (
+            _response(200, "deleted") if "Attributes" in gone else _response(404, "no such product")
+        )
 
 
-def _key(product_id: UUID) -> dict[str, Any]:
+def _key(path: str) -> dict[str, Any] | None:
+    """The key of the product that a path names."""
+    head, _, product_id = path.rpartition("/")
+    try:
+        product_id = str(UUID(product_id))
+    except ValueError:
+        return None
+    if head != "/product":
+        return None
     return {"PK": {"S": f"Product#{product_id}"}, "SK": {"S": "User#Product"}}
 
 

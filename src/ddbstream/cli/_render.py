@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console, Group, RenderableType
+from rich.highlighter import ReprHighlighter
 from rich.padding import Padding
-from rich.pretty import Pretty
 from rich.text import Text
 from rich.tree import Tree
 
@@ -60,7 +61,7 @@ class Output:
         if self.as_json:
             self.line(item)
         else:
-            self._console.print(Pretty(item))
+            self._console.print(_typed(item))
 
     def stream(self, stream: dict[str, Any]) -> None:
         """Show one stream of a table, with its shards if they are listed."""
@@ -86,8 +87,9 @@ class Output:
 def change_as_json(record: Change[Any], entity: str | None = None) -> dict[str, Any]:
     """A change as what `ddbstream.cli._json.dumps` writes.
 
-    ``event``, ``entity``, ``keys``, ``old``, ``new``, ``diff``, ``event_id``, ``sequence_number`` and ``at``;
-    ``old``, ``new`` and ``diff`` only where the event has them and the stream's view type carries them.
+    It has ``event``, ``entity``, ``keys``, ``old``, ``new``, ``diff``, ``event_id``,
+    ``sequence_number`` and ``at``; ``old``, ``new`` and ``diff`` only where the event has them and
+    the stream's view type carries them.
     """
     line: dict[str, Any] = {"event": record.event_name, "entity": entity, "keys": record.keys}
     line |= dict(_images(record))
@@ -112,7 +114,7 @@ def change_as_text(record: Change[Any], entity: str | None = None) -> Renderable
     )
     images = dict(_images(record))
     item = images.get("new", images.get("old"))
-    body: list[RenderableType] = [] if item is None else [Pretty(item)]
+    body: list[RenderableType] = [] if item is None else [_typed(item)]
     if isinstance(record, Modify) and (diff := _diff(record)) is not None:
         body += [_diff_line(change) for change in diff] or [Text("no attribute differs", "dim")]
     return Group(heading, *(Padding(part, (0, 0, 0, 2)) for part in body), "")
@@ -154,15 +156,15 @@ def _grow(
 
 def _images(record: Change[Any]) -> Iterator[tuple[str, Any]]:
     if not isinstance(record, Insert):
-        try:
+        with suppress(MissingImageError):
             yield "old", record.old
-        except MissingImageError:
-            pass
     if not isinstance(record, Remove):
-        try:
+        with suppress(MissingImageError):
             yield "new", record.new
-        except MissingImageError:
-            pass
+
+
+def _typed(item: object) -> Text:
+    return ReprHighlighter()(Text(repr(item)))
 
 
 def _diff(record: Change[Any]) -> Diff | None:

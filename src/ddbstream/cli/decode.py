@@ -30,9 +30,10 @@ def decode(file: TextIO, model: type[Any] | None, *, as_json: bool) -> None:
     """Turn DynamoDB JSON into plain JSON, one line for each record or item.
 
     FILE, or standard input, has one JSON document or many: Lambda events and every other form that
-    carries stream records, items as `aws dynamodb get-item`, `query` and `scan` print them, or bare items.
+    carries stream records, items as `aws dynamodb get-item`, `query` and `scan` print them, or bare
+    items.
 
-    What cannot be read is reported on standard error, the rest is still read, and the exit code is 1.
+    What cannot be read is reported on standard error, the rest is read, and the exit code is 1.
     """
     output = Output(as_json=as_json)
     faults = 0
@@ -53,7 +54,7 @@ def _show(document: Any, model: type[Any] | None, output: Output) -> Iterator[st
         for item in items:
             try:
                 output.item(from_item(item, model))
-            except DDBStreamError as error:
+            except DDBStreamError as error:  # noqa: PERF203 -- the others are still to be read
                 yield str(error)
         return
     try:
@@ -66,7 +67,7 @@ def _show(document: Any, model: type[Any] | None, output: Output) -> Iterator[st
             output.change(next(records))
         except StopIteration:
             return
-        except DDBStreamError as error:
+        except DDBStreamError as error:  # noqa: PERF203 -- the others are still to be read
             yield str(error)
 
 

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
-_PATIENCE = 30.0  # seconds for one change to arrive; an emulator takes well under one, AWS about one
+_PATIENCE = (
+    30.0  # seconds for one change to arrive; an emulator takes well under one, AWS about one
+)
 _SERVE_PORT = 8000
 
 # JSON text, as a browser would send it: nothing between here and the log may round a price.
@@ -43,8 +45,12 @@ _NEW_PRICE = '{"price": 1149.95}'
     help="DynamoDB to use: DynamoDB Local, or AWS. Makes a table there and deletes it again. "
     "Without it, one inside this process.",
 )
-@click.option("--serve", is_flag=True, help="Then keep the API up, and go on watching until Ctrl-C.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Of the API; 8000 with --serve, else any.")
+@click.option(
+    "--serve", is_flag=True, help="Then keep the API up, and go on watching until Ctrl-C."
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Of the API; 8000 with --serve, else any."
+)
 @click.option("--json", "as_json", is_flag=True, help="NDJSON, as in a pipe.")
 def demo(endpoint_url: str | None, port: int | None, *, serve: bool, as_json: bool) -> None:
     """Run a product catalogue on this machine and watch its stream.
@@ -75,7 +81,8 @@ def _run(output: Output, port: int, *, serve: bool) -> bool:
         except OSError as error:
             raise click.ClickException(f"port {port}: {error.strerror}; try --port") from None
         with serving(api) as url, _polling(table.stream_arn, watch):
-            output.note(f"DynamoDB table {table.name}, its API at {url}\n", "dim")
+            if not output.as_json:
+                output.note(f"DynamoDB table {table.name}, its API at {url}\n", "dim")
             complete = _story(api.server_port, watch, output)
             if serve and complete:
                 _tell_how(url, output)
@@ -124,9 +131,7 @@ class Watch:
             return len(self._seen) >= changes and not self._output.closed
 
     def _is_over(self, changes: int) -> Any:
-        return lambda: (
-            len(self._seen) >= changes or self._stopped.is_set() or self._output.closed
-        )
+        return lambda: len(self._seen) >= changes or self._stopped.is_set() or self._output.closed
 
     def until_stopped(self) -> None:
         """Wait for Ctrl-C, in steps short enough for one to get through on any platform."""
@@ -191,7 +196,7 @@ def _request(port: int, method: str, path: str, body: str, output: Output) -> di
     finally:
         connection.close()
     if not output.as_json:
-        output.note(f"{method} {path} {body}  → {response.status}", "cyan")
+        output.note(f"{method} {path} {body}".rstrip() + f" → {response.status}", "cyan")
     if response.status >= 400:
         raise click.ClickException(f"{method} {path}: {response.status} {answer}")
     return answer
@@ -208,7 +213,7 @@ def _tell_how(url: str, output: Output) -> None:
 def _terminable() -> Iterator[None]:
     """``SIGTERM`` ends it as Ctrl-C does: an endpoint's table has to be deleted either way."""
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)

@@ -60,8 +60,8 @@ class Context:
 def invoke(handler: Callable[..., Any], event: TextIO, timeout: float) -> None:
     """Call HANDLER (module:name) with EVENT, a JSON file or standard input, as Lambda would.
 
-    Prints the response as Lambda encodes it. If the handler raises, prints Lambda's error document, the
-    traceback goes to standard error, and the exit code is 1.
+    Prints the response as Lambda encodes it. If the handler raises, prints Lambda's error document,
+    the traceback goes to standard error, and the exit code is 1.
     """
     if not callable(handler):
         raise click.UsageError("HANDLER cannot be called")

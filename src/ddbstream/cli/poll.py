@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Any
 
 import click
 
 from ddbstream import StreamRouter
-from ddbstream.cli._aws import need
+from ddbstream.cli._aws import aws_options, need
 from ddbstream.cli._load import Loaded
 from ddbstream.cli._polling import StartingPoint, run
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 __all__ = ["poll"]
 
@@ -57,30 +54,24 @@ __all__ = ["poll"]
     help="Seconds that running handlers get to finish.",
 )
 @click.option("--once", is_flag=True, help="End when everything in the stream is handled.")
-@click.option("--endpoint-url", metavar="URL", help="DynamoDB Local, or another than the region's.")
-@click.option("--region", metavar="NAME")
+@aws_options
 @click.option("--quiet", is_flag=True, help="Log warnings and errors only.")
 def poll(
     router: StreamRouter,
     table: str,
     checkpoints: Path,
-    start: Literal["TRIM_HORIZON", "LATEST"] | datetime,
-    on_failure: Literal["block", "skip", "stop"],
-    on_gap: Literal["fail", "continue"],
-    grace: float,
-    endpoint_url: str | None,
-    region: str | None,
     *,
     once: bool,
     quiet: bool,
+    **options: Any,
 ) -> None:
-    """Run ROUTER (module:name) on the stream of TABLE (a name, or a stream's ARN) until it is stopped.
+    """Run ROUTER (module:name) on the stream of TABLE (a name, or a stream's ARN).
 
-    SIGTERM and Ctrl-C stop it after the running handlers have finished and their positions are saved; a
-    second one ends it at once. Log lines go to standard error.
+    SIGTERM and Ctrl-C stop it after the running handlers have finished and their positions are
+    saved; a second one ends it at once. Log lines go to standard error.
 
-    Exit codes: 0 stopped, caught up or the stream has ended; 1 failed; 2 wrong usage; 3 another poller
-    has taken over the file; 4 records left the stream unread.
+    Exit codes: 0 stopped, caught up or the stream has ended; 1 failed; 2 wrong usage; 3 another
+    poller has taken over the file; 4 records left the stream unread.
     """
     need("boto3", "poller", "poll")
     from ddbstream.poller import SQLiteCheckpoints, StreamPoller
@@ -97,11 +88,6 @@ def poll(
         table,
         router,
         checkpoints=SQLiteCheckpoints(checkpoints),
-        start=start,
-        endpoint_url=endpoint_url,
-        region_name=region,
-        on_failure=on_failure,
-        on_gap=on_gap,
-        grace=grace,
+        **options,
     )
     run(poller, once=once)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ddbstream.cli._aws import boto3_client, reported
+from ddbstream.cli._aws import aws_options, boto3_client, reported
 from ddbstream.cli._render import Output
 
 if TYPE_CHECKING:
@@ -18,20 +18,22 @@ __all__ = ["streams"]
 @click.command()
 @click.argument("table", required=False)
 @click.option("--shards", is_flag=True, help="Show each stream's shards as well.")
-@click.option("--endpoint-url", metavar="URL", help="DynamoDB Local, or another than the region's.")
-@click.option("--region", metavar="NAME")
+@aws_options
 @click.option("--json", "as_json", is_flag=True, help="NDJSON, as in a pipe.")
 def streams(
     table: str | None,
     endpoint_url: str | None,
-    region: str | None,
+    region_name: str | None,
     *,
     shards: bool,
     as_json: bool,
 ) -> None:
-    """List the streams of TABLE, or of every table; a table's old stream stays readable for a day."""
+    """List the streams of TABLE, or of every table.
+
+    A table may have several: one that was switched off stays readable for a day.
+    """
     output = Output(as_json=as_json)
-    client = boto3_client("dynamodbstreams", endpoint_url=endpoint_url, region_name=region)
+    client = boto3_client("dynamodbstreams", endpoint_url=endpoint_url, region_name=region_name)
     found = False
     with reported():
         for stream in _streams(client, table):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from ddbstream import Change, StreamRouter, by_key_prefix, by_table_name
-from ddbstream.cli._aws import need
+from ddbstream.cli._aws import aws_options, need
 from ddbstream.cli._load import Loaded
 from ddbstream.cli._polling import StartingPoint, run
 from ddbstream.cli._render import Output
@@ -32,7 +32,7 @@ __all__ = ["tail"]
 @click.option(
     "--key",
     metavar="ATTRIBUTE",
-    help='Name entities by this key\'s prefix: PK "Product#42" is a Product. Without it, by the table.',
+    help='Name entities by this key\'s prefix: PK "Product#42" is a Product. Else by the table.',
 )
 @click.option(
     "--start",
@@ -40,24 +40,22 @@ __all__ = ["tail"]
     help="Where to begin. LATEST, or with --once TRIM_HORIZON, which is a day ago.",
 )
 @click.option("--once", is_flag=True, help="Show what the stream holds now, and end.")
-@click.option("--endpoint-url", metavar="URL", help="DynamoDB Local, or another than the region's.")
-@click.option("--region", metavar="NAME")
+@aws_options
 @click.option("--json", "as_json", is_flag=True, help="NDJSON, as in a pipe.")
 def tail(
     table: str,
     model: type[Any] | None,
     key: str | None,
     start: Literal["TRIM_HORIZON", "LATEST"] | datetime | None,
-    endpoint_url: str | None,
-    region: str | None,
     *,
     once: bool,
     as_json: bool,
+    **options: str | None,
 ) -> None:
     """Show the changes of TABLE (a name, or a stream's ARN) as they happen.
 
-    It keeps no position and takes none away from anybody, but a shard has room for two readers: beside a
-    Lambda trigger, this is the second.
+    It keeps no position and takes none away from anybody, but a shard has room for two readers:
+    beside a Lambda trigger, this is the second.
     """
     need("boto3", "cli", "tail")
     from ddbstream.poller import StreamPoller
@@ -87,8 +85,8 @@ def tail(
         table,
         router,
         start=start or ("TRIM_HORIZON" if once else "LATEST"),
-        endpoint_url=endpoint_url,
-        region_name=region,
+        endpoint_url=options["endpoint_url"],
+        region_name=options["region_name"],
         on_failure="skip",
         on_gap="continue",
         on_event=_report,
@@ -97,7 +95,7 @@ def tail(
 
 
 def _report(event: Event) -> None:
-    """Say on standard error what keeps a change from being shown; the poller's logger has the rest."""
+    """Say on standard error what keeps a change from being shown; the rest is in the log."""
     from ddbstream.poller import BatchFailed, Gap
 
     if isinstance(event, BatchFailed):
