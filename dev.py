@@ -79,7 +79,7 @@ def lint(arguments: list[str]) -> int:
     bin_ = _environment("dev")
     templates = sorted((ROOT / "examples").glob("**/template.y*ml"))
     checks: dict[str, list[str | Path]] = {
-        "ruff check": [bin_ / "ruff", "check", "."],
+        "ruff check": [bin_ / "ruff", "check", "--output-format", "concise", "."],
         "ruff format": [bin_ / "ruff", "format", "--check", "."],
         "import-linter": [bin_ / "lint-imports", "--no-cache"],
         "mypy": [bin_ / "mypy"],

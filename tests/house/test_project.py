@@ -15,6 +15,7 @@ import pytest
 import ddbstream
 
 ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "product_catalog" / "functions"  # `ddbstream demo` runs these files
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 
 # A module that no longer fits in the head needs a reason to be one module.
@@ -112,6 +113,7 @@ def test_the_wheel_holds_the_package_its_type_marker_and_its_licence(wheel):
     names = set(wheel.namelist())
     package = {name for name in names if not name.startswith(info)}
     expected = {path.relative_to(ROOT / "src").as_posix() for path in SOURCES}
+    expected |= {f"ddbstream/cli/product_catalog/{path.name}" for path in EXAMPLE.glob("*.*")}
     assert package == expected | {"ddbstream/py.typed"}
     assert names - package == {
         f"{info}{name}"
