@@ -14,6 +14,8 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line on ``sys.argv``, and exit the process."""
     try:
+        import rich  # noqa: F401 -- the commands' modules, which need it, are imported later
+
         from ddbstream.cli._app import cli
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in {"click", "rich"}:

@@ -64,9 +64,10 @@ def _show(document: Any, model: type[Any] | None, output: Output) -> Iterator[st
         return
     while True:
         try:
-            output.change(next(records))
-        except StopIteration:
-            return
+            record = next(records, None)
+            if record is None:
+                return
+            output.change(record)
         except DDBStreamError as error:  # noqa: PERF203 -- the others are still to be read
             yield str(error)
 
