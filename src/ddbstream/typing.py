@@ -10,7 +10,7 @@ it, and of the `batch response`_.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypedDict
 
@@ -119,20 +119,28 @@ class LambdaContext(Protocol):
 
 
 class StreamsClient(Protocol):
-    """The part of boto3's ``dynamodbstreams`` client that ddbstream calls."""
+    """The part of boto3's ``dynamodbstreams`` client that ddbstream calls.
 
-    def list_streams(self, **kwargs: Any) -> Mapping[str, Any]:
+    Attributes that can be called, and not methods: the stubs of boto3 name every keyword argument,
+    and a method of ``**kwargs: Any`` would refuse them.
+    """
+
+    @property
+    def list_streams(self) -> Callable[..., Mapping[str, Any]]:
         """`ListStreams` of the DynamoDB Streams API."""
         ...
 
-    def describe_stream(self, **kwargs: Any) -> Mapping[str, Any]:
+    @property
+    def describe_stream(self) -> Callable[..., Mapping[str, Any]]:
         """`DescribeStream` of the DynamoDB Streams API."""
         ...
 
-    def get_shard_iterator(self, **kwargs: Any) -> Mapping[str, Any]:
+    @property
+    def get_shard_iterator(self) -> Callable[..., Mapping[str, Any]]:
         """`GetShardIterator` of the DynamoDB Streams API."""
         ...
 
-    def get_records(self, **kwargs: Any) -> Mapping[str, Any]:
+    @property
+    def get_records(self) -> Callable[..., Mapping[str, Any]]:
         """`GetRecords` of the DynamoDB Streams API."""
         ...
