@@ -1,6 +1,6 @@
 """The Product system's stream function, its handlers keeping what they see.
 
-One module for three hosts: the tests import it for the poller and for the plain loop, and the Lambda
+One module for three hosts: the tests import it for the poller and the plain loop, and the Lambda
 runtime client imports it in a process of its own.
 """
 
