@@ -121,7 +121,13 @@ def matrix(arguments: list[str]) -> int:
         ours = [name for name in listed if re.match(r"3\.1[0-3]\.\d+$", name)]
         on = [name for name in environment.get("PYENV_VERSION", "").split(":") if name]
         environment["PYENV_VERSION"] = ":".join(dict.fromkeys(on + ours))
-    nox: list[str | Path] = [_environment("dev") / "nox", "--session", "tests", *arguments]
+    nox: list[str | Path] = [
+        _environment("dev") / "nox",
+        "--session",
+        "tests",
+        "lowest",
+        *arguments,
+    ]
     return _run(nox, environment)
 
 

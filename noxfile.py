@@ -26,3 +26,14 @@ def tests(session: nox.Session) -> None:
 def lint(session: nox.Session) -> None:
     """Run ruff, import-linter, mypy, pyright and cfn-lint."""
     session.run("python", "dev.py", "lint", external=True)
+
+
+@nox.session(python="3.10")
+def lowest(session: nox.Session) -> None:
+    """Run the tests on the oldest versions that the extras promise to work with."""
+    extras = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
+    promised = {package for name in ("poller", "cli", "testing") for package in extras[name]}
+    session.install("--require-hashes", "-r", "requirements/test.txt")
+    session.install("--no-deps", "--no-build-isolation", "--editable", ".")
+    session.install(*sorted(package.replace(">=", "==") for package in promised))
+    session.run("python", "-m", "pytest", "-n", "auto", *session.posargs)
