@@ -2,7 +2,8 @@
 
 A document is one story: its Python blocks run in order, in one namespace, against moto. Its other
 blocks are for a shell (``bash``), which runs them, or data (``json``, ``yaml``), which must parse;
-``text`` is output. What cannot run says why, in a comment above it that no reader sees::
+``output`` is what the Python blocks above it have printed; ``text`` is anything else. What cannot
+run says why, in a comment above it that no reader sees::
 
     <!--- skip: next "needs an AWS account" -->
 
@@ -48,7 +49,7 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "examples").rglob("README.md")),
 ]
-LANGUAGES = {"python", "bash", "json", "yaml", "text"}
+LANGUAGES = {"python", "output", "bash", "json", "yaml", "text"}
 
 
 def run_shell(example: Example) -> None:
@@ -81,6 +82,10 @@ def assert_extra_exists(extra: str) -> None:
     assert not extra or f"\n{extra} = [" in f"\n{extras}"
 
 
+def compare_output(example: Example) -> None:
+    assert example.namespace["printed"]() == example.parsed
+
+
 def parse_json(example: Example) -> None:
     json.loads(example.parsed)
 
@@ -91,6 +96,7 @@ def parse_yaml(example: Example) -> None:
 
 PARSERS = [
     PythonCodeBlockParser(),
+    CodeBlockParser("output", compare_output),
     CodeBlockParser("bash", run_shell),
     CodeBlockParser("json", parse_json),
     CodeBlockParser("yaml", parse_yaml),
@@ -119,6 +125,7 @@ def test_every_block_of_the_document_runs(
     document = sybil.Sybil(PARSERS).parse(path)
     # Classes and functions of a block belong to a module; it is this document's.
     document.namespace["__name__"] = "__document__"
+    document.namespace["printed"] = lambda: capsys.readouterr().out
     for example in document.examples():
         with contextlib.suppress(SkipTest):
             example.evaluate()
