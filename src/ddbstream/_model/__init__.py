@@ -1,8 +1,9 @@
 """Models: classes to and from items.
 
-A class becomes a plan (``_plan``: a node for each annotation), and the plan becomes source that reads the usual item
-fast (``_source``). Whatever that code does not take is read again by the nodes themselves, which know the path and the
-words for what is wrong, and take the unusual: the nodes are the meaning, the generated code is their fast path.
+A class becomes a plan (``_plan``: a node for each annotation), and the plan becomes source that reads
+the usual item fast (``_source``). Whatever that code does not take is read again by the nodes
+themselves, which know the path and the words for what is wrong, and take the unusual too: the nodes are
+the meaning, the generated code is their fast path.
 """
 
 from __future__ import annotations
@@ -10,43 +11,50 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from .._attribute_value import MAX_DEPTH, Wire, read_map, write_map
-from ..exceptions import DDBStreamError, DecodeError, EncodeError, ModelDefinitionError
-from ._markers import Attribute, Epoch, keys
+from ddbstream._attribute_value import Wire, read_map, wire_is_json, write_map
+from ddbstream._model._markers import Attribute, Epoch, keys, model
+from ddbstream._payloads import MAX_DEPTH
+from ddbstream.exceptions import EncodeError, ModelDefinitionError
 
 if TYPE_CHECKING:
-    from ..typing import Item
-    from ._objects import ObjectNode
+    from ddbstream._model._registry import Registry
+    from ddbstream.typing import Item
 
-__all__ = ["Attribute", "Codec", "Epoch", "codec_for", "codec_of_instance", "from_item", "keys", "to_item"]
+__all__ = ["Attribute", "Codec", "Epoch", "codec_for", "from_item", "keys", "model", "to_item"]
 
 T = TypeVar("T")
 M = TypeVar("M")
 
+#: Where a class keeps its codec: it goes with the class.
+_CODEC = "__ddbstream_codec__"
+
 
 class Codec(Generic[T]):
-    """Reads items into one model and writes them back; made by ``codec_for``.
+    """Reads items into one model and writes them back; made by ``codec_for``. This one is without a model.
 
     Attributes:
         model: The class; None without one.
         name: Its name; ``"dict"`` without one.
         attributes: Field name to the name of the top-level attribute that stores it.
-        decode: Reads an item; raises DecodeError with a path relative to it.
+        registry: What it was made with.
     """
 
     model: type[T] | None = None
-    name = "dict"
+    name: str = "dict"
     attributes: Mapping[str, str] = {}
 
+    def __init__(self, registry: Registry | None = None) -> None:
+        self.registry = registry
+
     def decode(self, item: Mapping[str, Any]) -> T:
+        """Read an item; raises DecodeError with a path relative to it."""
         return read_map(item)  # type: ignore[return-value]
 
     def encode(self, obj: T, wire: Wire = "boto3") -> Item:
         """Write an object as an item; raises EncodeError with a path relative to it."""
-        if wire not in ("boto3", "json"):
-            raise EncodeError('wire is "boto3" or "json"')
+        json = wire_is_json(wire)
         try:
-            return self.write_map(obj, wire == "json")  # type: ignore[return-value]
+            return self._write(obj, json)  # type: ignore[return-value]
         except EncodeError as error:
             error.located(model=self.model)
             raise
@@ -54,123 +62,95 @@ class Codec(Generic[T]):
             pass
         raise EncodeError(expected=f"at most {MAX_DEPTH} levels", found="more", model=self.model)
 
-    def write_map(self, obj: Any, json: bool) -> dict[str, Any]:
-        """Write an object's attributes; raises EncodeError."""
+    def _write(self, obj: Any, json: bool) -> dict[str, Any]:
         if not isinstance(obj, Mapping):
-            raise EncodeError(expected="a mapping", found=type(obj).__name__)
-        return write_map(obj, json, 0)
+            raise EncodeError(expected="dict", found=type(obj).__name__)
+        return write_map(obj, json, 0, self.write_other)
 
-    def write(self, obj: Any, json: bool) -> dict[str, Any]:
-        """Write an object as an attribute value."""
-        return {"M": self.write_map(obj, json)}
+    def write_other(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        """Write an instance of some model that was found where none was promised; raises EncodeError."""
+        codec = _codec_of(value, self.registry)
+        if codec is None:
+            raise EncodeError(
+                expected="a value DynamoDB has a type for", found=type(value).__name__
+            )
+        return codec.write_value(value, json, depth)
 
-
-class _ModelCodec(Codec[T]):
-    def __init__(self, model: type[T], plan: ObjectNode) -> None:
-        self.model = model
-        self.name = plan.name
-        self.attributes = {field.name: field.attribute for field in plan.fields}
-        self._plan = plan
-        self._source: str | None = None
-        self.write_map = plan.write_map  # type: ignore[method-assign]
-
-    def decode(self, item: Mapping[str, Any]) -> T:
-        """Generate the decoder, and step aside for it."""
-        made = self._generate()
-        self.decode = made  # type: ignore[method-assign]
-        result: T = made(item)
-        return result
-
-    @property
-    def source(self) -> str:
-        """The generated source of the decoder."""
-        if self._source is None:
-            self._generate()
-        assert self._source is not None
-        return self._source
-
-    def _generate(self) -> Any:
-        from ._source import Emitter, compile_source
-
-        e = Emitter()
-        e.names["read_slowly"] = self.read_slowly
-        with e.block("try:"):
-            self._plan.emit_map(e, "item", "made")
-            e.settle()
-            e.line("return made")
-        with e.block("except Exception:"):
-            e.line("pass  # the slow reader says what is wrong, outside of this handler")
-        e.line("return read_slowly(item)")
-        self._source = e.source("def decode(item):")
-        return compile_source(self._source, e.names, "decode", self.name)
-
-    def read_slowly(self, item: Any) -> T:
-        """Read what the generated code did not; raises DecodeError with every fault of the item."""
-        from ._nodes import FAULT, Faults
-
-        faults = Faults()
-        problem = ""
-        try:
-            made: T = self._plan.read_map(item, (), faults)
-            if made is not FAULT:  # type: ignore[comparison-overlap]
-                return made
-        except DDBStreamError as error:
-            error.located(model=self.model)
-            raise
-        except RecursionError:
-            problem = f"nested deeper than DynamoDB's {MAX_DEPTH} levels"
-        except Exception as error:  # a Mapping of the caller's own may raise anything
-            problem = f"unreadable ({type(error).__name__})"
-        if problem:
-            raise DecodeError(problem, expected="an item", found=type(item).__name__, model=self.model)
-        raise _as_one(faults.errors).located(model=self.model)
-
-
-def _as_one(faults: list[DDBStreamError]) -> DDBStreamError:
-    first = faults[0]
-    if len(faults) == 1:
-        return first
-    words = first.problem or f"expected {first.expected}, got {first.found}"
-    error = type(first)(
-        f"{len(faults)} faults, the first: {words}",
-        path=first.path,
-        expected=first.expected,
-        found=first.found,
-        errors=faults,
-    )
-    error.__cause__ = first.__cause__
-    return error
+    def write_value(self, obj: Any, json: bool, depth: int) -> dict[str, Any]:
+        """Write an object as an attribute value; raises EncodeError."""
+        raise NotImplementedError
 
 
 _UNTYPED: Codec[Any] = Codec()
-_codecs: dict[Any, Codec[Any]] = {}
 
 
-def codec_for(model: type[T] | None, registry: Any = None) -> Codec[T]:
+@overload
+def codec_for(model: None, registry: Registry | None = None) -> Codec[dict[str, Any]]: ...
+@overload
+def codec_for(model: type[T], registry: Registry | None = None) -> Codec[T]: ...
+
+
+def codec_for(model: Any, registry: Registry | None = None) -> Codec[Any]:
     """The codec of a class, the same one each time.
+
+    Args:
+        model: The class, or a generic class with its arguments; None is a plain dict.
+        registry: What it says about classes wins over what they say.
 
     Raises:
         ModelDefinitionError: The class cannot work as a model: the message names field and annotation.
     """
     if model is None or model is dict:
-        return _UNTYPED
+        return _UNTYPED if registry is None else Codec(registry)
+    if registry is None:
+        own: Codec[Any] | None = getattr(model, "__dict__", {}).get(_CODEC)
+        if own is not None:
+            return own
     try:
-        known = _codecs.get(model)
+        known = registry.codecs.get(model) if registry else None
     except TypeError:
-        raise ModelDefinitionError(f"no model class: {type(model).__name__}") from None
-    if known is None:
-        from ._plan import Planner
+        raise ModelDefinitionError(f"no model class, but a {type(model).__name__}") from None
+    if known is not None:
+        return known
+    from ddbstream._model._codec import ModelCodec
 
-        known = _codecs[model] = _ModelCodec(model, Planner().root(model))
-    return known
+    made: Codec[Any] = ModelCodec(model, registry)
+    if registry is not None:
+        registry.codecs[model] = made
+    else:
+        _keep(model, made)
+    return made
 
 
-def codec_of_instance(value: Any) -> Codec[Any] | None:
-    """The codec of a value's class, if that is a model; used where values are written without a model."""
+def _keep(model: Any, codec: Codec[Any]) -> None:
+    """Leave a codec with its class, or with a generic class's arguments, so that it lives as long."""
+    try:
+        if isinstance(model, type):
+            setattr(model, _CODEC, codec)
+    except (AttributeError, TypeError):
+        pass  # a class that takes no attribute is planned anew each time it is bound
+
+
+def _codec_of(value: Any, registry: Registry | None) -> Codec[Any] | None:
+    """The codec of a value's class, if that is a model."""
     cls = type(value)
-    if not hasattr(cls, "__dataclass_fields__"):
+    if cls.__module__ == "builtins":
         return None
-    return codec_for(cls)
+    try:
+        return codec_for(cls, registry)
+    except ModelDefinitionError as error:
+        if error.model is not None and not _is_model(cls, registry):
+            return None
+        raise
+
+
+def _is_model(cls: type, registry: Registry | None) -> bool:
+    from ddbstream._model._shapes import shape_of
+
+    try:
+        return shape_of(cls, (cls,)) is not None
+    except ModelDefinitionError:
+        return True
 
 
 @overload
@@ -193,18 +173,26 @@ def from_item(item: Mapping[str, Any], model: Any = None) -> Any:
     return codec_for(model).decode(item)
 
 
-def to_item(obj: Any, *, wire: Wire = "boto3") -> Item:
-    """Write a model instance, or a mapping of Python values, as a DynamoDB item.
+def to_item(obj: Any, *, wire: Wire = "boto3", model: Any = None) -> Item:
+    """Write a model's instance, or a mapping of Python values, as a DynamoDB item.
 
     Args:
         obj: The object.
         wire: ``"boto3"`` leaves binaries as bytes, ``"json"`` writes them as base64 text.
+        model: What the object is, where its class does not say it: ``Page[Product]``, a TypedDict.
 
     Raises:
         EncodeError: A value has no place in DynamoDB; ``path`` says which.
         ModelDefinitionError: The object's class cannot work as a model.
     """
-    codec = _UNTYPED if isinstance(obj, Mapping) else codec_of_instance(obj)
+    return encode(obj, model, wire, None)
+
+
+def encode(obj: Any, model: Any, wire: Wire, registry: Registry | None) -> Item:
+    """Write an object as an item, by its model or by what its class is."""
+    if model is not None or isinstance(obj, Mapping):
+        return codec_for(model, registry).encode(obj, wire)
+    codec = _codec_of(obj, registry)
     if codec is None:
-        raise EncodeError(expected="a model instance or a mapping", found=type(obj).__name__)
+        raise EncodeError(expected="a model's instance or a mapping", found=type(obj).__name__)
     return codec.encode(obj, wire)

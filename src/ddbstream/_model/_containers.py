@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from .._attribute_value import kind_of, path_text, tag_words
-from ..exceptions import EncodeError
-from ._nodes import FAULT, Faults, Node, Path
-from ._scalars import Scalar
-from ._source import Emitter
+from ddbstream._attribute_value import check_depth, empty_set
+from ddbstream._model._nodes import FAULT, Faults, Node
+from ddbstream._model._scalars import Scalar
+from ddbstream._model._source import Emitter
+from ddbstream._payloads import MAX_DEPTH, Path, kind_of, placed, tag_words
+from ddbstream.exceptions import EncodeError
+
+Make = Callable[[Any], Any]
 
 
-def write_part(node: Node, part: str | int, value: Any, json: bool) -> dict[str, Any]:
+def write_part(node: Node, part: str | int, value: Any, json: bool, depth: int) -> dict[str, Any]:
     """Write one member; its EncodeError knows the member's place."""
     try:
-        return node.write(value, json)
+        return node.write(value, json, depth)
     except EncodeError as error:
-        error.located(path_text((part,)))
+        placed(error, part)
         raise
 
 
-class _Tagged(Node):
+class Container(Node):
+    """A kind of one tag whose payload holds other values.
+
+    Attributes:
+        tag: The wire tag.
+    """
+
     tag = "L"
 
     def __init__(self) -> None:
@@ -29,26 +38,42 @@ class _Tagged(Node):
         self.words = self.tag
 
     def payload(self, value: Any, path: Path, faults: Faults) -> Any:
-        tag = tag_words(value)
-        if tag not in self.tags:
+        """The members of a value of this tag, or FAULT."""
+        if tag_words(value) != self.tag:
             return self.mismatch(value, path, faults)
-        payload = value[tag]
-        if tag == "M":
+        payload = value[self.tag]
+        if self.tag in ("L", "M") and len(path) > MAX_DEPTH:
+            return faults.note(path, f"at most {MAX_DEPTH} levels", "more")
+        if self.tag == "M":
             if isinstance(payload, Mapping):
                 return payload
             return faults.note(path, "a map in M", kind_of(payload))
-        kinds = (list, tuple) if tag == "L" else (list, tuple, set, frozenset)
+        kinds = (list, tuple) if self.tag == "L" else (list, tuple, set, frozenset)
         if isinstance(payload, kinds):
-            return list(payload)
-        return faults.note(path, f"a list in {tag}", kind_of(payload))
+            return payload
+        return faults.note(path, f"a list in {self.tag}", kind_of(payload))
+
+    def emit_list(self, e: Emitter, source: str) -> str:
+        """Emit lines that take the list out of ``source``; returns its variable."""
+        members = e.var("l")
+        e.single(source)
+        e.line(f'{members} = {source}["{self.tag}"]')
+        e.refuse_if(f"type({members}) is not list")
+        return members
 
 
-class ListNode(_Tagged):
-    """``list[T]``, ``tuple[T, ...]`` and the abstract forms: an ``L``."""
+class ListNode(Container):
+    """``list[T]``, ``tuple[T, ...]`` and the abstract forms: an ``L``.
 
-    def __init__(self, inner: Node, make: Callable[[list[Any]], Any] | None, kinds: tuple[type, ...]) -> None:
+    Args:
+        inner: What the members are.
+        make: Makes the value of a list; None: it is a list.
+        kind: The type that writing takes.
+    """
+
+    def __init__(self, inner: Node, make: Make | None, kind: type) -> None:
         super().__init__()
-        self.inner, self.make, self.kinds = inner, make, kinds
+        self.inner, self.make, self.kind = inner, make, kind
 
     def read(self, value: Any, path: Path, faults: Faults) -> Any:
         payload = self.payload(value, path, faults)
@@ -59,28 +84,27 @@ class ListNode(_Tagged):
             return FAULT
         return self.make(members) if self.make else members
 
-    def write(self, value: Any, json: bool) -> dict[str, Any]:
+    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
         if not self.holds(value):
-            raise EncodeError(expected=self.kinds[0].__name__, found=type(value).__name__)
-        return {"L": [write_part(self.inner, i, v, json) for i, v in enumerate(value)]}
+            raise EncodeError(expected=self.kind.__name__, found=type(value).__name__)
+        check_depth(depth)
+        members = enumerate(value)
+        return {"L": [write_part(self.inner, i, v, json, depth + 1) for i, v in members]}
 
     def emit(self, e: Emitter, source: str, target: str) -> None:
-        members, member, read = e.var("l"), e.var("v"), e.var("x")
-        e.single(source)
-        e.line(f'{members} = {source}["L"]')
-        e.refuse_if(f"type({members}) is not list")
+        members, member, read = self.emit_list(e, source), e.var("v"), e.var("x")
         e.line(f"{target} = []")
-        with e.block(f"for {member} in {members}:"):
+        with e.block(f"for {member} in {members}:"), e.deeper():
             self.inner.emit(e, member, read)
             e.line(f"{target}.append({read})")
         if self.make:
             e.line(f"{target} = {e.const(self.make, 'make')}({target})")
 
     def holds(self, value: Any) -> bool:
-        return isinstance(value, self.kinds) and not isinstance(value, (str, bytes, bytearray))
+        return isinstance(value, self.kind) and not isinstance(value, (str, bytes, bytearray))
 
 
-class SetNode(_Tagged):
+class SetNode(Container):
     """``set[T]`` and ``frozenset[T]`` of text, numbers or binaries: ``SS``, ``NS`` or ``BS``."""
 
     def __init__(self, inner: Scalar, make: type) -> None:
@@ -96,22 +120,17 @@ class SetNode(_Tagged):
             self.inner.read_payload(self.inner.tag, v, (*path, i), faults)
             for i, v in enumerate(payload)
         ]
-        if any(member is FAULT for member in members):
-            return FAULT
-        return self.make(members)
+        return FAULT if any(member is FAULT for member in members) else self.make(members)
 
-    def write(self, value: Any, json: bool) -> dict[str, Any]:
+    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
         if not self.holds(value):
             raise EncodeError(expected=self.make.__name__, found=type(value).__name__)
         if not value:
-            raise EncodeError(expected="a set with members (DynamoDB stores no empty set)", found="an empty set")
+            raise empty_set()
         return {self.tag: [self.inner.unparse(member, json) for member in value]}
 
     def emit(self, e: Emitter, source: str, target: str) -> None:
-        members, member, read = e.var("l"), e.var("v"), e.var("x")
-        e.single(source)
-        e.line(f'{members} = {source}["{self.tag}"]')
-        e.refuse_if(f"type({members}) is not list")
+        members, member, read = self.emit_list(e, source), e.var("v"), e.var("x")
         e.line(f"{target} = set()")
         with e.block(f"for {member} in {members}:"):
             self.inner.emit_payload(e, member, read)
@@ -119,19 +138,23 @@ class SetNode(_Tagged):
         if self.make is not set:
             e.line(f"{target} = {e.const(self.make, 'make')}({target})")
 
+    def absent(self) -> Make | None:
+        return self.make
+
     def left_out(self, value: Any) -> bool:
         return isinstance(value, (set, frozenset)) and not value
 
     def holds(self, value: Any) -> bool:
-        return isinstance(value, (set, frozenset))
+        # members tell set[str] from set[int] in a union; an empty one is anybody's
+        return isinstance(value, (set, frozenset)) and all(self.inner.holds(v) for v in value)
 
 
-class TupleNode(_Tagged):
+class TupleNode(Container):
     """``tuple[int, str]``: an ``L`` of exactly those."""
 
-    def __init__(self, inners: tuple[Node, ...], make: Callable[[list[Any]], Any] = tuple) -> None:
+    def __init__(self, inners: Collection[Node]) -> None:
         super().__init__()
-        self.inners, self.make = inners, make
+        self.inners = tuple(inners)
 
     def read(self, value: Any, path: Path, faults: Faults) -> Any:
         payload = self.payload(value, path, faults)
@@ -139,57 +162,71 @@ class TupleNode(_Tagged):
             return FAULT
         if len(payload) != len(self.inners):
             return faults.note(path, f"{len(self.inners)} members in L", str(len(payload)))
-        members = [
-            node.read(v, (*path, i), faults) for i, (node, v) in enumerate(zip(self.inners, payload))
-        ]
-        return FAULT if any(member is FAULT for member in members) else self.make(members)
+        parts = enumerate(zip(self.inners, payload, strict=True))
+        members = [node.read(v, (*path, i), faults) for i, (node, v) in parts]
+        return FAULT if any(member is FAULT for member in members) else tuple(members)
 
-    def write(self, value: Any, json: bool) -> dict[str, Any]:
-        if not isinstance(value, tuple) or len(value) != len(self.inners):
-            raise EncodeError(expected=f"a tuple of {len(self.inners)}", found=type(value).__name__)
-        parts = zip(self.inners, value)
-        return {"L": [write_part(node, i, v, json) for i, (node, v) in enumerate(parts)]}
+    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        if not isinstance(value, tuple):
+            raise EncodeError(expected="tuple", found=type(value).__name__)
+        if len(value) != len(self.inners):
+            raise EncodeError(expected=f"a tuple of {len(self.inners)}", found=str(len(value)))
+        check_depth(depth)
+        parts = enumerate(zip(self.inners, value, strict=True))
+        return {"L": [write_part(node, i, v, json, depth + 1) for i, (node, v) in parts]}
 
     def emit(self, e: Emitter, source: str, target: str) -> None:
-        members = e.var("l")
-        e.single(source)
-        e.line(f'{members} = {source}["L"]')
-        e.refuse_if(f"type({members}) is not list or len({members}) != {len(self.inners)}")
+        members = self.emit_list(e, source)
+        e.refuse_if(f"len({members}) != {len(self.inners)}")
         names = []
-        for index, node in enumerate(self.inners):
-            member, read = e.var("v"), e.var("x")
-            e.line(f"{member} = {members}[{index}]")
-            node.emit(e, member, read)
-            names.append(read)
-        e.line(f"{target} = ({''.join(name + ', ' for name in names)})")
-        if self.make is not tuple:
-            e.line(f"{target} = {e.const(self.make, 'make')}({target})")
+        with e.deeper():
+            for index, node in enumerate(self.inners):
+                member, read = e.var("v"), e.var("x")
+                e.line(f"{member} = {members}[{index}]")
+                node.emit(e, member, read)
+                names.append(f"{read}, ")
+        e.line(f"{target} = ({''.join(names)})")
 
     def holds(self, value: Any) -> bool:
-        return isinstance(value, tuple)
+        return isinstance(value, tuple) and len(value) == len(self.inners)
 
 
-class DictNode(_Tagged):
-    """``dict[K, T]`` and ``Mapping``: an ``M``; the keys are text, or a kind that has a text form."""
+class DictNode(Container):
+    """``dict[K, T]`` and ``Mapping``: an ``M`` whose names are text, or a kind that has a text form.
+
+    Args:
+        key: What the keys are; None: text as it is.
+        inner: What the members are.
+        make: Makes the value of a dict; None: it is a dict.
+        key_name: What errors call a key.
+    """
 
     tag = "M"
 
-    def __init__(self, key: Scalar | None, inner: Node, make: Callable[[dict[Any, Any]], Any] | None) -> None:
+    def __init__(self, key: Node | None, inner: Node, make: Make | None, key_name: str) -> None:
         super().__init__()
-        self.key, self.inner, self.make = key, inner, make
+        self.key, self.inner, self.make, self.key_name = key, inner, make, key_name
 
     def read(self, value: Any, path: Path, faults: Faults) -> Any:
         payload = self.payload(value, path, faults)
-        if payload is FAULT:
-            return FAULT
-        before = len(faults.errors)
+        return FAULT if payload is FAULT else self.read_members(payload, path, faults)
+
+    def read_members(self, payload: Mapping[Any, Any], path: Path, faults: Faults) -> Any:
+        """Read a map's members, or note the faults and return FAULT."""
         read: dict[Any, Any] = {}
+        sound = True
         for name in payload:
             if not isinstance(name, str):
                 return faults.note(path, "text as attribute names", kind_of(name))
             key = self._key(name, path, faults)
-            read[key] = self.inner.read(payload[name], (*path, name), faults)
-        if len(faults.errors) > before or any(v is FAULT for v in read.values()):
+            member = self.inner.read(payload[name], (*path, name), faults)
+            if key is FAULT or member is FAULT:
+                sound = False
+            elif key in read:
+                sound = faults.note((*path, name), "each key once", "another spelling") is None
+            else:
+                read[key] = member
+        if not sound:
             return FAULT
         return self.make(read) if self.make else read
 
@@ -198,34 +235,44 @@ class DictNode(_Tagged):
             return str.__str__(name)
         try:
             return self.key.from_text(name)
-        except Exception:
+        except Exception:  # noqa: BLE001, S110 - whatever a conversion raises, the key is not of its kind
             pass
-        return faults.note((*path, name), f"a key that is {self.key.python.__name__}", "other text")
+        return faults.note((*path, name), f"a key that is {self.key_name}", "other text")
 
-    def write(self, value: Any, json: bool) -> dict[str, Any]:
+    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
         if not isinstance(value, Mapping):
-            raise EncodeError(expected="a mapping", found=type(value).__name__)
-        written = {}
+            raise EncodeError(expected="dict", found=type(value).__name__)
+        check_depth(depth)
+        written: dict[str, Any] = {}
         for key, member in value.items():
             name = self.key.to_text(key) if self.key else key
             if not isinstance(name, str):
                 raise EncodeError(expected="text as map keys", found=type(key).__name__)
-            written[str.__str__(name)] = write_part(self.inner, name, member, json)
+            if name in written:
+                raise EncodeError("two keys are written as the same text")
+            written[str.__str__(name)] = write_part(self.inner, name, member, json, depth + 1)
         return {"M": written}
 
     def emit(self, e: Emitter, source: str, target: str) -> None:
-        members, name, member, read = e.var("m"), e.var("k"), e.var("v"), e.var("x")
+        members = e.var("m")
         e.single(source)
         e.line(f'{members} = {source}["M"]')
+        self.emit_members(e, members, target)
+
+    def emit_members(self, e: Emitter, members: str, target: str) -> None:
+        """Emit lines that read the map in ``members`` into ``target``."""
+        name, member, read = e.var("k"), e.var("v"), e.var("x")
         e.line(f"{target} = {{}}")
-        with e.block(f"for {name}, {member} in {members}.items():"):
+        with e.block(f"for {name}, {member} in {members}.items():"), e.deeper():
             self.inner.emit(e, member, read)
-            key = name
             if self.key:
                 key = f"{e.const(self.key.from_text, 'key')}({name})"
+                e.line(f"{target}[{key}] = {read}")
             else:
                 e.refuse_if(f"type({name}) is not str")
-            e.line(f"{target}[{key}] = {read}")
+                e.line(f"{target}[{name}] = {read}")
+        if self.key:
+            e.refuse_if(f"len({target}) != len({members})")
         if self.make:
             e.line(f"{target} = {e.const(self.make, 'make')}({target})")
 

@@ -7,10 +7,10 @@ with the key.
 
 from __future__ import annotations
 
-from typing import Any
+from string import Formatter
 
-from .._attribute_value import path_text
-from ..exceptions import EncodeError, KeyTemplateError, ModelDefinitionError
+from ddbstream._payloads import path_text
+from ddbstream.exceptions import EncodeError, KeyTemplateError, ModelDefinitionError
 
 
 class KeyTemplate:
@@ -21,12 +21,13 @@ class KeyTemplate:
         template: Its text, as written.
         literals: The literal texts around and between the fields; one more than ``fields``.
         fields: The field names, in order.
+        formats: Their format specifications: ``06d`` of ``{number:06d}``, mostly empty.
     """
 
     def __init__(self, attribute: str, template: str) -> None:
         self.attribute = attribute
         self.template = template
-        self.literals, self.fields = _parse(attribute, template)
+        self.literals, self.fields, self.formats = _parse(attribute, template)
 
     def __repr__(self) -> str:
         return f"KeyTemplate({self.attribute!r}, {self.template!r})"
@@ -63,13 +64,15 @@ class KeyTemplate:
     @property
     def simple(self) -> bool:
         """Whether it is one literal, or a literal and one field."""
-        return not self.fields or (len(self.fields) == 1 and not self.literals[1])
+        return not self.fields or (
+            len(self.fields) == 1 and not self.literals[1] and not self.formats[0]
+        )
 
     def write(self, parts: tuple[str, ...]) -> str:
         """The key of the fields' texts; raises EncodeError if it would not read back the same."""
         literals = self.literals
         text = literals[0] + "".join(
-            part + literal for part, literal in zip(parts, literals[1:])
+            part + literal for part, literal in zip(parts, literals[1:], strict=True)
         )
         if self.match(text) != parts:
             raise EncodeError(
@@ -79,32 +82,33 @@ class KeyTemplate:
         return text
 
 
-def _parse(attribute: str, template: str) -> tuple[list[str], list[str]]:
-    literals, fields, literal = [], [], ""
-    index = 0
-    while index < len(template):
-        char = template[index]
-        if template[index : index + 2] in ("{{", "}}"):
-            literal += char
-            index += 2
-        elif char == "{":
-            end = template.find("}", index)
-            name = template[index + 1 : end] if end > 0 else ""
-            if not name.isidentifier():
-                raise ModelDefinitionError(f"bad key template {template!r}: {{field}} expected", path=attribute)
-            literals.append(literal)
+def _parse(attribute: str, template: str) -> tuple[list[str], list[str], list[str]]:
+    literals, fields, formats = [], [], []
+    try:
+        # literal text, field, format specification, conversion: str.format's own grammar
+        for literal, name, spec, conversion in Formatter().parse(template):
+            if name is None:
+                _extend(literals, fields, literal)
+                continue
+            if not name.isidentifier() or conversion or "{" in (spec or ""):
+                raise ValueError
+            _extend(literals, fields, literal)
             fields.append(name)
-            literal, index = "", end + 1
-        elif char == "}":
-            raise ModelDefinitionError(f"bad key template {template!r}: single }}", path=attribute)
-        else:
-            literal += char
-            index += 1
-    literals.append(literal)
-    if any(not between for between in literals[1:-1]):
+            formats.append(spec or "")
+    except ValueError:
         raise ModelDefinitionError(
-            f"bad key template {template!r}: nothing separates two fields", path=attribute
-        )
-    if not template:
-        raise ModelDefinitionError("an empty key template", path=attribute)
-    return literals, fields
+            f"bad key template {template!r}: literal text and {{field}} parts expected", path=attribute
+        ) from None
+    _extend(literals, fields, "")
+    if not template or any(not between for between in literals[1:-1]):
+        problem = "nothing separates two fields" if template else "it is empty"
+        raise ModelDefinitionError(f"bad key template {template!r}: {problem}", path=attribute)
+    return literals, fields, formats
+
+
+def _extend(literals: list[str], fields: list[str], text: str) -> None:
+    """Add literal text behind the fields so far; escaped braces come in pieces."""
+    if len(literals) == len(fields):
+        literals.append(text)
+    else:
+        literals[-1] += text

@@ -1,23 +1,23 @@
-"""Annotations to nodes. An annotation that cannot work is refused here, once, when the class is bound."""
+"""Annotations to nodes. An annotation that cannot work is refused here, once, when its class is bound."""
 
 from __future__ import annotations
 
-import dataclasses
 import types
-from collections.abc import Mapping, Sequence
+import typing
+from collections import OrderedDict, deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from ..exceptions import ModelDefinitionError
-from ._containers import DictNode, ListNode, SetNode, TupleNode
-from ._fields import FieldSpec, dataclass_fields, has_plain_constructor, type_hints
-from ._markers import KEYS, Attribute, Epoch
-from ._nodes import ANY, NONE, Node, OptionalNode
-from ._objects import MISSING, Field, ObjectNode
-from ._scalars import (
+from ddbstream._model._classes import ClassPlanner
+from ddbstream._model._containers import DictNode, ListNode, SetNode, TupleNode
+from ddbstream._model._hints import substitute
+from ddbstream._model._markers import Attribute, Epoch
+from ddbstream._model._nodes import NONE, AnyNode, ConvertedNode, Node
+from ddbstream._model._scalars import (
     BoolNode,
     BytesNode,
     DecimalNode,
@@ -28,189 +28,287 @@ from ._scalars import (
     StrNode,
     UUIDNode,
 )
-from ._temporal import DatetimeNode
+from ddbstream._model._temporal import DateNode, DatetimeNode, TimedeltaNode, TimeNode
+from ddbstream._model._unions import LiteralNode, ReferenceNode, UnionNode
+from ddbstream.exceptions import ModelDefinitionError
 
-_SCALARS: dict[Any, type[Scalar]] = {
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ddbstream._model._registry import Registry
+
+_SCALARS: dict[Any, Callable[[], Node]] = {
     str: StrNode,
     int: IntNode,
     float: FloatNode,
     bool: BoolNode,
     Decimal: DecimalNode,
     bytes: BytesNode,
+    bytearray: lambda: BytesNode(bytearray),
     datetime: DatetimeNode,
+    date: DateNode,
+    time: TimeNode,
+    timedelta: TimedeltaNode,
+    None: lambda: NONE,
+    type(None): lambda: NONE,
 }
+_SET_TAGS = ("S", "N", "B")
 
 
 class Planner:
-    """Plans one model and what it nests; a class met again is the same node."""
+    """Plans one model and what it nests; a class met again is the same node.
 
-    def __init__(self) -> None:
-        self._objects: dict[Any, ObjectNode] = {}
-        self._open: set[Any] = set()
+    Args:
+        registry: What it says about classes wins over what they say.
+        write_other: Writes what ``Any`` holds and DynamoDB has no type for.
+    """
 
-    def root(self, model: Any) -> ObjectNode:
-        """The plan of a model class; raises ModelDefinitionError."""
-        if isinstance(model, type) and dataclasses.is_dataclass(model):
-            return self.object(model)
-        raise ModelDefinitionError(f"{show(model)} is no model class", model=model)
+    def __init__(self, registry: Registry | None, write_other: Any) -> None:
+        self.registry = registry
+        self.any = AnyNode(write_other)
+        self.classes = ClassPlanner(self)
+        self._aliases: dict[Any, ReferenceNode] = {}
 
-    def plan(self, annotation: Any) -> Node:
+    def root(self, model: Any) -> Node:
+        """The plan of a model; raises ModelDefinitionError."""
+        node = self.plan(model)
+        if "M" not in node.tags or node.tags == self.any.tags and not isinstance(node, ConvertedNode):
+            raise ModelDefinitionError(f"{show(model)} is no model: an item is a map", model=model)
+        return node
+
+    def plan(self, annotation: Any) -> Node:  # noqa: C901 - one line a form
         """The node of an annotation; raises ModelDefinitionError."""
-        if annotation in _SCALARS:
-            return _SCALARS[annotation]()
+        converted = self._registered(annotation)
+        if converted is not None:
+            return converted
+        try:
+            made = _SCALARS.get(annotation)
+        except TypeError:  # Literal and Annotated of something unhashable
+            made = None
+        if made is not None:
+            return made()
         if annotation is Any or annotation is object:
-            return ANY
-        if annotation is None or annotation is type(None):
-            return NONE
+            return self.any
+        if isinstance(annotation, TypeVar):
+            return self._type_variable(annotation)
+        if hasattr(annotation, "__supertype__"):  # NewType
+            return self.plan(annotation.__supertype__)
         origin, args = get_origin(annotation), get_args(annotation)
         if origin is Annotated:
             return self._annotated(args[0], args[1:])
+        if origin is Literal or getattr(origin, "_name", None) == "Literal":
+            return self._literal(args, show(annotation))
         if origin is Union or origin is types.UnionType:
-            return self._union(annotation, args)
+            return self.classes.union(annotation, args)
+        alias = annotation if origin is None else origin
+        if hasattr(alias, "__value__") and hasattr(alias, "__type_params__"):  # PEP 695
+            return self._alias(annotation, alias, args)
+        if getattr(origin, "_name", None) in ("Final", "Required", "NotRequired", "ReadOnly") or (
+            origin is typing.Final
+        ):
+            return self.plan(args[0])
         if origin is not None:
             return self._generic(annotation, origin, args)
         if isinstance(annotation, type):
             return self._class(annotation)
         raise unsupported(annotation)
 
+    def _registered(self, annotation: Any) -> Node | None:
+        if self.registry is None:
+            return None
+        options = self.registry.options(annotation)
+        if options is None or not (options.structure or options.unstructure):
+            return None
+        return self.converted(annotation, options.structure, options.unstructure)
+
+    def converted(self, annotation: Any, structure: Any, unstructure: Any) -> Node:
+        """The node of a kind with conversions of the user's own."""
+        inner: Node = self.any
+        if structure is None or unstructure is None:
+            # one direction only: the other is the annotation's own
+            inner = self._unconverted(annotation)
+        kind = annotation if isinstance(annotation, type) and not get_args(annotation) else None
+        return ConvertedNode(inner, structure, unstructure, kind, show(annotation))
+
+    def _unconverted(self, annotation: Any) -> Node:
+        registry, self.registry = self.registry, None
+        try:
+            return self.plan(annotation)
+        finally:
+            self.registry = registry
+
     def _annotated(self, inner: Any, marks: tuple[Any, ...]) -> Node:
         for mark in marks:
             if isinstance(mark, Epoch):
-                if inner is not datetime:
-                    raise ModelDefinitionError(f"Epoch is for datetime, not for {show(inner)}")
-                return DatetimeNode(mark.unit)
+                return self._epoch(inner, mark)
+            if isinstance(mark, Attribute) and (mark.structure or mark.unstructure):
+                return self._optional(
+                    inner, lambda kind, m=mark: self.converted(kind, m.structure, m.unstructure)
+                )
         return self.plan(inner)
 
-    def _union(self, annotation: Any, args: tuple[Any, ...]) -> Node:
-        rest = [arg for arg in args if arg is not type(None)]
-        if len(rest) == 1:
-            return OptionalNode(self.plan(rest[0]))
-        raise unsupported(annotation)
+    def _optional(self, annotation: Any, plan: Callable[[Any], Node]) -> Node:
+        """Plan what an annotation is besides None with ``plan``."""
+        from ddbstream._model._nodes import OptionalNode
+
+        if get_origin(annotation) in (Union, types.UnionType):
+            rest = tuple(arg for arg in get_args(annotation) if arg is not type(None))
+            if len(rest) < len(get_args(annotation)):
+                return OptionalNode(plan(Union[rest]))  # noqa: UP007 - made at run time
+        return plan(annotation)
+
+    def _epoch(self, inner: Any, mark: Epoch) -> Node:
+        def plan(kind: Any) -> Node:
+            while hasattr(kind, "__supertype__"):
+                kind = kind.__supertype__
+            if kind is not datetime:
+                raise ModelDefinitionError(f"Epoch is for datetime, and not for {show(kind)}")
+            return DatetimeNode(mark.unit)
+
+        return self._optional(inner, plan)
+
+    def _type_variable(self, variable: Any) -> Node:
+        """A type variable that nothing stands for: its default, its bound, its constraints, or Any."""
+        default = getattr(variable, "__default__", None)
+        if default is not None and getattr(variable, "has_default", lambda: False)():
+            return self.plan(default)
+        if variable.__bound__ is not None:
+            return self.plan(variable.__bound__)
+        if variable.__constraints__:
+            return self.plan(Union[variable.__constraints__])  # noqa: UP007 - made at run time
+        return self.any
+
+    def _alias(self, annotation: Any, alias: Any, args: tuple[Any, ...]) -> Node:
+        known = self._aliases.get(annotation)
+        if known is not None:
+            return known
+        reference = self._aliases[annotation] = ReferenceNode(alias.__name__)
+        arguments = dict(zip(alias.__type_params__, args, strict=False))
+        reference.target = self.plan(substitute(alias.__value__, arguments))
+        return reference.target
+
+    def _literal(self, constants: tuple[Any, ...], name: str) -> Node:
+        choices = []
+        for constant in constants:
+            stored = constant.value if isinstance(constant, Enum) else constant
+            node = self.plan(type(stored))
+            if not isinstance(node, Scalar) and node is not NONE:
+                raise ModelDefinitionError(f"{name}: a literal of {type(constant).__name__}")
+            choices.append((constant, node, stored))
+        return LiteralNode(choices, name)
 
     def _generic(self, annotation: Any, origin: Any, args: tuple[Any, ...]) -> Node:
-        if origin is tuple:
-            if len(args) == 2 and args[1] is ...:
-                return ListNode(self.plan(args[0]), tuple, (tuple,))
-            return TupleNode(tuple(self.plan(arg) for arg in args))
         if not isinstance(origin, type):
             raise unsupported(annotation)
-        if issubclass(origin, Mapping):
-            key = self.plan(args[0])
-            if not isinstance(key, Scalar):
-                raise unsupported(annotation)
-            return DictNode(None if type(key) is StrNode else key, self.plan(args[1]), None)
-        if issubclass(origin, AbstractSet):
-            member = self.plan(args[0])
-            if not isinstance(member, Scalar) or member.tag not in ("S", "N", "B"):
-                raise ModelDefinitionError(f"{show(annotation)}: DynamoDB's sets hold text, numbers or binaries")
-            return SetNode(member, frozenset if origin is frozenset else set)
-        if issubclass(origin, Sequence):
-            return ListNode(self.plan(args[0]), None, (list,) if origin is list else (list, tuple))
-        raise unsupported(annotation)
+        if origin is tuple:
+            if args == ((),):  # 3.10's spelling of tuple[()]
+                return TupleNode(())
+            if len(args) == 2 and args[1] is ...:
+                return ListNode(self.plan(args[0]), tuple, tuple)
+            return TupleNode([self.plan(arg) for arg in args])
+        if origin in (dict, OrderedDict) or _abstract(origin, Mapping):
+            return self._dict(annotation, origin, args)
+        if origin in (set, frozenset) or _abstract(origin, AbstractSet):
+            return self._set(annotation, origin, args[0])
+        if origin in (list, deque) or _abstract(origin, Sequence) or origin in (Iterable, Collection):
+            kind = origin if origin in (list, deque) else Iterable if origin is Iterable else Collection
+            return ListNode(self.plan(args[0]), deque if origin is deque else None, kind)
+        return self._class(annotation)
 
-    def _class(self, cls: type) -> Node:
-        if issubclass(cls, Enum):
-            return self._enum(cls)
-        if cls.__module__ == "uuid" and cls.__name__ == "UUID":
-            return UUIDNode()
-        if dataclasses.is_dataclass(cls):
-            return self.object(cls)
-        if cls in (list, dict, tuple, set, frozenset):
-            return self._bare(cls)
-        raise unsupported(cls)
+    def _dict(self, annotation: Any, origin: Any, args: tuple[Any, ...]) -> Node:
+        key = self.plan(args[0])
+        make = OrderedDict if origin is OrderedDict else None
+        if key is self.any or type(key) is StrNode:
+            return DictNode(None, self.plan(args[1]), make, "str")
+        if not key.has_text:
+            raise ModelDefinitionError(f"{show(annotation)}: {show(args[0])} has no text for a key")
+        return DictNode(key, self.plan(args[1]), make, show(args[0]))
 
-    def _bare(self, cls: type) -> Node:
-        if cls is dict:
-            return DictNode(None, ANY, None)
-        if cls in (list, tuple):
-            return ListNode(ANY, None if cls is list else tuple, (cls,))
-        raise ModelDefinitionError(f"say what {cls.__name__} holds: {cls.__name__}[str]")
-
-    def _enum(self, cls: type[Enum]) -> Node:
-        kinds = {type(member.value) for member in cls}
-        if len(kinds) == 1 and issubclass(kind := kinds.pop(), (str, int, float, Decimal, bytes)):
-            inner = self.plan(kind)
-            if isinstance(inner, Scalar):
-                return EnumNode(cls, inner)
-        raise ModelDefinitionError(f"the values of enum {cls.__name__} are not of one scalar type")
-
-    def object(self, cls: type) -> ObjectNode:
-        """The node of a class with fields."""
-        node = self._objects.get(cls)
-        if node is not None:
-            node.uses += 1
-            node.recursive = node.recursive or cls in self._open
-            return node
-        node = self._objects[cls] = ObjectNode(cls, cls.__name__)
-        node.uses = 1
-        self._open.add(cls)
-        specs = dataclass_fields(cls, type_hints(cls))
-        templates = getattr(cls, KEYS, {})
-        node.templates = list(templates.values())
-        in_keys = {name: t.attribute for t in reversed(node.templates) for name in t.fields}
-        unknown = set(in_keys) - {spec.name for spec in specs}
-        if unknown:
-            raise ModelDefinitionError(
-                f"@keys of {cls.__qualname__} names {', '.join(sorted(unknown))}, which is no field", model=cls
-            )
-        node.fields = [self._field(cls, spec, in_keys) for spec in specs]
-        self._check_names(cls, node)
-        node.direct = has_plain_constructor(cls) and all(f.stored and f.parameter for f in node.fields)
-        self._open.discard(cls)
-        return node
-
-    def _field(self, cls: type, spec: FieldSpec, in_keys: dict[str, str]) -> Field:
-        try:
-            node = self.plan(spec.annotation)
-        except ModelDefinitionError as error:
-            error.path = f"{spec.name}.{error.path}" if error.path else spec.name
-            error.model = cls
-            raise
-        default, factory = spec.default, spec.factory
-        if default is MISSING and factory is None:
-            if isinstance(node, OptionalNode):
-                default = None
-            elif isinstance(node, SetNode):
-                factory = node.make
-        attribute = _renamed(spec.annotation) or spec.name
-        if spec.name in in_keys:
-            attribute = in_keys[spec.name]
-            inner = node.inner if isinstance(node, OptionalNode) else node
-            if not isinstance(inner, Scalar) or inner.tag == "B":
-                raise ModelDefinitionError(
-                    f"{show(spec.annotation)} has no text form for a key", path=spec.name, model=cls
-                )
-        return Field(
-            name=spec.name,
-            attribute=attribute,
-            node=node,
-            parameter=spec.parameter,
-            default=default,
-            factory=factory,
-            stored=spec.stored,
-            in_key=spec.name in in_keys,
+    def _set(self, annotation: Any, origin: Any, member: Any) -> Node:
+        make = frozenset if origin is frozenset else set
+        node = self.plan(member)
+        if node is self.any:
+            scalars = (StrNode(), DecimalNode(), BytesNode())
+            return UnionNode([SetNode(scalar, make) for scalar in scalars], show(annotation))
+        if isinstance(node, LiteralNode) and len(node.tags) == 1:
+            return self._literal_set(annotation, node, make)
+        if isinstance(node, Scalar) and node.tag in _SET_TAGS:
+            if node.python is bytearray:
+                raise ModelDefinitionError(f"{show(annotation)}: a bytearray has no hash")
+            return SetNode(node, make)
+        raise ModelDefinitionError(
+            f"{show(annotation)}: DynamoDB's sets hold text, numbers or binaries"
         )
 
-    def _check_names(self, cls: type, node: ObjectNode) -> None:
-        names = [field.attribute for field in node.fields if not field.in_key]
-        names += [template.attribute for template in node.templates]
-        for name in names:
-            if names.count(name) > 1:
-                raise ModelDefinitionError(f"two fields of {cls.__qualname__} are stored as {name!r}", model=cls)
+    def _literal_set(self, annotation: Any, node: LiteralNode, make: type) -> Node:
+        (tag,) = node.tags
+        if tag not in _SET_TAGS:
+            raise ModelDefinitionError(
+                f"{show(annotation)}: DynamoDB's sets hold text, numbers or binaries"
+            )
+        from ddbstream._model._unions import LiteralScalar
+
+        return SetNode(LiteralScalar(node, tag), make)
+
+    def _class(self, cls: Any) -> Node:
+        if isinstance(cls, type) and not get_args(cls):
+            if issubclass(cls, Enum):
+                return self._enum(cls)
+            if cls.__module__ == "uuid" and cls.__name__ == "UUID":
+                return UUIDNode()
+            bare = self._bare(cls)
+            if bare is not None:
+                return bare
+        return self.classes.plan(cls)
+
+    def _bare(self, cls: type) -> Node | None:
+        """``list`` is ``list[Any]``, and so on."""
+        if cls in (dict, OrderedDict, Mapping):
+            return self._dict(cls, cls, (str, Any))
+        if cls in (set, frozenset, AbstractSet):
+            return self._set(cls, cls, Any)
+        if cls is tuple:
+            return ListNode(self.any, tuple, tuple)
+        if cls in (list, deque, Sequence, Iterable, Collection):
+            return self._generic(cls, cls, (Any,))
+        return None
+
+    def _enum(self, cls: type[Enum]) -> Node:
+        members = list(cls)
+        if not members:
+            raise ModelDefinitionError(f"enum {cls.__name__} has no members")
+        nodes = [self._enum_value(cls, member) for member in members]
+        first = nodes[0]
+        if isinstance(first, Scalar) and all(type(node) is type(first) for node in nodes):
+            return EnumNode(cls, first)
+        choices = [(m, node, m.value) for m, node in zip(members, nodes, strict=True)]
+        return LiteralNode(choices, cls.__name__)
+
+    def _enum_value(self, cls: type[Enum], member: Enum) -> Node:
+        kind = type(member.value)
+        for base in kind.__mro__:  # a value may be of a subclass of str or int
+            node = _SCALARS.get(base)
+            if node is not None:
+                return node()
+        raise ModelDefinitionError(
+            f"enum {cls.__name__}: {member.name} has a value of {kind.__name__}, which is no scalar"
+        )
 
 
-def _renamed(annotation: Any) -> str | None:
-    if get_origin(annotation) is Annotated:
-        for mark in get_args(annotation)[1:]:
-            if isinstance(mark, Attribute) and mark.name:
-                return mark.name
-    return None
+def _abstract(origin: type, base: Any) -> bool:
+    """Whether a type is one of ``collections.abc``'s abstract forms of ``base``."""
+    return origin.__module__ in ("collections.abc", "typing") and issubclass(origin, base)
 
 
 def show(annotation: Any) -> str:
     """An annotation as its author wrote it, more or less."""
-    return annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
+    if isinstance(annotation, type) and not get_args(annotation):
+        return annotation.__qualname__.rpartition("<locals>.")[2]
+    return str(annotation).replace("typing.", "")
 
 
 def unsupported(annotation: Any) -> ModelDefinitionError:
-    return ModelDefinitionError(f"{show(annotation)} has no place in DynamoDB; give its field structure= and unstructure=")
+    """The error for an annotation that has no place in DynamoDB."""
+    return ModelDefinitionError(
+        f"{show(annotation)} has no place in DynamoDB; give it structure= and unstructure="
+    )

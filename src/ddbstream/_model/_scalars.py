@@ -1,12 +1,15 @@
-"""Scalars: ``str int float bool bytes Decimal UUID``, enums and literals."""
+"""Scalars: ``str int float bool bytes Decimal UUID``, and enums of them."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, Flag
 from typing import Any
 
-from .._attribute_value import (
+from ddbstream._model._nodes import Faults, Node
+from ddbstream._model._source import Emitter
+from ddbstream._payloads import (
+    Path,
     base64_to_bytes,
     binary_to_wire,
     decimal_from_text,
@@ -16,31 +19,36 @@ from .._attribute_value import (
     read_binary,
     tag_words,
 )
-from ..exceptions import EncodeError
-from ._nodes import FAULT, Faults, Node, Path
-from ._source import Emitter
+from ddbstream.exceptions import EncodeError
 
-#: Beyond this a number came from elsewhere, and an int of it could fill the memory.
+#: Past this a number is no DynamoDB number, and an int of it could fill the memory.
 _MAX_INT_EXPONENT = 1000
 
 
+class Misfit(ValueError):
+    """A payload that is well formed and does not fit; its text holds no value."""
+
+
 class Scalar(Node):
-    """A kind whose payload is text, a number or bytes: one that sets, map keys and key templates can hold.
+    """A kind whose payload is text, a number, a bool or bytes; sets and map keys are made of these.
 
     Attributes:
         tag: The wire tag it is written with.
         python: The Python type that ``holds`` asks for.
+        detail: What an error says the payload should have been.
     """
 
     tag: str = "S"
     python: type = str
+    detail: str = "text in S"
+    has_text = True
 
     def __init__(self) -> None:
         self.tags = frozenset({self.tag})
         self.words = self.tag
 
     def parse(self, payload: Any) -> Any:
-        """The value of a payload of ``tag``; raises ValueError (or anything else) if it is none."""
+        """The value of a payload of ``tag``; raises ValueError, or anything, if it is none."""
         raise NotImplementedError
 
     def unparse(self, value: Any, json: bool) -> Any:
@@ -49,7 +57,7 @@ class Scalar(Node):
 
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
         """Emit lines that read a payload expression into ``target``."""
-        raise NotImplementedError
+        e.line(f"{target} = {e.const(self.parse, 'parse')}({payload})")
 
     def read(self, value: Any, path: Path, faults: Faults) -> Any:
         tag = tag_words(value)
@@ -58,20 +66,20 @@ class Scalar(Node):
         return self.read_payload(tag, value[tag], path, faults)
 
     def read_payload(self, tag: str, payload: Any, path: Path, faults: Faults) -> Any:
-        found = f"malformed {tag}"
+        """Read the payload of one of ``tags``, or note the fault."""
         try:
-            return self.parse(payload)
-        except Exception as error:
-            if type(error) is _Misfit:
-                found = str(error)
+            return self.parse_tagged(tag, payload)
+        except Misfit as error:
+            found = str(error)
+        except Exception:  # noqa: BLE001 - whatever a conversion raises, the payload is malformed
+            found = f"malformed {tag}"
         return faults.note(path, self.detail, found)
 
-    @property
-    def detail(self) -> str:
-        """What the payload should have been."""
-        return f"{self.words} ({self.python.__name__})"
+    def parse_tagged(self, tag: str, payload: Any) -> Any:  # noqa: ARG002
+        """As ``parse``, for kinds that take several tags."""
+        return self.parse(payload)
 
-    def write(self, value: Any, json: bool) -> dict[str, Any]:
+    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:  # noqa: ARG002
         return {self.tag: self.unparse(value, json)}
 
     def emit(self, e: Emitter, source: str, target: str) -> None:
@@ -82,29 +90,22 @@ class Scalar(Node):
         return isinstance(value, self.python)
 
     def from_text(self, text: str) -> Any:
-        """The value that ``to_text`` wrote, for map keys and key templates; raises ValueError."""
         return self.parse(text)
 
     def to_text(self, value: Any) -> str:
-        text: str = self.unparse(value, True)
+        text: str = self.unparse(value, json=True)
         return text
 
-    def emit_text(self, e: Emitter, text: str, target: str) -> None:
-        """Emit lines that read a part of a key into ``target``: only what would be written the same."""
-        part = e.var("t")
-        e.line(f"{part} = {text}")
-        e.line(f"{target} = {e.const(self.from_text, 'from_text')}({part})")
-        e.refuse_if(f"{e.const(self.to_text, 'to_text')}({target}) != {part}")
-
-
-class _Misfit(ValueError):
-    """A payload that is well formed, and does not fit; its text names no value."""
+    def refuse(self, value: Any) -> EncodeError:
+        return EncodeError(expected=self.python.__name__, found=type(value).__name__)
 
 
 class StrNode(Scalar):
+    """``str``."""
+
     def parse(self, payload: Any) -> str:
         if not isinstance(payload, str):
-            raise ValueError
+            raise TypeError
         return str.__str__(payload)
 
     def unparse(self, value: Any, json: bool) -> str:
@@ -119,16 +120,17 @@ class StrNode(Scalar):
     def emit_text(self, e: Emitter, text: str, target: str) -> None:
         e.line(f"{target} = {text}")
 
-    detail = "text in S"
-
 
 class BoolNode(Scalar):
+    """``bool``."""
+
     tag = "BOOL"
     python = bool
+    detail = "true or false in BOOL"
 
     def parse(self, payload: Any) -> bool:
         if not isinstance(payload, bool):
-            raise ValueError
+            raise TypeError
         return payload
 
     def unparse(self, value: Any, json: bool) -> bool:
@@ -144,14 +146,13 @@ class BoolNode(Scalar):
         return {"true": True, "false": False}[text]
 
     def to_text(self, value: Any) -> str:
-        return "true" if self.unparse(value, True) else "false"
-
-    detail = "true or false in BOOL"
+        return "true" if self.unparse(value, json=True) else "false"
 
 
 class BytesNode(Scalar):
+    """``bytes`` and ``bytearray``; as text they are base64."""
+
     tag = "B"
-    python = bytes
     detail = "bytes or base64 text in B"
 
     def __init__(self, make: type = bytes) -> None:
@@ -179,11 +180,10 @@ class BytesNode(Scalar):
     def holds(self, value: Any) -> bool:
         return is_binary(value)
 
-    def from_text(self, text: str) -> Any:
-        return self.python(base64_to_bytes(text))
-
 
 class DecimalNode(Scalar):
+    """``Decimal``: every digit."""
+
     tag = "N"
     python = Decimal
     detail = "a number in N"
@@ -192,20 +192,23 @@ class DecimalNode(Scalar):
         return number_from_wire(payload)
 
     def unparse(self, value: Any, json: bool) -> str:
-        if isinstance(value, bool) or not isinstance(value, (Decimal, int)):
+        if not self.holds(value):
             raise self.refuse(value)
         return number_to_wire(value)
 
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
-        # create_decimal also takes tuples; is_finite's own cost is a tenth of it
-        e.line(f"{target} = {e.const(decimal_from_text, 'decimal')}({payload})")
+        e.line(f"{target} = {payload}")
+        e.refuse_if(f"type({target}) is not str")  # create_decimal takes bools and binary floats
+        e.line(f"{target} = {e.const(decimal_from_text, 'decimal')}({target})")
         e.refuse_if(f"not {target}.is_finite()")
 
-    def refuse(self, value: Any) -> EncodeError:
-        return EncodeError(expected="a Decimal or an int", found=type(value).__name__)
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, (Decimal, int)) and not isinstance(value, bool)
 
 
 class IntNode(Scalar):
+    """``int``: an ``N`` without a fraction."""
+
     tag = "N"
     python = int
     detail = "an integral number in N"
@@ -213,18 +216,18 @@ class IntNode(Scalar):
     def parse(self, payload: Any) -> int:
         number = number_from_wire(payload)
         if number.adjusted() > _MAX_INT_EXPONENT:
-            raise _Misfit("a number out of range")
+            raise Misfit("a number out of range")
         integral = int(number)
         if integral != number:
-            raise _Misfit("a fraction")
+            raise Misfit("a fraction")
         return integral
 
     def unparse(self, value: Any, json: bool) -> str:
-        if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+        if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
+            return number_to_wire(value)
+        if not self.holds(value):
             raise self.refuse(value)
-        if isinstance(value, Decimal) and (not value.is_finite() or value != value.to_integral_value()):
-            raise EncodeError(expected="an integral number", found="a fraction")
-        return number_to_wire(value)
+        return number_to_wire(int(value))
 
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
         e.line(f"{target} = {payload}")
@@ -237,11 +240,10 @@ class IntNode(Scalar):
     def holds(self, value: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool)
 
-    def refuse(self, value: Any) -> EncodeError:
-        return EncodeError(expected="an int", found=type(value).__name__)
-
 
 class FloatNode(Scalar):
+    """``float``: the nearest; written by its shortest text."""
+
     tag = "N"
     python = float
     detail = "a number in N"
@@ -249,12 +251,14 @@ class FloatNode(Scalar):
     def parse(self, payload: Any) -> float:
         nearest = float(number_from_wire(payload))
         if nearest in (float("inf"), float("-inf")):
-            raise _Misfit("a number out of range")
+            raise Misfit("a number out of range")
         return nearest
 
     def unparse(self, value: Any, json: bool) -> str:
-        if isinstance(value, bool) or not isinstance(value, (float, int)):
+        if not self.holds(value):
             raise self.refuse(value)
+        if isinstance(value, int) and not _is_exact_as_float(value):
+            raise EncodeError(expected="float", found="an int that no float equals")
         return number_to_wire(value)
 
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
@@ -264,23 +268,31 @@ class FloatNode(Scalar):
         e.line(f"{target} = float({target})")
         e.refuse_if(f"not -1e300 < {target} < 1e300")
 
-    def refuse(self, value: Any) -> EncodeError:
-        return EncodeError(expected="a float", found=type(value).__name__)
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, (float, int)) and not isinstance(value, bool)
+
+
+def _is_exact_as_float(value: int) -> bool:
+    try:
+        return float(value) == value
+    except OverflowError:
+        return False
 
 
 class UUIDNode(Scalar):
-    def __init__(self) -> None:
-        from uuid import UUID, SafeUUID
-
-        super().__init__()
-        self.python = UUID
-        self._unknown = SafeUUID.unknown
+    """``UUID``: its usual text."""
 
     detail = "a UUID in S"
 
+    def __init__(self) -> None:
+        from ddbstream._model._uuids import UUID
+
+        super().__init__()
+        self.python = UUID
+
     def parse(self, payload: Any) -> Any:
         if not isinstance(payload, str):
-            raise ValueError
+            raise TypeError
         return self.python(payload)
 
     def unparse(self, value: Any, json: bool) -> str:
@@ -289,28 +301,24 @@ class UUIDNode(Scalar):
         return str(value)
 
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
-        e.line(f"{target} = {e.const(self.python, 'UUID')}({payload})")
+        from ddbstream._model._uuids import uuid_from_text
+
+        e.line(f"{target} = {e.const(uuid_from_text, 'uuid')}({payload})")
 
     def emit_text(self, e: Emitter, text: str, target: str) -> None:
-        part = e.var("t")
-        e.line(f"{part} = {text}")
-        e.line(f"{target} = {e.const(self.python, 'UUID')}({part})")
-        e.refuse_if(f"str({target}) != {part}")
+        from ddbstream._model._uuids import uuid_from_canonical_text
+
+        e.line(f"{target} = {e.const(uuid_from_canonical_text, 'uuid')}({text})")
 
 
 class EnumNode(Scalar):
-    """An enum by value; the kind of the values is planned like an annotation."""
+    """An enum by value, all of whose values are of one scalar kind."""
 
     def __init__(self, cls: type[Enum], inner: Scalar) -> None:
-        self.python = cls
-        self.inner = inner
-        self.tag = inner.tag
+        self.python, self.inner, self.tag = cls, inner, inner.tag
         super().__init__()
+        self.detail = f"a value of {cls.__name__} in {self.tag}"
         self.by_value = {member.value: member for member in cls}
-
-    @property
-    def detail(self) -> str:
-        return f"a value of {self.python.__name__} in {self.tag}"
 
     def parse(self, payload: Any) -> Any:
         return self.python(self.inner.parse(payload))
@@ -318,14 +326,14 @@ class EnumNode(Scalar):
     def unparse(self, value: Any, json: bool) -> Any:
         if not isinstance(value, self.python):
             raise self.refuse(value)
-        return self.inner.unparse(value.value, json)
+        return self.inner.unparse(value.value, json)  # type: ignore[attr-defined]
 
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
         self.inner.emit_payload(e, payload, target)
-        e.line(f"{target} = {e.const(self.by_value, self.python.__name__)}[{target}]")
-
-    def refuse(self, value: Any) -> EncodeError:
-        return EncodeError(expected=self.python.__name__, found=type(value).__name__)
+        if issubclass(self.python, Flag):  # its combinations are no members
+            e.line(f"{target} = {e.const(self.python, self.python.__name__)}({target})")
+        else:
+            e.line(f"{target} = {e.const(self.by_value, self.python.__name__)}[{target}]")
 
     def from_text(self, text: str) -> Any:
         return self.python(self.inner.from_text(text))
@@ -333,18 +341,7 @@ class EnumNode(Scalar):
     def to_text(self, value: Any) -> str:
         if not isinstance(value, self.python):
             raise self.refuse(value)
-        return self.inner.to_text(value.value)
+        return self.inner.to_text(value.value)  # type: ignore[attr-defined]
 
-
-__all__ = [
-    "FAULT",
-    "BoolNode",
-    "BytesNode",
-    "DecimalNode",
-    "EnumNode",
-    "FloatNode",
-    "IntNode",
-    "Scalar",
-    "StrNode",
-    "UUIDNode",
-]
+    def emit_text(self, e: Emitter, text: str, target: str) -> None:
+        Node.emit_text(self, e, text, target)

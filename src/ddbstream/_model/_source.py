@@ -3,45 +3,54 @@
 from __future__ import annotations
 
 import linecache
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
-from .._attribute_value import Unreadable
+from ddbstream._payloads import MAX_DEPTH, Unreadable
 
 _serial = count(1)
 
+#: Attribute values whose tags are counted in one sum: a longer line reads badly in a traceback.
+_COUNTED_TOGETHER = 8
+
 
 class Emitter:
-    """Collects the lines of one generated function, its helper functions, and the objects they name.
+    """Collects a generated function's lines, its helper functions, and the objects they name.
 
-    ``single`` defers the check that an attribute value has one tag only: a whole block is checked by one sum, since
-    each member is known to have at least the tag that was read.
+    Generated code raises anything where the input is unusual. ``single`` defers the check that an
+    attribute value has one tag only: a whole block is checked by one sum, since each member is known to
+    have at least the tag that was read.
     """
 
     def __init__(self) -> None:
-        self.functions: list[str] = []
         self.names: dict[str, Any] = {"Unreadable": Unreadable}
-        self.emitted: dict[int, str] = {}
+        self._functions: list[str] = []
+        self._function_names: dict[int, str] = {}
         self._lines: list[str] = []
         self._indent = 1
         self._pending: list[list[str]] = [[]]
         self._count = count(1)
+        self._levels = 0
+        self._base = ""
 
     def line(self, text: str) -> None:
+        """Add a line at the current indentation."""
         self._lines.append("    " * self._indent + text)
 
     def var(self, hint: str = "v") -> str:
+        """A variable's name that nothing else has."""
         return f"{hint}{next(self._count)}"
 
     def const(self, value: Any, hint: str) -> str:
-        """Name an object in the generated code's namespace, the same one once."""
-        hint = "".join(c if c.isalnum() and c.isascii() else "_" for c in hint)
-        name, serial = f"_{hint}", 1
+        """Name an object in the generated code's namespace; the same object has one name."""
+        name = stem = "_" + "".join(c if c.isalnum() and c.isascii() else "_" for c in hint)
+        serial = 1
         while name in self.names and self.names[name] is not value:
             serial += 1
-            name = f"_{hint}_{serial}"
+            name = f"{stem}_{serial}"
         self.names[name] = value
         return name
 
@@ -50,61 +59,84 @@ class Emitter:
         self.line(f"if {condition}: raise Unreadable")
 
     def single(self, source: str) -> None:
+        """Check, before this block ends, that the attribute value in ``source`` has one tag only."""
         self._pending[-1].append(source)
 
-    def _flush(self) -> None:
-        sources = self._pending[-1]
-        for start in range(0, len(sources), 8):
-            some = sources[start : start + 8]
-            total = " + ".join(f"len({source})" for source in some)
-            self.refuse_if(f"{total} != {len(some)}")
-        sources.clear()
-
     def settle(self) -> None:
-        """Emit the deferred checks of this block now."""
-        self._flush()
+        """Emit this block's deferred checks now."""
+        sources = self._pending[-1]
+        for start in range(0, len(sources), _COUNTED_TOGETHER):
+            some = sources[start : start + _COUNTED_TOGETHER]
+            self.refuse_if(f"{' + '.join(f'len({source})' for source in some)} != {len(some)}")
+        sources.clear()
 
     @contextmanager
     def block(self, head: str) -> Iterator[None]:
+        """Indent what follows under ``head``."""
         self.line(head)
         self._indent += 1
         self._pending.append([])
         before = len(self._lines)
         yield
-        self._flush()
+        self.settle()
         if len(self._lines) == before:
             self.line("pass")
         self._pending.pop()
         self._indent -= 1
 
     @contextmanager
-    def function(self, head: str) -> Iterator[None]:
-        """Collect a helper function apart from the lines being written."""
-        outer = self._lines, self._indent, self._pending
-        self._lines, self._indent, self._pending = [], 1, [[]]
+    def deeper(self) -> Iterator[None]:
+        """What follows reads members of a container."""
+        self._levels += 1
         yield
-        self._flush()
-        self.functions.append("\n".join([head, *self._lines]))
-        self._lines, self._indent, self._pending = outer
+        self._levels -= 1
+
+    @property
+    def depth(self) -> str:
+        """How many containers are around the value being read, as an expression."""
+        return f"{self._base}{self._levels}"
+
+    def helper(self, owner: object, hint: str, body: Callable[[str, str], None]) -> str:
+        """The name of the helper function of ``owner``, written at its first use.
+
+        Args:
+            owner: What the function reads; it can call itself.
+            hint: A readable part of its name.
+            body: Called with the names of its argument and of its result, emits its lines.
+        """
+        name = self._function_names.get(id(owner))
+        if name is not None:
+            return name
+        name = self._function_names[id(owner)] = self.var(f"read_{hint if hint.isidentifier() else 'object'}_")
+        outer = self._lines, self._indent, self._pending, self._levels, self._base
+        self._lines, self._indent, self._pending, self._levels, self._base = [], 1, [[]], 0, "d + "
+        self.refuse_if(f"d > {MAX_DEPTH}")
+        body("value", "made")
+        self.settle()
+        self.line("return made")
+        self._functions.append("\n".join([f"def {name}(value, d):", *self._lines]))
+        self._lines, self._indent, self._pending, self._levels, self._base = outer
+        return name
 
     def source(self, head: str) -> str:
-        self._flush()
-        return "\n\n".join([*self.functions, "\n".join([head, *self._lines])]) + "\n"
+        """The whole module: the helpers, and a function of the lines so far under ``head``."""
+        self.settle()
+        return "\n\n\n".join([*self._functions, "\n".join([head, *self._lines])]) + "\n"
 
 
-def compile_source(source: str, names: dict[str, Any], function: str, about: str) -> Callable[..., Any]:
-    """Compile generated source; tracebacks and debuggers show it, through ``linecache``.
+def compile_source(source: str, names: dict[str, Any], about: str, owner: object) -> dict[str, Any]:
+    """Run generated source and return its namespace; tracebacks and debuggers show its lines.
 
     Args:
-        source: The module text.
-        names: Its namespace.
-        function: The function in it to return.
-        about: What it is for, shown as its file name.
+        source: The module's text.
+        names: The objects it names.
+        about: What it is for, shown as its file's name.
+        owner: When this is gone, so is the source.
     """
     filename = f"<ddbstream {about} {next(_serial)}>"
     # mtime None: linecache.checkcache leaves such an entry alone
-    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    weakref.finalize(owner, linecache.cache.pop, filename, None).atexit = False
     namespace = dict(names)
-    exec(compile(source, filename, "exec"), namespace)  # noqa: S102 - made of identifiers and names of our own
-    made: Callable[..., Any] = namespace[function]
-    return made
+    exec(compile(source, filename, "exec"), namespace)  # noqa: S102 - identifiers and reprs of ours
+    return namespace

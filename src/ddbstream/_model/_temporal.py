@@ -1,45 +1,58 @@
-"""Dates and times. Text is ISO 8601; numbers are seconds since the epoch, or what ``Epoch`` says."""
+"""Dates and times: ISO 8601 text, and numbers since the epoch or of seconds.
+
+No zone is named anywhere: an aware datetime is stored with its offset, and comes back with that.
+"""
 
 from __future__ import annotations
 
 import re
 from datetime import date, datetime, time, timedelta, timezone
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
-from .._attribute_value import number_from_wire
-from ._scalars import Scalar, _Misfit
-from ._source import Emitter
+from ddbstream._model._scalars import Misfit, Scalar
+from ddbstream._model._source import Emitter
+from ddbstream._payloads import number_from_wire
+from ddbstream.exceptions import EncodeError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
-_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000}
+_EXACT = Context(prec=100)
 
-# Python 3.10's fromisoformat knows neither Z, nor basic offsets, nor more or fewer than 3 or 6 digits.
-_ISO = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d+))?"
-    r"(?:([Zz])|([+-]\d\d)(?::?(\d\d)(:\d\d(?:\.\d+)?)?)?)?)?",
-    re.ASCII,
+#: Decimal places from a unit of ``Epoch`` to microseconds.
+_PLACES = {"s": 6, "ms": 3, "us": 0}
+
+_OFFSET = r"(?:([Zz])|([+-]\d\d)(?::?(\d\d)(:\d\d(?:\.\d+)?)?)?)?"
+_CLOCK = r"(\d\d:\d\d(?::\d\d)?)(?:[.,](\d+))?" + _OFFSET
+_TIME = re.compile(_CLOCK, re.ASCII)
+_DATETIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[Tt ]" + _CLOCK + ")?", re.ASCII)
+
+#: ISO 8601's durations that have one length in seconds: no months, no years.
+_DURATION = re.compile(
+    r"([+-]?)P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:[.,]\d+)?)S)?)?", re.ASCII
 )
-_TIME = re.compile(
-    r"(\d\d:\d\d(?::\d\d)?)(?:[.,](\d+))?(?:([Zz])|([+-]\d\d)(?::?(\d\d)(:\d\d(?:\.\d+)?)?)?)?",
-    re.ASCII,
-)
 
 
-def _clock(clock: str, fraction: str | None, zulu: str | None, hours: str | None, minutes: str | None, rest: str | None) -> str:
-    """The time of day as every supported ``fromisoformat`` takes it; digits past microseconds are cut off."""
-    text = clock if len(clock) > 5 else clock + ":00"
+def _clock(
+    clock: str, fraction: str | None, zulu: str | None, *offset: str | None
+) -> str:
+    """A time of day as 3.10's ``fromisoformat`` takes it: 6 digits of a second, and no Z."""
+    text = clock if len(clock) > len("00:00") else clock + ":00"
     if fraction:
         text += "." + fraction[:6].ljust(6, "0")
-    if zulu:
-        return text + "+00:00"
-    return f"{text}{hours}:{minutes or '00'}{rest or ''}" if hours else text
+    hours, minutes, seconds = offset
+    if hours:
+        return f"{text}{hours}:{minutes or '00'}{seconds or ''}"
+    return text + "+00:00" if zulu else text
 
 
 def datetime_from_iso(text: str) -> datetime:
-    """Read ISO 8601 text on any supported Python; raises ValueError."""
-    match = _ISO.fullmatch(text)
+    """Read ISO 8601 text alike on every Python; past microseconds digits are cut off.
+
+    Raises:
+        ValueError: It is none.
+    """
+    match = _DATETIME.fullmatch(text)
     if match is None:
         return datetime.fromisoformat(text)
     day, clock, *rest = match.groups()
@@ -53,32 +66,39 @@ def time_from_iso(text: str) -> time:
 
 
 def datetime_from_epoch(number: Decimal, unit: str) -> datetime:
-    """An aware UTC datetime, cut off at microseconds; raises ValueError."""
-    if abs(number.adjusted()) > 30 and number:
-        raise _Misfit("a number out of range")
-    scaled = number.scaleb(6 if unit == "s" else 3 if unit == "ms" else 0, _EXACT)
+    """An aware UTC datetime, cut off at microseconds; raises Misfit past the year 9999."""
+    return _EPOCH + _delta(number, _PLACES[unit])
+
+
+def _delta(number: Decimal, places: int) -> timedelta:
+    if number and number.adjusted() > 30:
+        raise Misfit("a number out of range")
+    micros = number.scaleb(places, _EXACT) if number else number
+    whole = int(micros)
     try:
-        return _EPOCH + timedelta(microseconds=_floor(scaled))
+        return timedelta(microseconds=whole - 1 if micros < whole else whole)
     except OverflowError:
-        raise _Misfit("a number out of range") from None
+        raise Misfit("a number out of range") from None
 
 
-def _floor(number: Decimal) -> int:
-    whole = int(number)
-    return whole - 1 if number < whole else whole
+def guess_unit(number: Decimal) -> str:
+    """The unit of an epoch number that nothing says the unit of, by its magnitude.
+
+    1E+11 seconds is the year 5138, 1E+14 milliseconds too: no stored time is that far away.
+    """
+    magnitude = abs(number)
+    return "s" if magnitude < 10**11 else "ms" if magnitude < 10**14 else "us"
 
 
-def _exact_context() -> Any:
-    from decimal import Context
-
-    return Context(prec=100)
-
-
-_EXACT = _exact_context()
+def _plain(micros: int, places: int) -> str:
+    """A count of microseconds in a larger unit, without an exponent."""
+    number = Decimal(micros).scaleb(-places, _EXACT)
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 class DatetimeNode(Scalar):
-    """A datetime: ISO text or an epoch number in; ISO out, or a number where ``Epoch`` says so."""
+    """``datetime``: ISO text or an epoch number in; ISO out, or a number where ``Epoch`` says so."""
 
     python = datetime
 
@@ -88,24 +108,19 @@ class DatetimeNode(Scalar):
         self.unit = unit
         self.tags = frozenset({"S", "N"})
         self.words = "S or N"
+        self.detail = "ISO 8601 text in S, or an epoch number in N"
 
-    detail = "ISO 8601 text in S, or an epoch number in N"
-
-    def read_payload(self, tag: str, payload: Any, path: Any, faults: Any) -> Any:
-        found = f"malformed {tag}"
+    def parse_tagged(self, tag: str, payload: Any) -> datetime:
+        if tag == "S":
+            return datetime_from_iso(payload)
+        number = number_from_wire(payload)
         try:
-            if tag == "S":
-                return self.from_text(payload)
-            return datetime_from_epoch(number_from_wire(payload), self.unit or "s")
-        except Exception as error:
-            if type(error) is _Misfit:
-                found = str(error)
-        return faults.note(path, self.detail, found)
+            return datetime_from_epoch(number, self.unit or guess_unit(number))
+        except OverflowError:
+            raise Misfit("a number out of range") from None
 
-    def parse(self, payload: Any) -> Any:
-        if self.unit is None:
-            return self.from_text(payload)
-        return datetime_from_epoch(number_from_wire(payload), self.unit)
+    def parse(self, payload: Any) -> datetime:
+        return self.parse_tagged(self.tag, payload)
 
     def unparse(self, value: Any, json: bool) -> str:
         if not isinstance(value, datetime):
@@ -113,33 +128,100 @@ class DatetimeNode(Scalar):
         if self.unit is None:
             return value.isoformat()
         if value.tzinfo is None:
-            value = value.replace(tzinfo=timezone.utc)
-        micros = (value - _EPOCH) // _MICROSECOND
-        number = Decimal(micros).scaleb(-6 if self.unit == "s" else -3 if self.unit == "ms" else 0, _EXACT)
-        return format(number.normalize(_EXACT), "f")
+            raise EncodeError(expected="an aware datetime for Epoch", found="a naive one")
+        return _plain((value - _EPOCH) // _MICROSECOND, _PLACES[self.unit])
 
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
-        reader = _iso_quickly if self.unit is None else _epoch_quickly(self.unit)
-        e.line(f"{target} = {e.const(reader, 'read_datetime')}({payload})")
+        if self.unit is None:
+            e.line(f"{target} = {e.const(_quick_datetime, 'datetime')}({payload})")
+            return
+        e.line(f"{target} = {payload}")
+        if self.unit == "s":  # what a time to live is: whole seconds
+            e.refuse_if(f"not {target}.isdecimal()")
+            quick = e.const(datetime.fromtimestamp, "fromtimestamp")
+            e.line(f"{target} = {quick}(int({target}), {e.const(timezone.utc, 'utc')})")
+        else:
+            e.line(f"{target} = {e.const(self.parse, 'epoch')}({target})")
 
-    def from_text(self, text: str) -> datetime:
-        return datetime_from_iso(text)
+    def emit_text(self, e: Emitter, text: str, target: str) -> None:
+        super(Scalar, self).emit_text(e, text, target)
 
-    def to_text(self, value: Any) -> str:
-        if not isinstance(value, datetime):
+
+class DateNode(Scalar):
+    """``date``: ``2026-11-23``."""
+
+    python = date
+    detail = "an ISO 8601 date in S"
+
+    def parse(self, payload: Any) -> date:
+        return date.fromisoformat(payload)
+
+    def unparse(self, value: Any, json: bool) -> str:
+        if not self.holds(value):
+            raise self.refuse(value)
+        text: str = value.isoformat()
+        return text
+
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, date) and not isinstance(value, datetime)
+
+
+class TimeNode(Scalar):
+    """``time``: ``13:45:00.5+02:00``."""
+
+    python = time
+    detail = "an ISO 8601 time in S"
+
+    def parse(self, payload: Any) -> time:
+        return time_from_iso(payload)
+
+    def unparse(self, value: Any, json: bool) -> str:
+        if not isinstance(value, time):
             raise self.refuse(value)
         return value.isoformat()
 
 
-try:
-    datetime.fromisoformat("2000-01-01T00:00:00.000Z")
-    _iso_quickly: Any = datetime.fromisoformat
-except ValueError:
-    _iso_quickly = datetime_from_iso
+class TimedeltaNode(Scalar):
+    """``timedelta``: a number of seconds out; that or an ISO 8601 duration in."""
+
+    tag = "N"
+    python = timedelta
+    detail = "seconds in N, or an ISO 8601 duration in S"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags = frozenset({"N", "S"})
+        self.words = "N or S"
+
+    def parse_tagged(self, tag: str, payload: Any) -> timedelta:
+        return _delta(number_from_wire(payload), 6) if tag == "N" else _duration(payload)
+
+    def parse(self, payload: Any) -> timedelta:
+        return self.parse_tagged("N", payload)
+
+    def unparse(self, value: Any, json: bool) -> str:
+        if not isinstance(value, timedelta):
+            raise self.refuse(value)
+        return _plain(value // _MICROSECOND, 6)
 
 
-def _epoch_quickly(unit: str) -> Any:
-    def read(payload: str) -> datetime:
-        return datetime_from_epoch(number_from_wire(payload), unit)
+def _duration(text: str) -> timedelta:
+    match = _DURATION.fullmatch(text)
+    if match is None or text[-1] in "PT":
+        raise ValueError
+    sign, weeks, days, hours, minutes, seconds = match.groups()
+    whole = ((int(weeks or 0) * 7 + int(days or 0)) * 24 + int(hours or 0)) * 60 + int(minutes or 0)
+    length = _delta(Decimal(whole * 60) + Decimal((seconds or "0").replace(",", ".")), 6)
+    return -length if sign == "-" else length
 
-    return read
+
+def _knows_z() -> bool:
+    try:
+        datetime.fromisoformat("2000-01-01T00:00:00.5Z")
+    except ValueError:
+        return False
+    return True
+
+
+# Python 3.10's own knows neither Z nor fractions of other than 3 or 6 digits.
+_quick_datetime = datetime.fromisoformat if _knows_z() else datetime_from_iso

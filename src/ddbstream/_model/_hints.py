@@ -1,0 +1,122 @@
+"""Evaluated annotations: strings, forward references, names of enclosing functions, and 3.14's deferral."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from ddbstream.exceptions import ModelDefinitionError
+
+_INIT_VAR = re.compile(r"\s*(?:\w+\.)*InitVar\s*\[(.*)\]\s*", re.DOTALL)
+
+
+def own_annotations(cls: Any) -> dict[str, Any]:
+    """The annotations in a class's own body; what cannot be evaluated yet is a forward reference."""
+    if sys.version_info < (3, 14):
+        found: dict[str, Any] = cls.__dict__.get("__annotations__", {})
+        return found
+    import annotationlib
+
+    return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
+
+
+def annotation_of(owner: type, name: str, raw: Any, open_classes: tuple[Any, ...]) -> Any:
+    """Evaluate the annotation of one field.
+
+    Args:
+        owner: The class that declares it: its module is where names are looked up first.
+        name: The field.
+        raw: The annotation as stored: an object, a string, or an object with strings inside.
+        open_classes: Classes being planned around it, which are known by name as well.
+
+    Raises:
+        ModelDefinitionError: It names something that cannot be found, or is no type.
+    """
+    if isinstance(raw, dataclasses.InitVar):
+        raw = raw.type
+    elif isinstance(raw, str) and (match := _INIT_VAR.fullmatch(raw)):
+        raw = match[1]  # get_type_hints refuses InitVar on 3.10
+    if isinstance(raw, type) and not get_args(raw):
+        return raw
+    local: dict[str, Any] = {}
+    module = vars(sys.modules.get(owner.__module__, sys.modules["builtins"]))
+    # a class of its own for one field: another field's name may be resolvable only later
+    holder = type("holder", (), {"__annotations__": {name: raw}, "__module__": owner.__module__})
+    while True:
+        try:
+            return get_type_hints(holder, module, dict(local), include_extras=True)[name]
+        except NameError as error:
+            missing = error.name or ""
+        except Exception as error:
+            raise ModelDefinitionError(
+                f"its annotation cannot be evaluated: {type(error).__name__}: {error}", path=name
+            ) from error
+        found = _find(missing, owner, open_classes) if missing not in local else MISSING
+        if found is MISSING:
+            raise ModelDefinitionError(
+                f"its annotation names {missing!r}, which cannot be found; bind the model where that "
+                "is defined",
+                path=name,
+                model=owner,
+            )
+        local[missing] = found
+
+
+MISSING: Any = object()
+
+
+def _find(name: str, owner: type, open_classes: tuple[Any, ...]) -> Any:
+    """Find what a name means to a class inside a function: a class around it, or a local variable."""
+    for parameter in getattr(owner, "__type_params__", ()):
+        if parameter.__name__ == name:
+            return parameter
+    for cls in (owner, *reversed(open_classes)):
+        if getattr(cls, "__name__", None) == name:
+            return cls
+    frame = sys._getframe(1)
+    while frame is not None:
+        # our own variables have common names
+        if not frame.f_globals.get("__name__", "").startswith("ddbstream.") and name in frame.f_locals:
+            return frame.f_locals[name]
+        frame = frame.f_back  # type: ignore[assignment]
+    return MISSING
+
+
+def type_arguments(alias_args: tuple[Any, ...], parameters: tuple[Any, ...]) -> dict[Any, Any]:
+    """Type parameters to the arguments given for them."""
+    return dict(zip(parameters, alias_args, strict=False))
+
+
+def base_arguments(cls: Any, arguments: dict[Any, Any]) -> dict[type, dict[Any, Any]]:
+    """For a class and each generic base, what its own type parameters stand for.
+
+    Args:
+        cls: The class.
+        arguments: What its own type parameters stand for.
+    """
+    known: dict[type, dict[Any, Any]] = {cls: arguments}
+    for base in getattr(cls, "__orig_bases__", ()):
+        origin = getattr(base, "__origin__", None)
+        if not isinstance(origin, type) or not hasattr(origin, "__parameters__"):
+            continue
+        given = tuple(substitute(arg, arguments) for arg in get_args(base))
+        for owner, mapping in base_arguments(origin, type_arguments(given, origin.__parameters__)).items():
+            known.setdefault(owner, mapping)
+    for base in getattr(cls, "__bases__", ()):
+        for owner, mapping in base_arguments(base, {}).items() if base is not object else ():
+            known.setdefault(owner, mapping)
+    return known
+
+
+def substitute(annotation: Any, arguments: dict[Any, Any]) -> Any:
+    """Replace type parameters in an annotation by what they stand for."""
+    if isinstance(annotation, TypeVar):
+        return arguments.get(annotation, annotation)
+    parameters = getattr(annotation, "__parameters__", ())
+    if isinstance(annotation, type) or not isinstance(parameters, tuple) or not parameters:
+        return annotation
+    if not any(parameter in arguments for parameter in parameters):
+        return annotation
+    return annotation[tuple(arguments.get(parameter, parameter) for parameter in parameters)]
