@@ -181,54 +181,52 @@ def _environment(kind: str) -> Path:
     home = VENVS / f"{kind}-{sys.version_info.major}.{sys.version_info.minor}"
     bin_ = home / ("Scripts" if os.name == "nt" else "bin")
     python = bin_ / ("python.exe" if os.name == "nt" else "python")
-    # pyproject.toml too: the project's own metadata and commands are installed from it.
-    made_from = hashlib.sha256(locked.read_bytes())
-    made_from.update((ROOT / "pyproject.toml").read_bytes())
-    made_from.update(f"{sys.version} {sys.base_prefix} {ROOT}".encode())
-    stamp = home / "made-from.sha256"
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == made_from.hexdigest():
-        return bin_
-    start = time.monotonic()
-    print(f"Making {home.relative_to(ROOT)} from {locked.relative_to(ROOT)} …", flush=True)
-    stamp.unlink(missing_ok=True)
-    install = _make_venv(home, python)
-    environment = {**os.environ, "PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    locked_packages: list[str | Path] = ["--require-hashes", "-r", locked]
-    # Without build isolation, since hatchling is in the lock too.
-    project: list[str | Path] = ["--no-deps", "--no-build-isolation", "--editable", ROOT]
-    for what in (locked_packages, project):
-        subprocess.run([*install, "-qq", *what], cwd=ROOT, env=environment, check=True)
-    stamp.write_text(made_from.hexdigest(), encoding="utf-8")
-    print(f"Made in {time.monotonic() - start:.0f} s", flush=True)
+    packages = f"{sys.version} {sys.base_prefix} {locked.read_text(encoding='utf-8')}"
+    project = f"{ROOT} {(ROOT / 'pyproject.toml').read_text(encoding='utf-8')}"  # its commands
+    steps: list[tuple[str, str, list[str | Path]]] = [
+        ("packages", packages, ["--require-hashes", "-r", locked]),
+        # Without build isolation, since hatchling is in the lock too.
+        ("project", project, ["--no-deps", "--no-build-isolation", "--editable", ROOT]),
+    ]
+    for name, made_from, what in steps:
+        stamp = home / f"{name}.sha256"
+        digest = hashlib.sha256(made_from.encode()).hexdigest()
+        if stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
+            continue
+        if name == "packages":
+            print(f"Making {home.relative_to(ROOT)} from {locked.relative_to(ROOT)} …", flush=True)
+            _make_venv(home)
+        environment = {**os.environ, "PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        command = [*_installer(python), "-qq", *what]
+        subprocess.run(command, cwd=ROOT, env=environment, check=True)
+        stamp.write_text(digest, encoding="utf-8")
     return bin_
 
 
-def _make_venv(home: Path, python: Path) -> list[str | Path]:
-    """Make the virtual environment; the command that installs packages into it."""
+def _make_venv(home: Path) -> None:
     shutil.rmtree(home, ignore_errors=True)
     home.parent.mkdir(parents=True, exist_ok=True)
-    made = subprocess.run(
-        [sys.executable, "-m", "venv", home], capture_output=True, text=True, check=False
-    )
-    if made.returncode == 0:
-        return [python, "-m", "pip", "install"]
-    # Debian and Ubuntu keep ensurepip in a package of its own. Without it there may still be a pip
-    # that installs into another environment, or uv.
-    shutil.rmtree(home, ignore_errors=True)
-    bare = subprocess.run(
-        [sys.executable, "-m", "venv", "--without-pip", home], capture_output=True, check=False
-    )
-    if bare.returncode == 0:
-        pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    venv: list[str | Path] = [sys.executable, "-m", "venv"]
+    if subprocess.run([*venv, home], capture_output=True, check=False).returncode:
+        # Debian and Ubuntu keep ensurepip in a package of its own. Without it there may still be a
+        # pip that installs into another environment, or uv.
+        shutil.rmtree(home, ignore_errors=True)
+        subprocess.run([*venv, "--without-pip", home], check=True)
+
+
+def _installer(python: Path) -> list[str | Path]:
+    """What installs packages for ``python``: its own pip, this Python's, or uv."""
+    for pip in (
+        [python, "-m", "pip"],
+        [sys.executable, "-m", "pip", "--python", str(python)],
+    ):
         if subprocess.run([*pip, "--version"], capture_output=True, check=False).returncode == 0:
             return [*pip, "install"]
-        if uv := shutil.which("uv"):
-            return [uv, "pip", "install", "--python", python]
-    shutil.rmtree(home, ignore_errors=True)
-    said = (made.stdout + made.stderr).strip()
+    if uv := shutil.which("uv"):
+        return [uv, "pip", "install", "--python", python]
     raise SystemExit(
-        f"{said}\n\ndev.py: this Python cannot make a virtual environment with pip in it. On "
-        "Debian and Ubuntu `apt install python3-venv` mends that; so does installing uv."
+        "dev.py: this Python has no pip, and cannot put one into a virtual environment. On Debian "
+        "and Ubuntu `apt install python3-venv` mends that; so does installing uv."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import subprocess
 import sys
@@ -32,11 +33,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(dev, "ROOT", tmp_path)
     monkeypatch.setattr(dev, "LOCKS", tmp_path / "requirements")
     monkeypatch.setattr(dev, "VENVS", tmp_path / "venv")
-    pip = script(tmp_path / "pip", f'echo "$*" >> {tmp_path}/installed')
+    (tmp_path / "pip").write_text(f'echo "$*" >> {tmp_path}/installed')
 
-    def make(home: Path, _python: Path) -> list[str | Path]:
-        home.mkdir(parents=True, exist_ok=True)
-        return [pip, "install"]
+    def make(home: Path) -> None:
+        shutil.rmtree(home, ignore_errors=True)
+        script(home / "bin" / "python", f'case "$*" in *--version*) ;; *) . {tmp_path}/pip ;; esac')
 
     monkeypatch.setattr(dev, "_make_venv", make)
     return tmp_path
@@ -54,29 +55,36 @@ def test_an_environment_is_made_from_hashes_and_only_once(project: Path):
     assert f"--no-deps --no-build-isolation --editable {project}" in itself
 
 
-@pytest.mark.parametrize("changed", ["requirements/test.txt", "pyproject.toml"])
-def test_an_environment_is_made_anew_when_what_it_is_made_from_changes(project: Path, changed: str):
+def test_an_environment_is_made_anew_when_its_lock_changes(project: Path):
     dev._environment("test")
-    (project / changed).write_text("two==2\n")
+    (project / "requirements" / "test.txt").write_text("two==2\n")
     dev._environment("test")
     assert len(installed(project)) == 4
 
 
+def test_a_change_of_the_projects_metadata_installs_only_the_project(project: Path):
+    dev._environment("test")
+    (project / "pyproject.toml").write_text("[project]\n")
+    dev._environment("test")
+    assert len(installed(project)) == 3
+    assert "--editable" in installed(project)[-1]
+
+
 def test_an_environment_that_could_not_be_finished_is_not_taken_for_one(project: Path):
-    script(project / "pip", "exit 1")
+    (project / "pip").write_text("exit 1")
     for _ in range(2):
         with pytest.raises(subprocess.CalledProcessError):
             dev._environment("test")
 
 
-def test_a_python_that_cannot_make_an_environment_is_told_what_to_install(
+def test_a_python_that_cannot_install_is_told_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    broken = script(tmp_path / "python3", "echo 'ensurepip is not available'; exit 1")
-    monkeypatch.setattr(sys, "executable", str(broken))
-    with pytest.raises(SystemExit, match=r"ensurepip is not available(.|\n)*python3-venv"):
-        dev._make_venv(tmp_path / "home", tmp_path / "home" / "bin" / "python")
-    assert not (tmp_path / "home").exists()
+    python = script(tmp_path / "python3", "exit 1")
+    monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SystemExit, match="python3-venv"):
+        dev._installer(python)
 
 
 def test_without_ensurepip_another_pip_installs_into_the_environment(
@@ -84,18 +92,12 @@ def test_without_ensurepip_another_pip_installs_into_the_environment(
 ):
     python = script(
         tmp_path / "python3",
-        'case "$*" in *--without-pip*|*--version*) exit 0;; *) exit 1;; esac',
+        'case "$*" in *--without-pip*|*--python*--version*) exit 0;; *) exit 1;; esac',
     )
     monkeypatch.setattr(sys, "executable", str(python))
-    made = tmp_path / "home" / "bin" / "python"
-    assert dev._make_venv(tmp_path / "home", made) == [
-        str(python),
-        "-m",
-        "pip",
-        "--python",
-        str(made),
-        "install",
-    ]
+    dev._make_venv(tmp_path / "home")
+    made = script(tmp_path / "home" / "bin" / "python", "exit 1")
+    assert dev._installer(made) == [str(python), "-m", "pip", "--python", str(made), "install"]
 
 
 @pytest.mark.parametrize(("arguments", "code"), [([], 2), (["tset"], 2), (["--help"], 0)])
