@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ddbstream._diff._changes import Added, Change, Removed, Replaced, SetChanged
 from ddbstream._diff._compare import changed_between
-from ddbstream._diff._diff import Diff, diff, diff_images
+from ddbstream._diff._diff import Diff
+from ddbstream._diff._make import diff, diff_images
 from ddbstream._diff._path import Parts, Path, parse_path
 
 __all__ = [

@@ -22,11 +22,11 @@ __all__ = ["Added", "Change", "Removed", "Replaced", "SetChanged"]
 class _Change:
     """What the four have in common."""
 
-    # `_shown` is set on a redacted change only: its values as text, with the hidden ones left out.
+    # `_shown` is set on a redacted change only: its values with `REDACTED` for what is hidden.
     __slots__ = ("_path", "_shown")
 
     _path: Path
-    _shown: tuple[str, ...]
+    _shown: tuple[Any, ...]
     __match_args__: ClassVar[tuple[str, ...]]
 
     @property
@@ -49,8 +49,8 @@ class _Change:
         """As it could be written; a redacted value is ``<redacted>``."""
         shown = getattr(self, "_shown", None)
         if shown is None:
-            shown = tuple(repr(getattr(self, name)) for name in self.__match_args__[1:])
-        return f"{type(self).__name__}({', '.join((repr(self._path), *shown))})"
+            shown = tuple([getattr(self, name) for name in self.__match_args__[1:]])
+        return f"{type(self).__name__}({', '.join(map(repr, (self._path, *shown)))})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), tuple(getattr(self, name) for name in self.__match_args__)

@@ -11,96 +11,19 @@ nothing there, a set gains what it lacks and loses what it has.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-from ddbstream._diff._compare import Edit, decoded
+from ddbstream._diff._changes import Added, Change, Removed, Replaced, SetChanged
+from ddbstream._diff._compare import Edit
+from ddbstream._diff._forms import Form, copied
 from ddbstream._diff._path import Parts, Path
-from ddbstream._diff._values import ABSENT, are_sets, kind_of, same
+from ddbstream._diff._values import ABSENT
 from ddbstream.exceptions import DiffError
 
-__all__ = ["PYTHON", "WIRE", "Form", "copied", "inverted", "patched"]
+__all__ = ["by_place", "edits_of", "in_order", "inverted", "moved", "moves", "patched"]
 
-
-class Form(Protocol):
-    """How values of one form are opened, compared and copied."""
-
-    def inner(self, value: Any) -> Any:
-        """The ``dict`` or ``list`` in a map or a list; ``None`` in anything else."""
-
-    def rebuilt(self, inner: Any) -> Any:
-        """A value of that ``dict`` or ``list``."""
-
-    def same(self, a: Any, b: Any, path: Parts) -> bool:
-        """Whether two values are the same DynamoDB value."""
-
-    def are_sets(self, a: Any, b: Any) -> bool:
-        """Whether both are sets of one type."""
-
-    def members(self, value: Any, path: Parts) -> Any:
-        """A set's members as Python values."""
-
-    def changed_set(self, value: Any, lost: Any, gained: Any, path: Parts) -> Any:
-        """The set without the members ``lost`` and with those that the set ``gained`` has more."""
-
-
-class _Wire:
-    def inner(self, value: Any) -> Any:
-        if isinstance(value, Mapping) and len(value) == 1:
-            for tag in ("M", "L"):
-                if tag in value:
-                    return value[tag]
-        return None
-
-    def rebuilt(self, inner: Any) -> Any:
-        return {"M" if isinstance(inner, Mapping) else "L": inner}
-
-    def same(self, a: Any, b: Any, path: Parts) -> bool:
-        return bool(a == b) or same(decoded(a, path), decoded(b, path))
-
-    def are_sets(self, a: Any, b: Any) -> bool:
-        if not (isinstance(a, Mapping) and isinstance(b, Mapping)):
-            return False
-        return a.keys() == b.keys() and len(a) == 1 and next(iter(a)) in ("SS", "NS", "BS")
-
-    def members(self, value: Any, path: Parts) -> Any:
-        return decoded(value, path)
-
-    def changed_set(self, value: Any, lost: Any, gained: Any, path: Parts) -> Any:
-        ((tag, payload),) = value.items()
-        has = decoded(value, path)
-        kept = [text for text in payload if not _members(tag, [text], path) <= lost]
-        return {tag: kept + [t for t in gained[tag] if not _members(tag, [t], path) <= has]}
-
-
-def _members(tag: str, members: list[Any], path: Parts) -> set[Any]:
-    found = decoded({tag: members}, path)
-    assert isinstance(found, set)
-    return found
-
-
-class _Python:
-    def inner(self, value: Any) -> Any:
-        return value if kind_of(value) in ("M", "L") else None
-
-    def rebuilt(self, inner: Any) -> Any:
-        return inner
-
-    def same(self, a: Any, b: Any, path: Parts) -> bool:
-        return same(a, b)
-
-    def are_sets(self, a: Any, b: Any) -> bool:
-        return are_sets(a, b)
-
-    def members(self, value: Any, path: Parts) -> Any:
-        return frozenset(value)
-
-    def changed_set(self, value: Any, lost: Any, gained: Any, path: Parts) -> Any:
-        return type(value)((frozenset(value) - lost) | frozenset(gained))
-
-
-WIRE: Final[Form] = _Wire()
-PYTHON: Final[Form] = _Python()
+Moves = Mapping[Parts, tuple[list[int], list[int]]]
 
 
 def patched(item: Mapping[str, Any], edits: Sequence[Edit], form: Form) -> dict[str, Any]:
@@ -110,10 +33,9 @@ def patched(item: Mapping[str, Any], edits: Sequence[Edit], form: Form) -> dict[
         DiffError: The item is not what the edits start from.
     """
     try:
-        result = _map(item, edits, (), form)
+        return _map(item, edits, (), form)
     except RecursionError:
         raise DiffError("nested too deeply to apply a diff to") from None
-    return result
 
 
 def _misfit(path: Parts) -> DiffError:
@@ -130,8 +52,7 @@ def _grouped(edits: Sequence[Edit], depth: int) -> dict[Any, list[Edit]]:
 def _map(items: Mapping[str, Any], edits: Sequence[Edit], at: Parts, form: Form) -> dict[str, Any]:
     result = dict(items)
     for name, group in _grouped(edits, len(at)).items():
-        path = (*at, name)
-        value = _value(result.get(name, ABSENT), group, path, form)
+        value = _value(result.get(name, ABSENT), group, (*at, name), form)
         if value is ABSENT:
             del result[name]
         else:
@@ -139,38 +60,44 @@ def _map(items: Mapping[str, Any], edits: Sequence[Edit], at: Parts, form: Form)
     return result
 
 
-def _list(items: Sequence[Any], edits: Sequence[Edit], at: Parts, form: Form) -> list[Any]:
-    result = list(items)
-    depth = len(at) + 1
-    removals: list[int] = []
-    additions: list[tuple[int, Any]] = []
-    inner: list[Edit] = []
+def _split(edits: Sequence[Edit], depth: int) -> tuple[list[Edit], list[Edit], list[Edit]]:
+    """The edits of one list: what stays but changes, what goes (last first), what comes."""
+    inner, removals, additions = [], [], []
     for edit in edits:
         parts, old, new = edit
         if len(parts) > depth or (old is not ABSENT and new is not ABSENT):
             inner.append(edit)
         elif new is ABSENT:
-            _position(parts, result, len(result) - 1)
-            if not form.same(result[parts[-1]], old, parts):  # type: ignore[call-overload]
-                raise _misfit(parts)
-            removals.append(parts[-1])  # type: ignore[arg-type]
+            removals.append(edit)
         else:
-            additions.append((parts[-1], new))  # type: ignore[arg-type]
-    for position, group in _grouped(inner, depth - 1).items():
+            additions.append(edit)
+    removals.sort(key=_position, reverse=True)
+    additions.sort(key=_position)
+    return inner, removals, additions
+
+
+def _position(edit: Edit) -> Any:
+    return edit[0][-1]
+
+
+def _list(items: Sequence[Any], edits: Sequence[Edit], at: Parts, form: Form) -> list[Any]:
+    result = list(items)
+    inner, removals, additions = _split(edits, len(at) + 1)
+    for position, group in _grouped(inner, len(at)).items():
         path = (*at, position)
-        _position(path, result, len(result) - 1)
+        if position >= len(result):
+            raise _misfit(path)
         result[position] = _value(result[position], group, path, form)
-    for position in sorted(removals, reverse=True):
+    for path, old, _ in removals:
+        position = path[-1]
+        if position >= len(result) or not form.same(result[position], old, path):
+            raise _misfit(path)
         del result[position]
-    for position, value in sorted(additions, key=lambda pair: pair[0]):
-        _position((*at, position), result, len(result))
-        result.insert(position, copied(value))
+    for path, _, new in additions:
+        if path[-1] > len(result):  # type: ignore[operator]
+            raise _misfit(path)
+        result.insert(path[-1], copied(new))  # type: ignore[arg-type]
     return result
-
-
-def _position(path: Parts, items: list[Any], last: int) -> None:
-    if path[-1].__class__ is not int or path[-1] > last:  # type: ignore[operator]
-        raise _misfit(path)
 
 
 def _value(current: Any, edits: list[Edit], path: Parts, form: Form) -> Any:
@@ -178,10 +105,10 @@ def _value(current: Any, edits: list[Edit], path: Parts, form: Form) -> Any:
     parts, old, new = edits[0]
     if len(parts) > len(path):
         inner = None if current is ABSENT else form.inner(current)
-        next_part = parts[len(path)]
-        if isinstance(inner, Mapping) and isinstance(next_part, str):
+        position = parts[len(path)]
+        if isinstance(inner, Mapping) and isinstance(position, str):
             return form.rebuilt(_map(inner, edits, path, form))
-        if isinstance(inner, Sequence) and isinstance(next_part, int):
+        if isinstance(inner, Sequence) and isinstance(position, int):
             return form.rebuilt(_list(inner, edits, path, form))
         raise _misfit(path)
     if current is ABSENT or old is ABSENT:
@@ -197,57 +124,103 @@ def _value(current: Any, edits: list[Edit], path: Parts, form: Form) -> Any:
 def _changed_set(current: Any, old: Any, new: Any, path: Parts, form: Form) -> Any:
     if not form.are_sets(current, old):
         raise _misfit(path)
-    before, after = form.members(old, path), form.members(new, path)
-    has = form.members(current, path)
+    before, after = frozenset(form.read(old, path)), frozenset(form.read(new, path))
+    has = frozenset(form.read(current, path))
     if not before - after <= has or (after - before) & has:
         raise _misfit(path)
     return form.changed_set(current, before - after, new, path)
 
 
-def copied(value: Any) -> Any:
-    """A copy of the containers, so that who changes the result does not change the diff."""
-    if value.__class__ is dict:
-        return {name: copied(inner) for name, inner in value.items()}
-    if value.__class__ is list:
-        return [copied(inner) for inner in value]
-    if value.__class__ is set:
-        return set(value)
-    return value
+def in_order(edits: Sequence[Edit], depth: int = 0) -> Iterator[Edit]:
+    """The edits in an order in which they can be made one after the other.
+
+    When the turn of an edit comes, its path is the one of its place at that time.
+    """
+    inner, removals, additions = edits, [], []
+    if edits and isinstance(edits[0][0][depth], int):
+        inner, removals, additions = _split(edits, depth + 1)
+    for group in _grouped(inner, depth).values():
+        if len(group[0][0]) == depth + 1:
+            yield group[0]
+        else:
+            yield from in_order(group, depth + 1)
+    yield from removals
+    yield from additions
 
 
 def inverted(edits: Sequence[Edit]) -> list[Edit]:
     """The edits that lead back."""
-    moved = _moves(edits)
-    result = [
-        (_moved(parts, moved, keep_last=old is ABSENT or new is ABSENT), new, old)
-        for parts, old, new in edits
-    ]
-    # At one position of an aligned list something can go and something else come: removals first.
-    result.sort(key=lambda edit: (edit[0], edit[2] is not ABSENT))
+    moving = moves(edits)
+    result = []
+    for parts, old, new in edits:
+        # The last position of an addition or a removal is in the coordinates that the other has too.
+        if old is ABSENT or new is ABSENT:
+            place = (*moved(parts[:-1], moving), parts[-1])
+        else:
+            place = moved(parts, moving)
+        result.append((place, new, old))
+    result.sort(key=by_place)
     return result
 
 
-def _moves(edits: Sequence[Edit]) -> dict[Parts, tuple[list[int], list[int]]]:
+def edits_of(changes: Iterable[Change]) -> list[Edit]:
+    """The edits of changes that somebody wrote.
+
+    Raises:
+        DiffError: They cannot be the changes of one item.
+    """
+    edits: list[Edit] = []
+    for change in changes:
+        parts = change.path.parts
+        if isinstance(change, Added):
+            edits.append((parts, ABSENT, change.value))
+        elif isinstance(change, Removed):
+            edits.append((parts, change.value, ABSENT))
+        elif isinstance(change, SetChanged):
+            edits.append((parts, change.removed, change.added))
+        elif isinstance(change, Replaced):
+            edits.append((parts, change.old, change.new))
+        else:
+            raise DiffError(expected="a change", found=type(change).__name__)
+    edits.sort(key=by_place)
+    for (parts, _, gone), (following, come, _) in zip(edits, edits[1:]):
+        replaced = parts == following and gone is ABSENT and come is ABSENT
+        if following[: len(parts)] == parts and not (replaced and isinstance(parts[-1], int)):
+            raise DiffError("two changes at one place", path=Path.of(following))
+    kinds: dict[Parts, type] = {}
+    for parts, _, _ in edits:
+        for depth, part in enumerate(parts):
+            if kinds.setdefault(parts[:depth], part.__class__) is not part.__class__:
+                raise DiffError("a map and a list at one place", path=Path.of(parts[:depth]))
+    return edits
+
+
+def by_place(edit: Edit) -> tuple[Any, ...]:
+    """Sorts edits by path; at one position of an aligned list, what goes is before what comes."""
+    parts, _, new = edit
+    # Text and positions meet only in edits written by hand; positions go first.
+    return tuple([(part.__class__ is str, part) for part in parts]), new is not ABSENT
+
+
+def moves(edits: Sequence[Edit]) -> Moves:
     """For each list (by its old path) that gained or lost members: positions removed, positions added."""
-    moves: dict[Parts, tuple[list[int], list[int]]] = {}
+    found: dict[Parts, tuple[list[int], list[int]]] = {}
     for parts, old, new in edits:
         if parts[-1].__class__ is int and (old is ABSENT or new is ABSENT):
-            removed, added = moves.setdefault(parts[:-1], ([], []))
+            removed, added = found.setdefault(parts[:-1], ([], []))
             (added if old is ABSENT else removed).append(parts[-1])  # type: ignore[arg-type]
-    return moves
+    return found
 
 
-def _moved(
-    parts: Parts, moves: Mapping[Parts, tuple[list[int], list[int]]], *, keep_last: bool
-) -> Parts:
-    """The path in the new item of what stands at ``parts`` in the old one."""
-    if not moves:
+def moved(parts: Parts, moving: Moves) -> Parts:
+    """The path in the new item of what stands at ``parts`` in the old one, and still is there."""
+    if not moving:
         return parts
     result = list(parts)
     for depth, part in enumerate(parts):
-        if part.__class__ is int and not (keep_last and depth == len(parts) - 1):
-            removed, added = moves.get(parts[:depth], ((), ()))
-            position = part - sum(gone < part for gone in removed)  # type: ignore[operator]
+        if isinstance(part, int) and parts[:depth] in moving:
+            removed, added = moving[parts[:depth]]
+            position = part - sum([gone < part for gone in removed])
             for come in sorted(added):
                 position += come <= position
             result[depth] = position

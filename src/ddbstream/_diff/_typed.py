@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ddbstream._diff._compare import decoded
 from ddbstream._diff._values import ABSENT
 from ddbstream.exceptions import DDBStreamError
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from ddbstream._diff._path import Parts
     from ddbstream._model import Codec
 
-__all__ = ["resolved", "typed_at"]
+__all__ = ["resolved", "typed", "typed_at"]
 
 
 def resolved(parts: Parts, codec: Codec[Any] | None) -> Parts:
@@ -25,6 +26,23 @@ def resolved(parts: Parts, codec: Codec[Any] | None) -> Parts:
         return parts
     attribute = codec.attributes.get(parts[0])  # type: ignore[call-overload]
     return parts if attribute is None else (attribute, *parts[1:])
+
+
+def typed(
+    codec: Codec[Any] | None, image: Any, obj: Any, parts: Parts, value: Any
+) -> tuple[Any, Any]:
+    """The image as the model reads it (``obj``, if it has been read), and the value at ``parts`` in it.
+
+    Where the model has no such place, the value is the wire ``value`` read without a model.
+
+    Raises:
+        DecodeError: The image does not fit the model, or the value is malformed.
+    """
+    assert codec is not None
+    if obj is None:
+        obj = codec.decode(image)
+    found = typed_at(codec, obj, parts)
+    return obj, decoded(value, parts) if found is ABSENT else found
 
 
 def typed_at(codec: Codec[Any], obj: Any, parts: Parts) -> Any:

@@ -1,0 +1,131 @@
+"""Diffs applied to items of any form, and joined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ddbstream._diff._compare import Edit
+from ddbstream._diff._diff import Diff, FormName, Gives
+from ddbstream._diff._forms import PYTHON, WIRE, copied
+from ddbstream._diff._make import diff, diff_images, looks_wire
+from ddbstream._diff._patch import patched
+from ddbstream._diff._values import ABSENT
+from ddbstream.exceptions import DiffError
+
+if TYPE_CHECKING:
+    from ddbstream._model import Codec
+
+__all__ = ["applied", "composed", "python_items"]
+
+
+def applied(change: Diff, item: Any) -> Any:
+    """See `Diff.apply`."""
+    if (item is None) is not (change._old is None) and (item is None or change._old is None):
+        if change._old is not ABSENT:
+            raise DiffError(
+                "the item is not what the diff starts from",
+                expected="no item" if change._old is None else "an item",
+            )
+    gives = change._gives if item is None else _form_of(change, item)
+    if gives == "model":
+        return _applied_to_model(change, item)
+    if change._new is None:
+        _check_all_gone(change, item, gives)
+        return None
+    if gives == change._form and change._old is not ABSENT and item == change._old:
+        # To the letter: with the new item's spelling of numbers and order of sets.
+        return copied(change._new)
+    form = WIRE if gives == "wire" else PYTHON
+    return patched({} if item is None else item, _edits_in(change, gives), form)
+
+
+def _form_of(change: Diff, item: Any) -> Gives:
+    if not isinstance(item, Mapping):
+        return "model"
+    if change._form == "python" and change._old is not ABSENT:
+        return "python"
+    if not item:
+        return change._form
+    return "wire" if looks_wire(item) else "python"
+
+
+def _check_all_gone(change: Diff, item: Any, gives: FormName) -> None:
+    form = WIRE if gives == "wire" else PYTHON
+    if patched({} if item is None else item, _edits_in(change, gives), form):
+        raise DiffError("the item is not what the diff starts from")
+
+
+def _edits_in(change: Diff, form: FormName) -> list[Edit]:
+    """The edits with values of that form."""
+    if form == change._form:
+        return change._edits
+    convert = WIRE.written if form == "wire" else WIRE.read
+    return [
+        (
+            parts,
+            old if old is ABSENT else convert(old, parts),
+            new if new is ABSENT else convert(new, parts),
+        )
+        for parts, old, new in change._edits
+    ]
+
+
+def _applied_to_model(change: Diff, item: Any) -> Any:
+    from ddbstream._model import codec_for
+
+    codec: Codec[Any] | None = change._new_codec
+    wire: Mapping[str, Any] = {}
+    if item is not None:
+        own = codec_for(type(item))
+        wire = own.encode(item)
+        if codec is None or codec.model is None:
+            codec = own
+    result = patched(wire, _edits_in(change, "wire"), WIRE)
+    if change._new is None:
+        if result:
+            raise DiffError("the item is not what the diff starts from")
+        return None
+    assert codec is not None
+    return codec.decode(result)
+
+
+def composed(first: Diff, second: Diff) -> Diff:
+    """See `Diff.__or__`."""
+    for one, other in ((first, second), (second, first)):
+        if one._old is ABSENT and not one._edits:
+            return other
+    if first._old is ABSENT or second._old is ABSENT:
+        raise DiffError("made of changes alone: only diffs of whole items can be joined")
+    if first._form != second._form:
+        raise DiffError(
+            expected="two diffs of one form", found=f"{first._form} and {second._form} items"
+        )
+    if (first._new is None) is not (second._old is None) or (
+        first._new is not None and _between(first._new, second._old, first, second)
+    ):
+        raise DiffError("the second diff does not start where the first one ends")
+    made = first._like(_between(first._old, second._new, first, second))
+    made._gives = second._gives
+    made._hidden = tuple(dict.fromkeys((*first._hidden, *second._hidden)))
+    made._keys = first._keys or second._keys
+    return made
+
+
+def _between(old: Any, new: Any, first: Diff, second: Diff) -> Diff:
+    lists = "align" if "align" in (first._lists, second._lists) else "index"
+    if first._form == "python":
+        return diff(old, new, lists=lists, wire=False)  # type: ignore[arg-type]
+    made = diff_images(old, new, second._new_codec, lists=lists)  # type: ignore[arg-type]
+    made._old_codec = first._old_codec
+    return made
+
+
+def python_items(change: Diff) -> tuple[list[Edit], Any, Any]:
+    """The edits, the old and the new item with Python values; `ABSENT` for an item that is not known."""
+    from ddbstream._attribute_value import read_map
+
+    if change._form == "python":
+        return change._edits, change._old, change._new
+    old, new = (None if item is None else read_map(item) for item in (change._old, change._new))
+    return _edits_in(change, "python"), old, new

@@ -1,0 +1,208 @@
+"""The ways to make a `Diff`, and how wire items are told from Python items."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from ddbstream._attribute_value import is_binary
+from ddbstream._diff._compare import Edit, python_edits, wire_edits
+from ddbstream._diff._diff import Diff, Lists
+from ddbstream._diff._values import ABSENT
+from ddbstream.exceptions import DDBStreamError, DiffError
+
+if TYPE_CHECKING:
+    from ddbstream._model import Codec
+
+__all__ = ["diff", "diff_images", "looks_wire"]
+
+
+def diff(
+    old: Any,
+    new: Any,
+    *,
+    lists: Lists = "index",
+    redact: Iterable[str] = (),
+    wire: bool | None = None,
+) -> Diff:
+    """What changed between two items.
+
+    Args:
+        old: A wire item (``{"price": {"N": "1"}}``), a Python item (``{"price": 1}``), a model instance,
+            or ``None`` for no item.
+        new: As ``old``, in the same form.
+        lists: How lists are compared: ``"index"``, position by position, or ``"align"``, by the fewest
+            insertions, removals and replacements. In an aligned diff a path has positions of the old
+            list, and for an addition ends in its position in the new one.
+        redact: Paths whose values are hidden from ``str``, ``repr`` and ``to_dict``: see `Diff.redact`.
+        wire: Whether the items are wire items. By default they are if every attribute of both is a map
+            of one DynamoDB type tag and a payload of its type: a Python item made of nothing but such
+            maps needs ``wire=False``.
+
+    Raises:
+        DecodeError: A wire value that differs is malformed.
+        EncodeError: A model's value cannot be written.
+        DiffError: The two are no items, of two forms, or nested too deeply to compare.
+    """
+    if lists not in ("index", "align"):
+        raise DiffError('lists is "index" or "align"')
+    models = [item for item in (old, new) if not (item is None or isinstance(item, Mapping))]
+    if models:
+        made = _diff_models(old, new, lists)
+    else:
+        found = None if wire is False else _diff_wire(old, new, lists, certain=bool(wire))
+        made = _diff_python(old, new, lists) if found is None else found
+    if redact:
+        made = made.redact(*((redact,) if isinstance(redact, str) else redact))
+    return made
+
+
+def diff_images(
+    old: Mapping[str, Any] | None,
+    new: Mapping[str, Any] | None,
+    codec: Codec[Any] | None = None,
+    *,
+    lists: Lists = "index",
+    keys: Iterable[str] = (),
+) -> Diff:
+    """What changed between two wire items; ``None`` is no item.
+
+    Args:
+        old: The item before, in either wire form.
+        new: The item after.
+        codec: What types the values of the diff; without one they are untyped.
+        lists: As for `diff`.
+        keys: The table's key attributes, for the update expression to leave out.
+
+    Raises:
+        DecodeError: A value that differs is malformed.
+        DiffError: The items are nested too deeply to compare.
+    """
+    if old is None or new is None:
+        edits = _whole(old, new)
+    elif lists == "align":
+        from ddbstream._diff._align import aligned_edits
+        from ddbstream._diff._forms import WIRE
+
+        edits = aligned_edits(old, new, WIRE)
+    else:
+        edits = wire_edits(old, new)
+    made = Diff.__new__(Diff)._fill(edits, "wire", old, new, (codec, codec))
+    made._lists = lists
+    made._keys = tuple(keys)
+    if codec is not None:
+        made._gives = "python" if codec.model is None else "model"
+    return made
+
+
+def _diff_wire(old: Any, new: Any, lists: Lists, *, certain: bool) -> Diff | None:
+    """The diff of two wire items; ``None`` if they do not look so, unless it is certain that they are.
+
+    What is equal in both need be looked at once, and what differs is in the edits.
+    """
+    if not certain and not looks_wire(old or new):
+        return None
+    try:
+        made = diff_images(old, new, lists=lists)
+    except DDBStreamError:
+        if certain or looks_wire(new):
+            raise
+        return None
+    if not certain:
+        for parts, _, after in made._edits:
+            if len(parts) == 1 and after is not ABSENT and not _looks_tagged(after):
+                return None
+    return made
+
+
+def _diff_python(old: Any, new: Any, lists: Lists) -> Diff:
+    from ddbstream._diff._forms import PYTHON, copied
+
+    if old is None or new is None:
+        edits = _whole(old, new)
+    elif lists == "align":
+        from ddbstream._diff._align import aligned_edits
+
+        edits = aligned_edits(old, new, PYTHON)
+    else:
+        edits = python_edits(old, new)
+    # Python items go on being used by who made them; the diff is of how they are now.
+    edits = [(parts, copied(before), copied(after)) for parts, before, after in edits]
+    made = Diff.__new__(Diff)._fill(edits, "python", copied(old), copied(new))
+    made._lists = lists
+    return made
+
+
+def _diff_models(old: Any, new: Any, lists: Lists) -> Diff:
+    from ddbstream._model import codec_for
+
+    if isinstance(old, Mapping) or isinstance(new, Mapping):
+        raise DiffError(
+            expected="two items of one form",
+            found=f"{type(old).__name__} and {type(new).__name__}",
+        )
+    codecs = [None if item is None else codec_for(type(item)) for item in (old, new)]
+    images = [
+        None if codec is None else codec.encode(item) for codec, item in zip(codecs, (old, new))
+    ]
+    made = diff_images(images[0], images[1], codecs[1] or codecs[0], lists=lists)
+    made._old_codec = codecs[0] or codecs[1]
+    made._old_obj, made._new_obj = old, new
+    return made
+
+
+def _whole(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> list[Edit]:
+    if old is not None:
+        return [((name,), old[name], ABSENT) for name in sorted(old)]
+    if new is not None:
+        return [((name,), ABSENT, new[name]) for name in sorted(new)]
+    return []
+
+
+# --- wire or Python -----------------------------------------------------------------------------
+
+
+def looks_wire(item: Any) -> bool:
+    """Whether every attribute is a map of one DynamoDB type tag and a payload of its type."""
+    if not item or not isinstance(item, Mapping):
+        return False
+    find = _PAYLOADS.get
+    for value in item.values():
+        if value.__class__ is dict and len(value) == 1:
+            for tag in value:
+                break
+            if value[tag].__class__ is find(tag):
+                continue
+        if not _looks_tagged(value):
+            return False
+    return True
+
+
+# What the payload of a tag nearly always is.
+_PAYLOADS: Final[dict[Any, type]] = {
+    "S": str,
+    "N": str,
+    "B": bytes,
+    "BOOL": bool,
+    "NULL": bool,
+    "L": list,
+    "M": dict,
+    "SS": list,
+    "NS": list,
+    "BS": list,
+}
+
+
+def _looks_tagged(value: Any) -> bool:
+    if not isinstance(value, Mapping) or len(value) != 1:
+        return False
+    ((tag, payload),) = value.items()
+    if tag in ("S", "N"):
+        return isinstance(payload, str)
+    if tag == "M":
+        return isinstance(payload, Mapping)
+    if tag in ("BOOL", "NULL"):
+        return isinstance(payload, bool)
+    if tag == "B":
+        return isinstance(payload, str) or is_binary(payload)
+    return tag in ("L", "SS", "NS", "BS") and isinstance(payload, (list, tuple, set, frozenset))
