@@ -20,6 +20,7 @@ from ddbstream import (
     Remove,
     Removed,
     Replaced,
+    SetChanged,
     StreamRouter,
     by_key_prefix,
 )
@@ -64,6 +65,9 @@ def plain(diff: Diff) -> list[dict[str, str]]:
                 line["old"] = str(change.value)
             case Replaced():
                 line["old"], line["new"] = str(change.old), str(change.new)
+            case SetChanged():  # a product has no sets yet
+                line["new"] = str(sorted(change.added))
+                line["old"] = str(sorted(change.removed))
         lines.append(line)
     return lines
 

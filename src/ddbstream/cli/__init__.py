@@ -7,6 +7,7 @@ in one line what to install, and exits with 2, as for any other wrong use.
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 __all__ = ["main"]
 
@@ -14,8 +15,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line on ``sys.argv``, and exit the process."""
     try:
-        import rich  # noqa: F401 -- the commands' modules, which need it, are imported later
-
+        import_module("rich")  # the commands' modules need it, and are imported later
         from ddbstream.cli._app import cli
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in {"click", "rich"}:

@@ -107,7 +107,7 @@ def _pointing_at(endpoint_url: str) -> dict[str, str | None]:
     """Environment for an endpoint; an emulator wants credentials and a region, and takes any."""
     import boto3
 
-    session = boto3.Session()
+    session: Any = boto3.Session()
     changes: dict[str, str | None] = {
         "AWS_ENDPOINT_URL_DYNAMODB": endpoint_url,
         "AWS_ENDPOINT_URL_DYNAMODB_STREAMS": endpoint_url.replace(

@@ -48,7 +48,8 @@ def plain(value: object) -> Any:
             return _sorted([plain(each) for each in value])
         case list() | tuple():
             return [plain(each) for each in value]
-    fields = _fields(value)
+        case _:
+            fields = _fields(value)
     return str(value) if fields is None else {n: plain(getattr(value, n)) for n in fields}
 
 
@@ -84,4 +85,5 @@ def _write(value: Any) -> str:
             return "[" + ", ".join(map(_write, value)) + "]"
         case float() if not math.isfinite(value):
             return json.dumps(str(value))
-    return json.dumps(value)
+        case _:
+            return json.dumps(value)

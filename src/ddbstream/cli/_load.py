@@ -5,14 +5,20 @@ from __future__ import annotations
 import sys
 from functools import reduce
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 __all__ = ["Loaded"]
 
 
-class Loaded(click.ParamType):
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[object]
+else:  # it is generic since click 8.2
+    _ParamType = click.ParamType
+
+
+class Loaded(_ParamType):
     """An object by ``module:name``, or ``module.name`` as Lambda's configuration writes it.
 
     The current folder comes first on ``sys.path``, as for ``python -m``. An error inside the module

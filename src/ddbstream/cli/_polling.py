@@ -23,14 +23,33 @@ FENCED = 3
 TRIMMED = 4
 
 
-class StartingPoint(click.ParamType):
+class Fenced(click.ClickException):
+    """Another poller has taken over."""
+
+    exit_code = FENCED
+
+
+class Trimmed(click.ClickException):
+    """Records left the stream unread."""
+
+    exit_code = TRIMMED
+
+
+if TYPE_CHECKING:
+    Start = Literal["TRIM_HORIZON", "LATEST"] | datetime
+    _ParamType = click.ParamType[Start]
+else:  # it is generic since click 8.2
+    _ParamType = click.ParamType
+
+
+class StartingPoint(_ParamType):
     """``TRIM_HORIZON``, ``LATEST``, or a time in ISO 8601; without an offset it is local time."""
 
     name = "TRIM_HORIZON|LATEST|TIME"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Literal["TRIM_HORIZON", "LATEST"] | datetime:
+    ) -> Start:
         """Read the argument."""
         if isinstance(value, datetime):
             return value
@@ -79,9 +98,8 @@ def run(poller: StreamPoller, *, once: bool) -> None:
 
 
 def _ended_by(error: Exception) -> click.ClickException:
-    exception = click.ClickException(str(error))
     if isinstance(error, FencedError):
-        exception.exit_code = FENCED
-    elif isinstance(error, RecordsTrimmedError):
-        exception.exit_code = TRIMMED
-    return exception
+        return Fenced(str(error))
+    if isinstance(error, RecordsTrimmedError):
+        return Trimmed(str(error))
+    return click.ClickException(str(error))

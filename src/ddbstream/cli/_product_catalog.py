@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID, uuid4
 
 from ddbstream import from_item, to_item
@@ -150,7 +150,7 @@ class ProductApi(ThreadingHTTPServer):
         ).get("Item")
         if item is None:
             return _response(404, "no such product")
-        old = from_item(item, example.Product)
+        old: Any = from_item(item, example.Product)
         changes: dict[str, Any] = {
             name: example.text(body, name) for name in ("name", "category") if name in body
         }
@@ -201,7 +201,6 @@ def _response(status: int, message: str) -> dict[str, Any]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: ProductApi
     server_version = "ddbstream-demo"
 
     def _handle(self) -> None:
@@ -222,7 +221,8 @@ class _Handler(BaseHTTPRequestHandler):
             return _response(413, f"a body may have {_LONGEST_BODY} bytes")
         try:
             body = self.rfile.read(int(length)).decode()
-            return self.server.respond(self.command, self.path.partition("?")[0], body)
+            api = cast("ProductApi", self.server)
+            return api.respond(self.command, self.path.partition("?")[0], body)
         except UnicodeDecodeError:
             return _response(400, "the body must be UTF-8")
         except Exception:  # noqa: BLE001 -- as API Gateway: 500 to the caller, the reason to the log

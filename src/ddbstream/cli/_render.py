@@ -183,7 +183,8 @@ def _change_of(change: Added | Removed | Replaced | SetChanged) -> dict[str, Any
             return {"path": path, "old": change.value}
         case Replaced():
             return {"path": path, "old": change.old, "new": change.new}
-    return {"path": path, "added": change.added, "removed": change.removed}
+        case SetChanged():
+            return {"path": path, "added": change.added, "removed": change.removed}
 
 
 def _diff_line(change: Added | Removed | Replaced | SetChanged) -> Text:
@@ -202,12 +203,13 @@ def _diff_line(change: Added | Removed | Replaced | SetChanged) -> Text:
                 (" → ", "dim"),
                 (repr(change.new), "green"),
             )
-    line = Text.assemble(("~ ", "yellow"), path)
-    if change.added:
-        line.append(f"  + {_sorted(change.added)}", "green")
-    if change.removed:
-        line.append(f"  - {_sorted(change.removed)}", "red")
-    return line
+        case SetChanged():
+            line = Text.assemble(("~ ", "yellow"), path)
+            if change.added:
+                line.append(f"  + {_sorted(change.added)}", "green")
+            if change.removed:
+                line.append(f"  - {_sorted(change.removed)}", "red")
+            return line
 
 
 def _sorted(values: Any) -> str:

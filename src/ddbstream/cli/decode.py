@@ -81,7 +81,8 @@ def _items(document: Any) -> list[Any] | None:
             return items
         case dict() if document and all(map(_is_attribute_value, document.values())):
             return [document]
-    return None
+        case _:
+            return None
 
 
 def _is_attribute_value(value: object) -> bool:

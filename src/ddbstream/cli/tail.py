@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 
@@ -75,7 +75,7 @@ def tail(
     if model is None:
         router.on_change()(show)
     elif key is None:
-        show.__annotations__["record"] = Change[model]  # type: ignore[valid-type]
+        show.__annotations__["record"] = cast("Any", Change)[model]
         router.on_change()(show)
     else:
         name = model.__name__
