@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextvars
 import os
 import threading
-from collections.abc import Awaitable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["loop", "wait_for"]
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+__all__ = ["in_thread", "loop", "start", "wait_for"]
 
 _lock = threading.Lock()
 _running: tuple[int, asyncio.AbstractEventLoop, threading.Thread] | None = None
+_executor: ThreadPoolExecutor | None = None
 
 
 def loop() -> asyncio.AbstractEventLoop:
@@ -32,35 +37,57 @@ def loop() -> asyncio.AbstractEventLoop:
         return _running[1]
 
 
-def wait_for(awaitable: Awaitable[Any]) -> None:
-    """Run it on the loop, with the caller's context variables, and wait; raises what it raises.
+def start(
+    awaitable: Awaitable[Any], ended: Callable[[Any, BaseException | None], None]
+) -> Future[None]:
+    """Run it on the loop with the caller's context variables, and tell what it gave or raised."""
+
+    async def run() -> None:
+        # A task that ends with KeyboardInterrupt or SystemExit would take the loop's thread down.
+        try:
+            result = await awaitable
+        except BaseException as error:  # noqa: BLE001 - handed on to who waits
+            ended(None, error)
+        else:
+            ended(result, None)
+
+    return asyncio.run_coroutine_threadsafe(run(), loop())
+
+
+def wait_for(awaitable: Awaitable[Any]) -> Any:
+    """Run it on the loop and wait; its result, or what it raises.
 
     Raises:
         RuntimeError: Called on the loop itself, which would wait for ever.
     """
-    raised: list[BaseException] = []
-
-    async def run() -> None:
-        # A task that ends with KeyboardInterrupt or SystemExit would take the loop's thread down
-        # with it.
-        try:
-            await awaitable
-        except BaseException as error:  # noqa: BLE001 - handed on below, in the caller's thread
-            raised.append(error)
-
-    target = loop()
-    if threading.current_thread() is (_running or (0, 0, None))[2]:
-        raise RuntimeError(
-            "a handler on ddbstream's event loop waits for another: await it instead"
-        )
-    future = asyncio.run_coroutine_threadsafe(run(), target)
+    loop()
+    if _running is not None and threading.current_thread() is _running[2]:
+        if hasattr(awaitable, "close"):
+            awaitable.close()
+        raise RuntimeError("a handler on ddbstream's event loop cannot wait for it: await instead")
+    outcome: list[tuple[Any, BaseException | None]] = []
+    future = start(awaitable, lambda result, error: outcome.append((result, error)))
     try:
         future.result()
     except BaseException:  # the caller was interrupted while it waited
         future.cancel()
         raise
-    if raised:
-        raise raised[0]
+    ((result, error),) = outcome
+    if error is not None:
+        raise error
+    return result
+
+
+async def in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Run a function off the loop, with the context variables of who awaits it."""
+    global _executor  # noqa: PLW0603 - its threads are kept for the next one
+    if _executor is None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        # Every batch bounds how much it runs at once; this must never be what holds it up.
+        _executor = ThreadPoolExecutor(max_workers=1000, thread_name_prefix="ddbstream")
+    call = contextvars.copy_context().run
+    return await asyncio.get_running_loop().run_in_executor(_executor, call, function, *arguments)
 
 
 @atexit.register

@@ -17,9 +17,10 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from typing_extensions import Self
 
     from ddbstream._records import StreamRecord
+    from ddbstream._routes import Route
 
 __all__ = ["BatchResult", "Disposition", "Failure", "annotate"]
 
@@ -37,19 +38,36 @@ class Disposition(Enum):
     """It counts as done once the dead-letter sink has taken it."""
 
 
-class Failure(NamedTuple):
-    """One record that could not be handled.
+class _Failure(NamedTuple):
+    record: StreamRecord[Any]
+    error: Exception
+
+
+class Failure(_Failure):
+    """One record that could not be handled: ``record, error = failure``.
 
     Attributes:
         record: The record, as the failing handler got it.
-        error: The original exception, with a note that names event id, sequence number and route.
-        route: The route that failed, or None if the record failed before any (malformed,
-            unclassified).
+        error: The original exception, with a note of event id, sequence number and route.
+        route: The name of the handler that failed, or None if the record failed before any: it is
+            malformed, or the classifier or the router refused it.
     """
 
-    record: StreamRecord[Any]
-    error: Exception
-    route: str | None = None
+    route: str | None
+    origin: Route | None
+
+    def __new__(
+        cls,
+        record: StreamRecord[Any],
+        error: Exception,
+        route: str | None = None,
+        origin: Route | None = None,
+    ) -> Self:
+        """Make one; ``origin`` is the library's own."""
+        made = super().__new__(cls, record, error)
+        made.route = route
+        made.origin = origin
+        return made
 
 
 class BatchResult(NamedTuple):
@@ -93,24 +111,3 @@ def annotate(error: BaseException, record: StreamRecord[Any], route: str | None)
         ]
     except Exception:  # noqa: BLE001 - one that refuses attributes is still the one to raise
         return
-
-
-def run_in_order(
-    records: Iterable[StreamRecord[Any]],
-    handle: Callable[[StreamRecord[Any], object], Failure | None],
-    context: object,
-) -> BatchResult:
-    """Handle one record after another, up to the first that fails.
-
-    Args:
-        records: Taken one at a time, so that a batch of any size holds one record's objects.
-        handle: Runs a record's handlers.
-        context: Passed on to it.
-    """
-    processed = 0
-    for record in records:
-        failure = handle(record, context)
-        if failure is not None:
-            return BatchResult(processed, (failure,), identifier(record))
-        processed += 1
-    return BatchResult(processed, (), None)

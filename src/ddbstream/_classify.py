@@ -90,15 +90,15 @@ def by_key_prefix(
 
     def classify(record: StreamRecord[Any]) -> str | None:
         try:
-            text = record._change["Keys"][attribute]["S"]
-        except (KeyError, TypeError):
+            prefix, found, _ = record._change["Keys"][attribute]["S"].partition(separator)
+        except (KeyError, TypeError, AttributeError):
             text = _text(record, attribute)
-        if type(text) is not str:
-            return None
-        prefix, found, _ = text.partition(separator)
-        if not found or not prefix:
-            return None
-        return renamed.get(prefix, prefix)
+            if not isinstance(text, str):
+                return None
+            prefix, found, _ = text.partition(separator)
+        if renamed:
+            prefix = renamed.get(prefix, prefix)
+        return prefix if found and prefix else None
 
     return classify
 

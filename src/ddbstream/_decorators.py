@@ -6,7 +6,7 @@ records.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, get_origin
 
 from ddbstream._records import Insert, Modify, Remove
@@ -32,10 +32,16 @@ class Decorators:
         changed: Changed | None = None,
         where: Callable[[Any], object] | None = None,
         ttl: bool | None = None,
+        middleware: Iterable[Callable[..., Any]] = (),
     ) -> Any:
         """Register a handler of inserts."""
         return self._decorator(
-            frozenset({Insert}), entity_or_model, changed=changed, where=where, ttl=ttl
+            frozenset({Insert}),
+            entity_or_model,
+            changed=changed,
+            where=where,
+            ttl=ttl,
+            middleware=middleware,
         )
 
     def on_modify(
@@ -45,10 +51,16 @@ class Decorators:
         changed: Changed | None = None,
         where: Callable[[Any], object] | None = None,
         ttl: bool | None = None,
+        middleware: Iterable[Callable[..., Any]] = (),
     ) -> Any:
         """Register a handler of modifications."""
         return self._decorator(
-            frozenset({Modify}), entity_or_model, changed=changed, where=where, ttl=ttl
+            frozenset({Modify}),
+            entity_or_model,
+            changed=changed,
+            where=where,
+            ttl=ttl,
+            middleware=middleware,
         )
 
     def on_remove(
@@ -58,10 +70,16 @@ class Decorators:
         changed: Changed | None = None,
         where: Callable[[Any], object] | None = None,
         ttl: bool | None = None,
+        middleware: Iterable[Callable[..., Any]] = (),
     ) -> Any:
         """Register a handler of removals."""
         return self._decorator(
-            frozenset({Remove}), entity_or_model, changed=changed, where=where, ttl=ttl
+            frozenset({Remove}),
+            entity_or_model,
+            changed=changed,
+            where=where,
+            ttl=ttl,
+            middleware=middleware,
         )
 
     def on_change(
@@ -71,9 +89,17 @@ class Decorators:
         changed: Changed | None = None,
         where: Callable[[Any], object] | None = None,
         ttl: bool | None = None,
+        middleware: Iterable[Callable[..., Any]] = (),
     ) -> Any:
         """Register a handler of every change."""
-        return self._decorator(EVERY_KIND, entity_or_model, changed=changed, where=where, ttl=ttl)
+        return self._decorator(
+            EVERY_KIND,
+            entity_or_model,
+            changed=changed,
+            where=where,
+            ttl=ttl,
+            middleware=middleware,
+        )
 
     def _decorator(self, kinds: frozenset[Kind], target: Any, **options: Any) -> Any:
         def register(handler: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,24 +1,65 @@
-"""What a router compiles its routes into: the routes to try, by class and entity."""
+"""What a router compiles its routes into: the routes to try, by class and entity.
+
+A router and the routers it includes are scopes, one in another. A scope has its own classifier, its
+own middleware and its own ``on_error`` functions; a route keeps the scopes it came through.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
-from ddbstream._batch import Failure, annotate
 from ddbstream._records import MalformedRecord
 from ddbstream._signatures import EVERY_KIND
-from ddbstream.exceptions import UnmatchedRecordError
 
 if TYPE_CHECKING:
     from ddbstream._classify import Classifier
+    from ddbstream._error_routes import ErrorRoute
+    from ddbstream._middleware import Middleware
     from ddbstream._model import Codec
     from ddbstream._records import StreamRecord
     from ddbstream._routes import Kind, Route
 
-__all__ = ["Plan", "Plans"]
+__all__ = ["Group", "Plan", "Plans", "Resolved", "Scope"]
 
-Resolved = tuple["Route", "Classifier", "str | None"]
+
+class Scope:
+    """What a router puts around its routes."""
+
+    __slots__ = ("error_routes", "middleware")
+
+    def __init__(
+        self, middleware: tuple[Middleware, ...], error_routes: tuple[ErrorRoute, ...]
+    ) -> None:
+        self.middleware = middleware
+        self.error_routes = error_routes
+
+
+class Resolved(NamedTuple):
+    """A route with what holds for it where it stands.
+
+    Attributes:
+        route: The route.
+        classify: Names a record's entity.
+        entity: The entity it takes; None for every one.
+        scopes: The routers it came through, outermost first.
+    """
+
+    route: Route
+    classify: Classifier
+    entity: str | None
+    scopes: tuple[Scope, ...]
+
+
+class Group(NamedTuple):
+    """Routes with middleware around them all."""
+
+    middleware: tuple[Middleware, ...]
+    nodes: tuple[Node, ...]
+
+
+Node = Union["Route", Group]
 
 
 class Plan:
@@ -26,64 +67,109 @@ class Plan:
 
     Attributes:
         routes: In order of registration.
-        codec: The one that all of them read with; None if they differ.
+        nodes: The same, with the groups that middleware goes around.
+        handlers: Their functions, where there is nothing to do but call them; else None.
+        codec: The one that all of them read with; None if they differ, or there are none.
         guarded: Whether some route asks for more than class and entity.
+        wrapped: Whether there is middleware anywhere.
+        is_async: Whether there is something to run, and all of it can be awaited.
     """
 
-    __slots__ = ("codec", "guarded", "routes")
+    __slots__ = ("codec", "guarded", "handlers", "is_async", "nodes", "routes", "wrapped")
 
-    def __init__(self, routes: Sequence[Route]) -> None:
-        self.routes = tuple(routes)
+    def __init__(self, resolved: Sequence[Resolved], *, observed: bool, unmatched: bool) -> None:
+        self.routes = routes = tuple(one.route for one in resolved)
+        self.nodes = tuple(_nested(resolved, 0))
         codecs = {id(route.codec): route.codec for route in routes}
         self.codec: Codec[Any] | None = routes[0].codec if len(codecs) == 1 else None
         self.guarded = any(route.guards for route in routes)
+        around = [m for one in resolved for scope in one.scopes for m in scope.middleware]
+        around += [m for route in routes for m in route.middleware]
+        self.wrapped = bool(around)
+        self.is_async = (
+            bool(routes)
+            and all(route.is_async for route in routes)
+            and all(one.is_async for one in around)
+        )
+        special = self.guarded or self.wrapped or observed or len(codecs) > 1
+        if special or any(route.wants_context for route in routes) or (unmatched and not routes):
+            self.handlers: tuple[Callable[[Any], object], ...] | None = None
+        else:
+            self.handlers = tuple(route.handler for route in routes)
+
+    def route_of(self, handler: object) -> Route:
+        """The first route that has this handler."""
+        return next(route for route in self.routes if route.handler is handler)
+
+
+def _nested(resolved: Sequence[Resolved], depth: int) -> list[Node]:
+    """Routes as nodes; an included router's routes stand together, and so do their scopes."""
+    nodes: list[Node] = []
+    for scope, members in groupby(
+        resolved, key=lambda one: one.scopes[depth] if depth < len(one.scopes) else None
+    ):
+        inside = list(members)
+        if scope is None:
+            nodes.extend(one.route for one in inside)
+        elif scope.middleware:
+            nodes.append(Group(scope.middleware, tuple(_nested(inside, depth + 1))))
+        else:
+            nodes.extend(_nested(inside, depth + 1))
+    return nodes
 
 
 class Plans:
-    """A router's table. Made once, never changed but for plans remembered; safe for threads."""
+    """A router's table. Never changes, but for plans that are remembered; safe for threads.
 
-    def __init__(self, routes: Sequence[Resolved], *, raise_unmatched: bool) -> None:
-        self._routes = routes
-        self._raise_unmatched = raise_unmatched
+    Attributes:
+        classify: The one classifier, where there are not several.
+        lookup: With it, per class of record: the plans by entity, and the plan for every other one.
+    """
+
+    def __init__(
+        self, resolved: Sequence[Resolved], *, observed: bool = False, unmatched: bool = False
+    ) -> None:
+        self.resolved = resolved
+        self._options = {"observed": observed, "unmatched": unmatched}
         self._classifiers: list[Classifier] = []
-        for _, classify, _ in routes:
-            if classify not in self._classifiers:
-                self._classifiers.append(classify)
-        # Entities no route names lead to the same plan: a table of names from the data would never
-        # end.
+        for one in resolved:
+            if one.classify not in self._classifiers:
+                self._classifiers.append(one.classify)
+        # Entities that no route names lead to one plan: a table of names out of data never ends.
         self._named = [
-            frozenset(e for _, c, e in routes if c is classify and e is not None)
+            frozenset(one.entity for one in resolved if one.classify is classify) - {None}
             for classify in self._classifiers
         ]
         self._made: dict[tuple[Any, ...], Plan] = {}
-        self._table: dict[Kind, dict[str | None, Plan]] = {}
-        self._rest: dict[Kind, Plan] = {}
+        self.lookup: dict[Kind, tuple[dict[str | None, Plan], Plan]] = {}
+        self.classify: Classifier = _no_entity
         if len(self._classifiers) <= 1:
+            self.classify = self._classifiers[0] if resolved else _no_entity
+            names = self._named[0] if resolved else frozenset[str]()
             for kind in EVERY_KIND:
-                names = self._named[0] if self._named else ()
-                self._table[kind] = {name: self._make(kind, (name,)) for name in names}
-                self._rest[kind] = self._make(kind, (None,))
+                by_entity = {name: self._make(kind, (name,)) for name in names}
+                self.lookup[kind] = (by_entity, self._make(kind, (None,)))
 
     def _make(self, kind: Kind, entities: tuple[str | None, ...]) -> Plan:
-        at = {
-            id(classify): entity
-            for classify, entity in zip(self._classifiers, entities, strict=True)
-        }
+        at = dict(zip(map(id, self._classifiers), entities, strict=False))
         return Plan(
             [
-                route
-                for route, classify, entity in self._routes
-                if kind in route.kinds and (entity is None or entity == at[id(classify)])
-            ]
+                one
+                for one in self.resolved
+                if kind in one.route.kinds
+                and (one.entity is None or one.entity == at[id(one.classify)])
+            ],
+            **self._options,
         )
 
     def plan_for(self, record: StreamRecord[Any]) -> Plan:
         """The routes to try. Raises what a classifier raises, and a malformed record's error."""
-        kind = type(record)
         if isinstance(record, MalformedRecord):
             raise record.error
-        if len(self._classifiers) == 1:
-            return self._table[kind].get(self._classifiers[0](record)) or self._rest[kind]
+        kind = type(record)
+        if self.lookup:
+            by_entity, rest = self.lookup[kind]
+            return by_entity.get(self.classify(record), rest)
         entities = tuple(
             entity if (entity := classify(record)) in named else None
             for classify, named in zip(self._classifiers, self._named, strict=True)
@@ -93,83 +179,6 @@ class Plans:
             plan = self._made[kind, entities] = self._make(kind, entities)
         return plan
 
-    def handle(self, record: StreamRecord[Any], context: object) -> Failure | None:
-        """Run every handler that wants the record; the failure, if one failed."""
-        route: Route | None = None
-        typed = record
-        try:
-            plan = self.plan_for(record)
-            codec = plan.codec
-            if codec is not None:
-                if record._codec is not codec:
-                    typed = record._with_codec(codec)
-                if plan.guarded:
-                    return self._handle_guarded(plan, {codec: typed}, record, context)
-                for route in plan.routes:
-                    result = (
-                        route.handler(typed, context)
-                        if route.wants_context
-                        else route.handler(typed)
-                    )
-                    if result is not None:
-                        _finish(result)
-                return None
-            if plan.routes:
-                return self._handle_guarded(plan, {record._codec: record}, record, context)
-            if self._raise_unmatched:
-                raise _unmatched(record)  # noqa: TRY301 - a failure like any other
-        except Exception as error:  # noqa: BLE001 - its record's failure, whatever it is
-            return _failed(typed, error, route)
-        return None
 
-    def _handle_guarded(
-        self,
-        plan: Plan,
-        views: dict[Codec[Any], StreamRecord[Any]],
-        record: StreamRecord[Any],
-        context: object,
-    ) -> Failure | None:
-        route: Route | None = None
-        typed = record
-        try:
-            chosen: list[tuple[Route, StreamRecord[Any]]] = []
-            for route in plan.routes:
-                typed = views.get(route.codec) or views.setdefault(
-                    route.codec, record._with_codec(route.codec)
-                )
-                if route.wants(typed):
-                    chosen.append((route, typed))
-            for route, typed in chosen:
-                result = (
-                    route.handler(typed, context) if route.wants_context else route.handler(typed)
-                )
-                if result is not None:
-                    _finish(result)
-            route = None
-            if not chosen and self._raise_unmatched:
-                raise _unmatched(record)  # noqa: TRY301 - a failure like any other
-        except Exception as error:  # noqa: BLE001 - its record's failure, whatever it is
-            return _failed(typed, error, route)
-        return None
-
-
-def _failed(record: StreamRecord[Any], error: Exception, route: Route | None) -> Failure:
-    name = route.name if route is not None else None
-    annotate(error, record, name)
-    return Failure(record, error, name)
-
-
-def _unmatched(record: StreamRecord[Any]) -> UnmatchedRecordError:
-    return UnmatchedRecordError(
-        f"no route wants this {record.event_name}",
-        event_id=record.event_id,
-        sequence_number=record.sequence_number,
-    )
-
-
-def _finish(result: object) -> None:
-    """A handler's return value means nothing, but an awaitable is work that is not done yet."""
-    if hasattr(result, "__await__"):
-        from ddbstream._async import wait_for
-
-        wait_for(result)
+def _no_entity(record: StreamRecord[Any]) -> str | None:  # noqa: ARG001 - a classifier's form
+    return None

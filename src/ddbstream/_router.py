@@ -15,21 +15,38 @@ entity to a plan, the routes in order. The number of routes therefore costs noth
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import Lock
-from typing import Any, Literal
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
-from ddbstream._batch import BatchResult, run_in_order
 from ddbstream._classify import Classifier, by_table_name
 from ddbstream._decorators import Decorators
-from ddbstream._plans import Plans
+from ddbstream._engine import Terms, run_in_order
+from ddbstream._handling import Handling
+from ddbstream._plans import Plans, Resolved, Scope
 from ddbstream._routes import Route, entity_of
 from ddbstream._wire import read
 from ddbstream.exceptions import RouteDefinitionError, RouterFrozenError
 
+if TYPE_CHECKING:
+    from ddbstream._batch import BatchResult
+    from ddbstream._error_routes import DeadLetterSink, Decisions, ErrorRoute
+    from ddbstream._metrics import Observer, Observers
+    from ddbstream._middleware import Middleware
+
 __all__ = ["StreamRouter", "default_router", "on_change", "on_insert", "on_modify", "on_remove"]
 
 Unmatched = Literal["ignore", "raise"]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Compiled(NamedTuple):
+    """What the first dispatch makes of a router."""
+
+    handling: Handling
+    decisions: Decisions | None
+    observers: Observers | None
 
 
 class StreamRouter(Decorators):
@@ -56,7 +73,10 @@ class StreamRouter(Decorators):
         self._unmatched = unmatched
         self._entries: list[Route | StreamRouter] = []
         self._entities: dict[Any, str] = {}
-        self._plans: Plans | None = None
+        self._middleware: list[Middleware] = []
+        self._error_routes: list[ErrorRoute] = []
+        self._observers: list[Observer] = []
+        self._compiled: Compiled | None = None
         self._frozen = False
         self._lock = Lock()
 
@@ -109,6 +129,8 @@ class StreamRouter(Decorators):
         stream_arn: str | None = None,
         context: object = None,
         concurrency: int = 1,
+        stop_when: Callable[[], object] | None = None,
+        dead_letter: DeadLetterSink | None = None,
     ) -> BatchResult:
         """Hand records to their handlers, in order, and stop at the first failure.
 
@@ -116,20 +138,106 @@ class StreamRouter(Decorators):
             payload: A Lambda event, a ``GetRecords`` page, or an iterable of records, wire or made.
             stream_arn: Where the records come from, if they do not say it themselves.
             context: What handlers with a second parameter get there.
-            concurrency: How many items' records to handle at once.
+            concurrency: How many items' records to handle at once; one item's keep their order.
+            stop_when: Asked before each record but the first. When it says True nothing more is
+                started: the result's checkpoint is the first record that is not done.
+            dead_letter: Takes what an ``on_error`` function puts aside.
 
         Returns:
             What is done, what failed, and where the host has to go on.
 
         Raises:
-            PayloadError: Nothing in the payload looks like stream records. Nothing has been
-                handled.
-            BaseException: Whatever is no `Exception`, such as KeyboardInterrupt, passes through.
+            PayloadError: Nothing in the payload looks like stream records; none was handled.
+            ValueError: ``concurrency`` is no whole number above 0.
+            BaseException: What is no `Exception`, such as KeyboardInterrupt, passes through.
         """
-        if concurrency != 1:
-            raise NotImplementedError
-        plans = self._plans or self._freeze()
-        return run_in_order(read(payload, stream_arn=stream_arn), plans.handle, context)
+        return self._run(
+            payload, stream_arn, concurrency, Terms(context, stop_when, None, dead_letter)
+        )
+
+    def _run(
+        self, payload: object, stream_arn: str | None, concurrency: int, terms: Terms
+    ) -> BatchResult:
+        check_concurrency(concurrency)
+        compiled = self._compiled or self._freeze()
+        if compiled.decisions is not None:
+            terms = terms._replace(decisions=compiled.decisions)
+        records = read(payload, stream_arn=stream_arn)
+        started = perf_counter() if compiled.observers is not None else 0.0
+        if concurrency == 1:
+            result = run_in_order(records, compiled.handling, terms)
+        else:
+            from ddbstream._lanes import run_in_lanes
+
+            result = run_in_lanes(records, compiled.handling, terms, concurrency)
+        if compiled.observers is not None:
+            compiled.observers.batch(result, perf_counter() - started)
+        return result
+
+    def middleware(self, function: F) -> F:
+        """Put a function around handling: ``@router.middleware``, ``(record, call_next)``.
+
+        It runs once for each record that some route of this router wants, an included router's for
+        that router's routes, the first registered outermost. It gets the record as the routes read
+        it, or with dicts if they differ. ``call_next(record)`` runs what is inside and raises what
+        that raises; a middleware that does not call it, or swallows what it raises, has handled the
+        record itself. An ``async def`` awaits ``call_next(record)``.
+
+        Raises:
+            RouteDefinitionError: It is no function.
+            RouterFrozenError: The router has dispatched.
+        """
+        from ddbstream._middleware import make_middleware
+
+        with self._lock:
+            self._check_open()
+            self._middleware.extend(make_middleware((function,)))
+        return function
+
+    def on_error(self, *types: Any, route: Any = None) -> Any:
+        """Decide what becomes of failures: ``@router.on_error(ValueError)``.
+
+        The function takes the `Failure`, or the record and the exception, and returns a
+        `Disposition`; a None leaves it to the next. Those of the router that has the route are
+        asked first, then those of the routers that include it, each in the order of registration.
+        Without a decision it is ``Disposition.RETRY``.
+
+        Args:
+            types: Classes of exception; none means all.
+            route: A handler, or a tuple of them, whose failures it decides about; None means all,
+                also failures before any handler: a malformed record, one that no route wants.
+
+        Raises:
+            RouteDefinitionError: The function or a condition can never work.
+            RouterFrozenError: The router has dispatched.
+        """
+        from ddbstream._error_routes import make_error_route
+
+        def register(decide: F) -> F:
+            made = make_error_route(decide, types, route)
+            with self._lock:
+                self._check_open()
+                self._error_routes.append(made)
+            return decide
+
+        if len(types) == 1 and callable(types[0]) and not isinstance(types[0], type):
+            decide, types = types[0], ()
+            return register(decide)
+        return register
+
+    def observe(self, function: F) -> F:
+        """Tell a function of each handler that ran and each batch that ended, for metrics.
+
+        It takes a `HandlerEvent` or a `BatchEvent` of ``ddbstream.metrics``. It is told in the
+        thread that did the work; what it raises is logged and changes nothing.
+
+        Raises:
+            RouterFrozenError: The router has dispatched.
+        """
+        with self._lock:
+            self._check_open()
+            self._observers.append(function)
+        return function
 
     def _add(self, route: Route) -> None:
         with self._lock:
@@ -140,16 +248,32 @@ class StreamRouter(Decorators):
         if self._frozen:
             raise RouterFrozenError("a router that has dispatched cannot change any more")
 
-    def _freeze(self) -> Plans:
+    def _freeze(self) -> Compiled:
         with self._lock:
-            if self._plans is None:
-                for router in self._tree():
+            if self._compiled is None:
+                tree = list(self._tree())
+                for router in tree:
                     router._frozen = True
-                self._plans = Plans(
-                    list(self._resolved(self._classify or by_table_name(), {})),
-                    raise_unmatched=self._unmatched == "raise",
-                )
-            return self._plans
+                self._compiled = self._compile(tree)
+            return self._compiled
+
+    def _compile(self, tree: list[StreamRouter]) -> Compiled:
+        resolved = list(self._resolved(self._classify or by_table_name(), {}, ()))
+        functions = [one for router in tree for one in router._observers]
+        observers: Observers | None = None
+        if functions:
+            from ddbstream._metrics import Observers
+
+            observers = Observers(functions)
+        decisions: Decisions | None = None
+        if any(router._error_routes for router in tree):
+            from ddbstream._error_routes import Decisions
+
+            decisions = Decisions(resolved, tuple(self._error_routes))
+        unmatched = self._unmatched == "raise"
+        plans = Plans(resolved, observed=bool(functions), unmatched=unmatched)
+        handling = Handling(plans, raise_unmatched=unmatched, observers=observers)
+        return Compiled(handling, decisions, observers)
 
     def _tree(self) -> Iterator[StreamRouter]:
         yield self
@@ -158,21 +282,29 @@ class StreamRouter(Decorators):
                 yield from entry._tree()
 
     def _resolved(
-        self, classify: Classifier, outer: dict[Any, str]
-    ) -> Iterator[tuple[Route, Classifier, str | None]]:
-        """Every route in order, with the classifier and the entity that hold for it."""
+        self, classify: Classifier, outer: dict[Any, str], scopes: tuple[Scope, ...]
+    ) -> Iterator[Resolved]:
+        """Every route in order, with what holds for it."""
         classify = self._classify or classify
         entities = {**outer, **self._entities}
+        scopes = (*scopes, Scope(tuple(self._middleware), tuple(self._error_routes)))
         for entry in self._entries:
             if isinstance(entry, StreamRouter):
-                yield from entry._resolved(classify, entities)
+                yield from entry._resolved(classify, entities, scopes)
             elif entry.model is None:
-                yield entry, classify, entry.entity
+                yield Resolved(entry, classify, entry.entity, scopes)
             else:
-                yield entry, classify, entities.get(entry.model) or entity_of(entry.model)
+                entity = entities.get(entry.model) or entity_of(entry.model)
+                yield Resolved(entry, classify, entity, scopes)
 
     def __repr__(self) -> str:
         return f"<StreamRouter of {len(self._entries)} routes and routers>"
+
+
+def check_concurrency(value: object) -> None:
+    """Raise ValueError unless it is a whole number above 0."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError("concurrency= takes a whole number above 0")
 
 
 default_router = StreamRouter()

@@ -16,6 +16,7 @@ from ddbstream._signatures import EVERY_KIND, Signature, is_async, name_of, read
 from ddbstream.exceptions import DDBStreamError, RouteDefinitionError
 
 if TYPE_CHECKING:
+    from ddbstream._middleware import Middleware
     from ddbstream._model import Codec
     from ddbstream._records import StreamRecord
 
@@ -59,6 +60,7 @@ class Route:
         "handler",
         "is_async",
         "kinds",
+        "middleware",
         "model",
         "name",
         "ttl",
@@ -86,6 +88,7 @@ class Route:
         self.changed: tuple[tuple[str | int, ...], ...] = ()
         self.ttl: bool | None = None
         self.guards: tuple[Guard, ...] = ()
+        self.middleware: tuple[Middleware, ...] = ()
 
     def wants(self, record: StreamRecord[Any]) -> bool:
         """Whether every guard holds (kind and entity do); raises what a predicate raises."""
@@ -102,8 +105,9 @@ def build_route(
     kinds: frozenset[Kind],
     target: Any = None,
     changed: Changed | None = None,
-    where: Guard | None = None,
-    ttl: bool | None = None,
+    where: object = None,
+    ttl: object = None,
+    middleware: Iterable[object] = (),
 ) -> Route:
     """Check a handler and the options it is registered with, and make its route.
 
@@ -115,6 +119,7 @@ def build_route(
         changed: Document paths, one of which has to differ.
         where: A predicate over the typed record.
         ttl: Only deletions by Time to Live (True), or everything but them (False).
+        middleware: Functions around this handler, the first outermost.
 
     Raises:
         RouteDefinitionError: It can never work.
@@ -132,7 +137,7 @@ def build_route(
     guards: list[Guard] = []
     if ttl is not None:
         guards.append(_ttl_guard(ttl, kinds, about))
-        route.ttl = ttl
+        route.ttl = ttl is True
     if changed is not None:
         route.changed = _paths(changed, codec, about)
         guards.append(_changed_guard(route.changed))
@@ -141,6 +146,10 @@ def build_route(
             raise RouteDefinitionError(f"{about}: where= takes a plain function of the record")
         guards.append(where)
     route.guards = tuple(guards)
+    if middleware:
+        from ddbstream._middleware import make_middleware
+
+        route.middleware = make_middleware(middleware)
     return route
 
 
@@ -196,6 +205,8 @@ def _ttl_guard(ttl: object, kinds: frozenset[Kind], about: str) -> Guard:
 def _paths(changed: Changed, codec: Codec[Any], about: str) -> tuple[tuple[str | int, ...], ...]:
     from ddbstream._diff import parse_path  # only a route that asks for it pays for the module
 
+    if not isinstance(changed, Iterable):
+        raise RouteDefinitionError(f"{about}: changed= takes document paths")
     written = (changed,) if isinstance(changed, str) else tuple(changed)
     if not written:
         raise RouteDefinitionError(f"{about}: changed= names no path")

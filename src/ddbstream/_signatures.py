@@ -25,7 +25,15 @@ from typing import (
 from ddbstream._records import Insert, Modify, Remove, StreamRecord
 from ddbstream.exceptions import RouteDefinitionError
 
-__all__ = ["EVERY_KIND", "Signature", "callers_names", "is_async", "name_of", "read_signature"]
+__all__ = [
+    "EVERY_KIND",
+    "Signature",
+    "callers_names",
+    "is_async",
+    "name_of",
+    "positional_count",
+    "read_signature",
+]
 
 Kind = type[StreamRecord[Any]]
 
@@ -84,6 +92,15 @@ def read_signature(handler: Callable[..., Any], names: Mapping[str, Any]) -> Sig
     written = getattr(function, "__annotations__", {}).get(first)
     kinds, model = _accepted(written, function, scope)
     return Signature(kinds, model, wants_context, is_async(handler))
+
+
+def positional_count(function: Callable[..., Any]) -> int:
+    """How many arguments a function needs; raises RouteDefinitionError if it is none."""
+    if not callable(function):
+        raise RouteDefinitionError(f"a function is wanted, not a {type(function).__name__}")
+    behind, bound = _function_of(function)
+    found = _parameters(behind)[bound:] if behind is not None else _inspected(function)
+    return sum(not optional for _, optional in found) or len(found)
 
 
 def name_of(handler: object) -> str:
