@@ -1,0 +1,125 @@
+"""``ddbstream invoke`` calls a handler as Lambda does, and answers as Lambda does."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ddbstream.testing import insert, lambda_event
+
+pytest.importorskip("click")
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Run = Callable[..., subprocess.CompletedProcess[str]]
+
+APP = """
+from decimal import Decimal
+from ddbstream import LambdaHandler, StreamRouter
+
+router = StreamRouter()
+reporting = LambdaHandler(router, report_batch_item_failures=True)
+raising = LambdaHandler(router)
+
+@router.on_insert()
+def fail_on_bad(record):
+    if "bad" in record.new:
+        raise ValueError("that one is bad")
+
+def context_of(event, context):
+    return {
+        "name": context.function_name,
+        "id": context.aws_request_id,
+        "left": 0 < context.get_remaining_time_in_millis() <= 1500,
+        "arn": context.invoked_function_arn.endswith(":context_of"),
+        "memory": context.memory_limit_in_mb,
+        "event": event,
+    }
+
+def exact(event, context):
+    return {"price": Decimal("0.10")}
+
+def unsendable(event, context):
+    return {1, 2}
+
+not_callable = 7
+"""
+EVENT = lambda_event(
+    [
+        insert({"PK": {"S": "1"}}),
+        insert({"PK": {"S": "2"}, "bad": {"BOOL": True}}, sequence_number="77"),
+    ]
+)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    (tmp_path / "app.py").write_text(APP)
+    return tmp_path
+
+
+@pytest.mark.parametrize("spelling", ["app:reporting", "app.reporting"])
+def test_the_response_is_printed_as_lambda_would_send_it(
+    app: Path, run: Run, spelling: str
+) -> None:
+    result = run("invoke", spelling, stdin=json.dumps(EVENT))
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout) == {"batchItemFailures": [{"itemIdentifier": "77"}]}
+
+
+def test_an_exception_is_lambdas_error_document_and_exit_code_1(app: Path, run: Run) -> None:
+    (app / "event.json").write_text(json.dumps(EVENT))
+    result = run("invoke", "app:raising", "event.json")
+    assert result.returncode == 1
+    document = json.loads(result.stdout)
+    assert (document["errorType"], document["errorMessage"]) == ("ValueError", "that one is bad")
+    assert any("fail_on_bad" in frame for frame in document["stackTrace"])
+    assert "ValueError: that one is bad" in result.stderr
+
+
+def test_the_context_has_what_lambda_documents(app: Path, run: Run) -> None:
+    result = run("invoke", "app:context_of", "--timeout", "1.5", stdin='{"a": 1}')
+    answer: dict[str, Any] = json.loads(result.stdout)
+    assert len(answer.pop("id")) == 36
+    assert answer == {
+        "name": "context_of",
+        "left": True,
+        "arn": True,
+        "memory": "128",
+        "event": {"a": 1},
+    }
+
+
+def test_a_decimal_is_sent_as_a_number_as_lambdas_encoder_does(app: Path, run: Run) -> None:
+    assert run("invoke", "app:exact", stdin="{}").stdout == '{"price": 0.10}\n'
+
+
+def test_a_response_that_lambda_cannot_encode_fails_as_it_would_there(app: Path, run: Run) -> None:
+    result = run("invoke", "app:unsendable", stdin="{}")
+    assert result.returncode == 1
+    assert json.loads(result.stdout)["errorMessage"] == (
+        "Object of type set is not JSON serializable"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "code", "message"),
+    [
+        (["app:missing"], "{}", 2, "module 'app' has no function 'missing'"),
+        (["app:not_callable"], "{}", 2, "HANDLER cannot be called"),
+        (["app:exact"], "{", 1, "the event is not JSON"),
+        (["app:exact", "nothere.json"], "", 2, "nothere.json"),
+    ],
+)
+def test_what_cannot_be_invoked_is_said_in_words(
+    app: Path, run: Run, arguments: list[str], stdin: str, code: int, message: str
+) -> None:
+    result = run("invoke", *arguments, stdin=stdin)
+    assert result.returncode == code
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
