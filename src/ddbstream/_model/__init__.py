@@ -9,6 +9,7 @@ the meaning, the generated code is their fast path.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from ddbstream._attribute_value import Wire, read_map, wire_is_json, write_map
@@ -27,6 +28,11 @@ M = TypeVar("M")
 
 #: Where a class keeps its codec: it goes with the class.
 _CODEC = "__ddbstream_codec__"
+
+#: Codecs of what takes no attribute: ``Page[int]``, unions. A program has a few; one that makes them
+#: without end does not fill the memory.
+_MAX_OTHER_CODECS = 1000
+_other_codecs: dict[Any, Codec[Any]] = {}
 
 
 class Codec(Generic[T]):
@@ -102,12 +108,13 @@ def codec_for(model: Any, registry: Registry | None = None) -> Codec[Any]:
     """
     if model is None or model is dict:
         return _UNTYPED if registry is None else Codec(registry)
-    if registry is None:
-        own: Codec[Any] | None = getattr(model, "__dict__", {}).get(_CODEC)
+    if registry is None and isinstance(model, type):
+        own: Codec[Any] | None = model.__dict__.get(_CODEC)
         if own is not None:
             return own
+    codecs = _other_codecs if registry is None else registry.codecs
     try:
-        known = registry.codecs.get(model) if registry else None
+        known = codecs.get(model)
     except TypeError:
         raise ModelDefinitionError(f"no model class, but a {type(model).__name__}") from None
     if known is not None:
@@ -115,20 +122,14 @@ def codec_for(model: Any, registry: Registry | None = None) -> Codec[Any]:
     from ddbstream._model._codec import ModelCodec
 
     made: Codec[Any] = ModelCodec(model, registry)
-    if registry is not None:
-        registry.codecs[model] = made
-    else:
-        _keep(model, made)
+    if registry is None and isinstance(model, type):
+        with suppress(AttributeError, TypeError):
+            setattr(model, _CODEC, made)
+            return made
+    if len(codecs) >= _MAX_OTHER_CODECS:
+        codecs.clear()
+    codecs[model] = made
     return made
-
-
-def _keep(model: Any, codec: Codec[Any]) -> None:
-    """Leave a codec with its class, or with a generic class's arguments, so that it lives as long."""
-    try:
-        if isinstance(model, type):
-            setattr(model, _CODEC, codec)
-    except (AttributeError, TypeError):
-        pass  # a class that takes no attribute is planned anew each time it is bound
 
 
 def _codec_of(value: Any, registry: Registry | None) -> Codec[Any] | None:

@@ -1,12 +1,182 @@
-"""pydantic, attrs and msgspec classes: recognised by their attributes, never imported."""
+"""pydantic, attrs and msgspec classes: recognised by their attributes, and never imported.
+
+Where a constant of theirs is needed, its library is loaded already: the class at hand came from it.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
-from ddbstream._model._shapes import Shape
+from ddbstream._model._hints import annotation_of
+from ddbstream._model._shapes import MISSING, FieldSpec, Shape, owner_of
+from ddbstream.exceptions import ModelDefinitionError
+
+if TYPE_CHECKING:
+    from ddbstream._model._nodes import Faults
+    from ddbstream._model._objects import ObjectNode
+    from ddbstream._payloads import Path
+
+#: Where a pydantic model of ``extra="allow"`` keeps what no field takes.
+_EXTRA = "__pydantic_extra__"
 
 
-def foreign_shape(cls: type, open_classes: tuple[Any, ...]) -> Shape | None:
-    """The shape of another library's class, or None."""
+def foreign_shape(cls: Any, open_classes: tuple[Any, ...]) -> Shape | None:
+    """The shape of another library's class, or None if it is of none of these."""
+    if is_pydantic(cls):
+        return _pydantic(cls)
+    if hasattr(cls, "__attrs_attrs__"):
+        return _attrs(cls, open_classes)
+    if hasattr(cls, "__struct_fields__") and hasattr(cls, "__struct_config__"):
+        return _msgspec(cls, open_classes)
     return None
+
+
+# --- pydantic -----------------------------------------------------------------------------------
+
+
+def is_pydantic(cls: Any) -> bool:
+    """Whether it is a pydantic model or dataclass, of pydantic 2.10 or newer."""
+    return hasattr(cls, "__pydantic_fields__") and hasattr(cls, "__pydantic_validator__")
+
+
+def _pydantic(cls: Any) -> Shape:
+    if not cls.__pydantic_complete__:
+        rebuild = getattr(cls, "model_rebuild", None)
+        if rebuild is not None:
+            rebuild(raise_errors=False)
+    is_model = hasattr(cls, "model_validate")
+    config: dict[str, Any] = getattr(cls, "model_config" if is_model else "__pydantic_config__", {})
+    specs = [
+        _pydantic_field(cls, name, info, is_model=is_model)
+        for name, info in cls.__pydantic_fields__.items()
+    ]
+    extra = config.get("extra")
+    collect = None
+    if is_model and extra == "allow":
+        collect = _EXTRA
+        annotation = dict[str, Any]
+        specs.append(FieldSpec(_EXTRA, annotation, argument=_EXTRA, factory=dict, owner=cls))
+    return Shape(
+        specs,
+        build=_pydantic_builder(cls) if is_model else None,
+        forbid=extra == "forbid",
+        collect=collect,
+        refused=_pydantic_refused,
+    )
+
+
+def _pydantic_field(cls: Any, name: str, info: Any, *, is_model: bool) -> FieldSpec:
+    marks = tuple(info.metadata)
+    annotation = Annotated[(info.annotation, *marks)] if marks else info.annotation
+    alias = info.serialization_alias or info.alias
+    argument = name
+    if not is_model and isinstance(info.validation_alias, str):
+        argument = info.validation_alias
+    return FieldSpec(
+        name=name,
+        annotation=annotation,
+        argument=argument if info.init is not False else None,
+        omitted=not info.is_required(),  # its factory may look at the other fields
+        stored_name=alias if isinstance(alias, str) else None,
+        stored=info.init_var is not True,
+        owner=cls,
+        fallback=partial(_pydantic_dump, name) if is_model else None,
+    )
+
+
+def _pydantic_dump(name: str, obj: Any) -> Any:
+    """A field of a kind that only pydantic knows, such as a URL, as JSON has it."""
+    return obj.model_dump(mode="json", include={name}, by_alias=False)[name]
+
+
+def _pydantic_builder(cls: Any) -> Any:
+    version = tuple(int(part) for part in sys.modules["pydantic"].VERSION.split(".")[:2])
+    by_name = {"by_name": True, "by_alias": False} if version >= (2, 11) else {}
+
+    def build(arguments: dict[str, Any]) -> Any:
+        extra = arguments.pop(_EXTRA, None)
+        return cls.model_validate({**extra, **arguments} if extra else arguments, **by_name)
+
+    return build
+
+
+def _pydantic_refused(error: Exception, node: ObjectNode, path: Path, faults: Faults) -> bool:
+    """Note the faults in a ValidationError: where, and the rule's name; its text prints the values."""
+    if type(error).__name__ != "ValidationError" or not hasattr(error, "errors"):
+        return False
+    attributes = {f.argument: f.attribute for f in node.fields}
+    for single in error.errors(include_url=False, include_context=False, include_input=False):
+        place = [attributes.get(part, part) for part in single["loc"][:1]]
+        place += [part for part in single["loc"][1:] if isinstance(part, (str, int))]
+        faults.note((*path, *place), f"a value that {node.name} accepts", str(single["type"]))
+    return True
+
+
+# --- attrs --------------------------------------------------------------------------------------
+
+
+def _attrs(cls: Any, open_classes: tuple[Any, ...]) -> Shape:
+    nothing = sys.modules["attr"].NOTHING
+    specs = []
+    for declared in cls.__attrs_attrs__:
+        if declared.type is None:
+            raise ModelDefinitionError("it has no annotation", path=declared.name)
+        owner = owner_of(cls, declared.name)
+        default, factory = declared.default, None
+        if type(default).__name__ == "Factory":
+            default, factory = MISSING, (None if default.takes_self else default.factory)
+        specs.append(
+            FieldSpec(
+                name=declared.name,
+                annotation=annotation_of(owner, declared.name, declared.type, open_classes),
+                argument=declared.alias if declared.init else None,
+                default=MISSING if default is nothing else default,
+                factory=factory,
+                # a factory that looks at the other fields is the constructor's to call
+                omitted=type(declared.default).__name__ == "Factory" and factory is None,
+                owner=owner,
+            )
+        )
+    return Shape(specs)
+
+
+# --- msgspec ------------------------------------------------------------------------------------
+
+
+def _msgspec(cls: Any, open_classes: tuple[Any, ...]) -> Shape:
+    no_default = sys.modules["msgspec"].NODEFAULT
+    config = cls.__struct_config__
+    names: tuple[str, ...] = cls.__struct_fields__
+    # the defaults are those of the last fields
+    defaults = (no_default,) * (len(names) - len(cls.__struct_defaults__)) + cls.__struct_defaults__
+    specs = []
+    for name, stored_name, default in zip(
+        names, cls.__struct_encode_fields__, defaults, strict=True
+    ):
+        owner = owner_of(cls, name)
+        raw = _own(owner, name)
+        factory = default.factory if type(default).__name__ == "Factory" else None
+        specs.append(
+            FieldSpec(
+                name=name,
+                annotation=annotation_of(owner, name, raw, open_classes),
+                argument=name,
+                default=MISSING if default is no_default or factory else default,
+                factory=factory,
+                stored_name=stored_name if stored_name != name else None,
+                owner=owner,
+            )
+        )
+    constants = {}
+    if config.tag is not None:
+        tag = config.tag
+        constants[config.tag_field] = {"S": tag} if isinstance(tag, str) else {"N": str(tag)}
+    return Shape(specs, forbid=config.forbid_unknown_fields, constants=constants)
+
+
+def _own(owner: Any, name: str) -> Any:
+    from ddbstream._model._hints import own_annotations
+
+    return own_annotations(owner)[name]

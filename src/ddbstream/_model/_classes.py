@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import types
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from ddbstream._model._hints import base_arguments, substitute, type_arguments
 from ddbstream._model._markers import KEYS, OPTIONS, Attribute, Options
-from ddbstream._model._nodes import NONE, Node, OptionalNode
+from ddbstream._model._nodes import NONE, ConvertedNode, FallbackNode, Node, OptionalNode
 from ddbstream._model._objects import Field, ObjectNode
 from ddbstream._model._renames import renamer
 from ddbstream._model._scalars import DecimalNode, FloatNode, IntNode, Scalar
@@ -18,6 +19,9 @@ from ddbstream.exceptions import ModelDefinitionError
 if TYPE_CHECKING:
     from ddbstream._model._keys import KeyTemplate
     from ddbstream._model._plan import Planner
+
+
+_ROOT = attrgetter("root")
 
 
 class ClassPlanner:
@@ -34,11 +38,11 @@ class ClassPlanner:
         """The node of a union; raises ModelDefinitionError if its alternatives cannot be told apart."""
         from ddbstream._model._plan import show
 
-        nodes = [self._planner.plan(arg) for arg in args if arg not in (None, type(None))]
-        optional = len(nodes) < len(args)
-        # Any | None, and nested optional aliases
+        nodes = [self._planner.plan(arg) for arg in args if not _is_absence(arg)]
+        optional = type(None) in args or None in args
+        # aliases that are optional themselves
         nodes = [node.inner if isinstance(node, OptionalNode) else node for node in nodes]
-        optional = optional or any(self._takes_none(arg) for arg in args)
+        optional = optional or any(self._takes_none(arg) for arg in args if not _is_absence(arg))
         nodes = self._flat(nodes)
         node = nodes[0] if len(nodes) == 1 else self._distinct(nodes, show(annotation))
         return OptionalNode(node) if optional else node
@@ -87,10 +91,14 @@ class ClassPlanner:
             known.uses += 1
             known.recursive = known.recursive or cls in self._open
             return known
+        root = _root_model(origin)
+        if root is not None:
+            return ConvertedNode(self._planner.plan(root), origin, _ROOT, origin, show(cls))
         self._open.append(cls)
         try:
             shape = shape_of(origin, tuple(get_origin(c) or c for c in self._open))
             if shape is None:
+                origin = None
                 raise unsupported(cls)
             node = self._known[cls] = ObjectNode(origin, show(cls), uses=1)
             self._fill(node, cls, origin, shape, options)
@@ -101,8 +109,6 @@ class ClassPlanner:
         finally:
             self._open.pop()
         if options.structure is not None or options.unstructure is not None:
-            from ddbstream._model._nodes import ConvertedNode
-
             kind = origin if isinstance(origin, type) else None
             return ConvertedNode(node, options.structure, options.unstructure, kind, node.name)
         return node
@@ -114,7 +120,9 @@ class ClassPlanner:
         registered = registry.options(cls) if registry else None
         return registered.over(options) if registered else options
 
-    def _fill(self, node: ObjectNode, cls: Any, origin: Any, shape: Shape, options: Options) -> None:
+    def _fill(
+        self, node: ObjectNode, cls: Any, origin: Any, shape: Shape, options: Options
+    ) -> None:
         node.build, node.direct, node.mapping = shape.build, shape.direct, shape.mapping
         node.constants, node.refused = shape.constants, shape.refused
         node.forbid = shape.forbid if options.unknown is None else options.unknown == "forbid"
@@ -124,7 +132,8 @@ class ClassPlanner:
         in_keys = {
             name: t.attribute for t in reversed(node.templates) for name in reversed(t.fields)
         }
-        strangers = sorted({*in_keys, *filter(None, [options.collect])} - {s.name for s in shape.fields})
+        collect = options.collect or shape.collect
+        strangers = sorted({*in_keys, *filter(None, [collect])} - {s.name for s in shape.fields})
         if strangers:
             raise ModelDefinitionError(f"{node.name} has no field {', '.join(strangers)}")
         parameters = getattr(origin, "__parameters__", ())
@@ -134,7 +143,7 @@ class ClassPlanner:
             spec.annotation = substitute(spec.annotation, arguments.get(spec.owner, {}))
             f = self._field(spec, rename, in_keys)
             node.fields.append(f)
-            if spec.name == options.collect:
+            if spec.name == collect:
                 _collect(node, f)
         _check_formats(node)
         _check_names(node)
@@ -142,7 +151,12 @@ class ClassPlanner:
     def _field(self, spec: FieldSpec, rename: Any, in_keys: dict[str, str]) -> Field:
         node = self._field_node(spec)
         default, factory = spec.default, spec.factory
-        if default is MISSING and factory is None and not spec.omitted and spec.argument is not None:
+        if (
+            default is MISSING
+            and factory is None
+            and not spec.omitted
+            and spec.argument is not None
+        ):
             factory = node.absent()
             if isinstance(node, OptionalNode) or node is NONE:
                 default, factory = None, None
@@ -167,17 +181,21 @@ class ClassPlanner:
             return self._planner.plan(spec.annotation)
         except ModelDefinitionError as error:
             if spec.fallback is not None:
-                from ddbstream._model._nodes import ConvertedNode
-
-                return ConvertedNode(
-                    self._planner.any, _as_it_is, spec.fallback, None, spec.name
-                )
+                return FallbackNode(self._planner.any, spec.fallback, spec.name)
             error.located(spec.name)
             raise
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
+def _is_absence(annotation: Any) -> bool:
+    """Whether it is None, or msgspec's ``UnsetType``, which is never written."""
+    return annotation in (None, type(None)) or getattr(annotation, "__name__", "") == "UnsetType"
+
+
+def _root_model(cls: Any) -> Any:
+    """The annotation that a pydantic ``RootModel`` wraps, or None."""
+    if getattr(cls, "__pydantic_root_model__", False) and "root" in cls.__pydantic_fields__:
+        return cls.__pydantic_fields__["root"].annotation
+    return None
 
 
 def _renamed(annotation: Any) -> str | None:

@@ -29,7 +29,9 @@ def dataclass_fields(cls: type, hints: dict[str, Any]) -> list[FieldSpec]:
     specs = []
     all_fields: dict[str, Any] = cls.__dataclass_fields__  # type: ignore[attr-defined]
     for field in all_fields.values():
-        kind = field._field_type.name  # the only mark that tells an InitVar and a ClassVar from a field
+        kind = (
+            field._field_type.name
+        )  # the only mark that tells an InitVar and a ClassVar from a field
         if kind == "_FIELD_CLASSVAR":
             continue
         annotation = hints.get(field.name, field.type)
@@ -70,7 +72,9 @@ def type_hints(cls: Any) -> dict[str, Any]:
     Raises:
         ModelDefinitionError: A name in an annotation cannot be found.
     """
-    local: dict[str, Any] = {base.__name__: base for base in reversed(getattr(cls, "__mro__", (cls,)))}
+    local: dict[str, Any] = {
+        base.__name__: base for base in reversed(getattr(cls, "__mro__", (cls,)))
+    }
     frame = sys._getframe(1)
     missing = None
     seen = 0

@@ -78,7 +78,10 @@ def _find(name: str, owner: type, open_classes: tuple[Any, ...]) -> Any:
     frame = sys._getframe(1)
     while frame is not None:
         # our own variables have common names
-        if not frame.f_globals.get("__name__", "").startswith("ddbstream.") and name in frame.f_locals:
+        if (
+            not frame.f_globals.get("__name__", "").startswith("ddbstream.")
+            and name in frame.f_locals
+        ):
             return frame.f_locals[name]
         frame = frame.f_back  # type: ignore[assignment]
     return MISSING
@@ -102,7 +105,9 @@ def base_arguments(cls: Any, arguments: dict[Any, Any]) -> dict[type, dict[Any, 
         if not isinstance(origin, type) or not hasattr(origin, "__parameters__"):
             continue
         given = tuple(substitute(arg, arguments) for arg in get_args(base))
-        for owner, mapping in base_arguments(origin, type_arguments(given, origin.__parameters__)).items():
+        for owner, mapping in base_arguments(
+            origin, type_arguments(given, origin.__parameters__)
+        ).items():
             known.setdefault(owner, mapping)
     for base in getattr(cls, "__bases__", ()):
         for owner, mapping in base_arguments(base, {}).items() if base is not object else ():

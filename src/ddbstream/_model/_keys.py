@@ -97,7 +97,8 @@ def _parse(attribute: str, template: str) -> tuple[list[str], list[str], list[st
             formats.append(spec or "")
     except ValueError:
         raise ModelDefinitionError(
-            f"bad key template {template!r}: literal text and {{field}} parts expected", path=attribute
+            f"bad key template {template!r}: literal text and {{field}} parts expected",
+            path=attribute,
         ) from None
     _extend(literals, fields, "")
     if not template or any(not between for between in literals[1:-1]):

@@ -26,7 +26,11 @@ class _Marker:
         return tuple(getattr(self, name) for name in self.__slots__)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Marker) and type(other) is type(self) and other._said() == self._said()
+        return (
+            isinstance(other, _Marker)
+            and type(other) is type(self)
+            and other._said() == self._said()
+        )
 
     def __hash__(self) -> int:
         return hash((type(self), self._said()))

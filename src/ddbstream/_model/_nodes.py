@@ -42,12 +42,14 @@ class Node:
     Attributes:
         tags: The wire tags that ``read`` takes.
         words: What an error says was expected.
+        whole: Whether ``write`` takes the instance that has the field, in place of the field's value.
         has_text: Whether ``from_text`` and ``to_text`` work: in map keys and key templates.
     """
 
     tags: frozenset[str] = TAGS
     words: str = "any attribute value"
     has_text: bool = False
+    whole: bool = False
 
     def read(self, value: Any, path: Path, faults: Faults) -> Any:
         """Read an attribute value, or note the fault and return ``FAULT``."""
@@ -202,6 +204,32 @@ def _none() -> None:
     return None
 
 
+class FallbackNode(Node):
+    """A field of a kind that only its class's library knows: it makes the value, and takes it apart.
+
+    Args:
+        inner: Reads and writes what is stored.
+        dump: Called with the whole instance, gives what to store.
+        name: The field.
+    """
+
+    whole = True
+
+    def __init__(self, inner: Node, dump: Callable[[Any], Any], name: str) -> None:
+        self.inner, self.dump, self.name = inner, dump, name
+        self.emit = inner.emit  # type: ignore[method-assign]
+
+    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+        return self.inner.read(value, path, faults)
+
+    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        """Write the field of the instance ``value``."""
+        return self.inner.write(self.dump(value), json, depth)
+
+    def holds(self, value: Any) -> bool:  # noqa: ARG002
+        return True
+
+
 class ConvertedNode(Node):
     """A kind of the user's own: the values it is made of, through ``structure`` and ``unstructure``.
 
@@ -234,7 +262,9 @@ class ConvertedNode(Node):
         try:
             return self.structure(raw)
         except Exception as error:  # noqa: BLE001 - the user's own code may raise anything
-            wrong = fault(path, self.name, f"{tag_words(value)} refused with {type(error).__name__}")
+            wrong = fault(
+                path, self.name, f"{tag_words(value)} refused with {type(error).__name__}"
+            )
             wrong.__cause__ = error
             return faults.add(wrong)
 

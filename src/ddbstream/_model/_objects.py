@@ -151,7 +151,9 @@ class ObjectNode(Node):
             if name in self.known:
                 continue
             if self.collector is None:
-                faults.note((*path, str(name)), f"no attribute that {self.name} does not have", "one")
+                faults.note(
+                    (*path, str(name)), f"no attribute that {self.name} does not have", "one"
+                )
             elif not isinstance(name, str):
                 faults.note(path, "text as attribute names", kind_of(name))
             else:
@@ -205,6 +207,7 @@ class ObjectNode(Node):
                 if f.collects:
                     self._write_collected(f, member, written, json, depth)
                 else:
+                    member = value if f.node.whole else member
                     written[f.attribute] = f.node.write(member, json, depth)
             except EncodeError as error:
                 if not f.collects:
@@ -230,7 +233,9 @@ class ObjectNode(Node):
             if not f.stored and member is getattr(self.cls, f.name, None):
                 member = MISSING  # an InitVar's default is the class's attribute
         if member is MISSING and f.required:
-            raise EncodeError(expected=f.node.words, found="nothing", path=path_text((f.attribute,)))
+            raise EncodeError(
+                expected=f.node.words, found="nothing", path=path_text((f.attribute,))
+            )
         return member
 
     def _left_out(self, f: Field, member: Any) -> bool:

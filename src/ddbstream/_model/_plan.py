@@ -72,7 +72,11 @@ class Planner:
     def root(self, model: Any) -> Node:
         """The plan of a model; raises ModelDefinitionError."""
         node = self.plan(model)
-        if "M" not in node.tags or node.tags == self.any.tags and not isinstance(node, ConvertedNode):
+        if (
+            "M" not in node.tags
+            or node.tags == self.any.tags
+            and not isinstance(node, ConvertedNode)
+        ):
             raise ModelDefinitionError(f"{show(model)} is no model: an item is a map", model=model)
         return node
 
@@ -210,8 +214,18 @@ class Planner:
             return self._dict(annotation, origin, args)
         if origin in (set, frozenset) or _abstract(origin, AbstractSet):
             return self._set(annotation, origin, args[0])
-        if origin in (list, deque) or _abstract(origin, Sequence) or origin in (Iterable, Collection):
-            kind = origin if origin in (list, deque) else Iterable if origin is Iterable else Collection
+        if (
+            origin in (list, deque)
+            or _abstract(origin, Sequence)
+            or origin in (Iterable, Collection)
+        ):
+            kind = (
+                origin
+                if origin in (list, deque)
+                else Iterable
+                if origin is Iterable
+                else Collection
+            )
             return ListNode(self.plan(args[0]), deque if origin is deque else None, kind)
         return self._class(annotation)
 
@@ -220,7 +234,7 @@ class Planner:
         make = OrderedDict if origin is OrderedDict else None
         if key is self.any or type(key) is StrNode:
             return DictNode(None, self.plan(args[1]), make, "str")
-        if not key.has_text:
+        if not key.has_text or "NULL" in key.tags and key.tags != self.any.tags:
             raise ModelDefinitionError(f"{show(annotation)}: {show(args[0])} has no text for a key")
         return DictNode(key, self.plan(args[1]), make, show(args[0]))
 

@@ -58,6 +58,7 @@ class Shape:
         mapping: Whether instances are dicts.
         forbid: Whether the class itself forbids unknown attributes.
         constants: Attributes that are the class's and not an instance's: a msgspec tag.
+        collect: The field that takes attributes which no other field stores; or None.
         refused: Notes what a constructor raised, without values, and says whether it could; or None.
     """
 
@@ -67,6 +68,7 @@ class Shape:
     mapping: bool = False
     forbid: bool = False
     constants: dict[str, Any] = field(default_factory=dict)
+    collect: str | None = None
     refused: Callable[..., bool] | None = None
 
 
@@ -76,7 +78,7 @@ def shape_of(cls: Any, open_classes: tuple[Any, ...]) -> Shape | None:
         return _typed_dict(cls, open_classes)
     if not isinstance(cls, type):
         return None
-    if hasattr(cls, "__dataclass_fields__"):
+    if hasattr(cls, "__dataclass_fields__") and not hasattr(cls, "__pydantic_fields__"):
         return _dataclass(cls, open_classes)
     if issubclass(cls, tuple) and hasattr(cls, "_field_defaults"):
         return _named_tuple(cls, open_classes)
@@ -167,7 +169,9 @@ def _typed_dict(cls: Any, open_classes: tuple[Any, ...]) -> Shape:
             required = {"Required": True, "NotRequired": False}.get(wrapper, required)
             annotation = get_args(annotation)[0]
         specs.append(
-            FieldSpec(name=name, annotation=annotation, argument=name, omitted=not required, owner=cls)
+            FieldSpec(
+                name=name, annotation=annotation, argument=name, omitted=not required, owner=cls
+            )
         )
     return Shape(specs, build=dict, mapping=True, forbid=getattr(cls, "__closed__", None) is True)
 

@@ -107,7 +107,9 @@ class Emitter:
         name = self._function_names.get(id(owner))
         if name is not None:
             return name
-        name = self._function_names[id(owner)] = self.var(f"read_{hint if hint.isidentifier() else 'object'}_")
+        name = self._function_names[id(owner)] = self.var(
+            f"read_{hint if hint.isidentifier() else 'object'}_"
+        )
         outer = self._lines, self._indent, self._pending, self._levels, self._base
         self._lines, self._indent, self._pending, self._levels, self._base = [], 1, [[]], 0, "d + "
         self.refuse_if(f"d > {MAX_DEPTH}")

@@ -33,9 +33,7 @@ _DURATION = re.compile(
 )
 
 
-def _clock(
-    clock: str, fraction: str | None, zulu: str | None, *offset: str | None
-) -> str:
+def _clock(clock: str, fraction: str | None, zulu: str | None, *offset: str | None) -> str:
     """A time of day as 3.10's ``fromisoformat`` takes it: 6 digits of a second, and no Z."""
     text = clock if len(clock) > len("00:00") else clock + ":00"
     if fraction:
