@@ -15,9 +15,41 @@ if TYPE_CHECKING:
 
     _Record = Mapping[str, Any] | WireRecord
 
-__all__ = ["IMAGES", "as_boto3_item", "as_json_item", "boto3_record", "json_record", "size_of_item"]
+__all__ = [
+    "IMAGES",
+    "as_boto3_item",
+    "as_json_item",
+    "boto3_record",
+    "is_wire_item",
+    "json_record",
+    "size_of_item",
+]
 
 IMAGES: Final = ("Keys", "NewImage", "OldImage")
+
+
+_PAYLOADS: Final[Mapping[str, type | tuple[type, ...]]] = {
+    "S": str,
+    "N": str,
+    "B": (str, bytes),
+    "BOOL": bool,
+    "NULL": bool,
+    "L": list,
+    "M": dict,
+    "SS": list,
+    "NS": list,
+    "BS": list,
+}
+
+
+def is_wire_item(item: Mapping[str, Any]) -> bool:
+    """Whether every attribute is a map of one type tag and a payload of that type."""
+    return bool(item) and all(
+        is_map(value)
+        and len(value) == 1
+        and all(isinstance(payload, _PAYLOADS.get(tag, ())) for tag, payload in value.items())
+        for value in item.values()
+    )
 
 
 def as_json_item(item: Mapping[str, Any]) -> Item:

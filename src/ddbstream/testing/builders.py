@@ -12,17 +12,14 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
 
 from ddbstream._creation_time import nanoseconds
-from ddbstream._diff._diff import looks_wire
-from ddbstream._model import codec_for, codec_of_instance
+from ddbstream._model import to_item
 from ddbstream._model._markers import KEYS
 from ddbstream._shape import is_map
-from ddbstream.exceptions import EncodeError
-from ddbstream.testing._spellings import as_json_item, size_of_item
+from ddbstream.testing._spellings import as_json_item, is_wire_item, size_of_item
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ddbstream._model import Codec
     from ddbstream.typing import Item, WireRecord
 
 __all__ = ["RecordFields", "insert", "modify", "remove"]
@@ -156,15 +153,9 @@ def _carries(view_type: str, image: str) -> bool:
 
 
 def _item(source: object) -> Item:
-    if is_map(source):
-        if looks_wire(source):
-            return as_json_item(source)
-        untyped: Codec[Any] = codec_for(None)
-        return untyped.encode(source, "json")
-    codec = codec_of_instance(source)
-    if codec is None:
-        raise EncodeError(expected="a model instance or a mapping", found=type(source).__name__)
-    return codec.encode(source, "json")
+    if is_map(source) and is_wire_item(source):
+        return as_json_item(source)
+    return to_item(source, wire="json")
 
 
 def _key_names(

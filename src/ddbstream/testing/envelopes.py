@@ -102,7 +102,7 @@ def sqs_event(*bodies: object) -> dict[str, Any]:
     """What an SQS event source mapping hands to a function: a message around each payload.
 
     Args:
-        bodies: Text as it is; anything else as JSON.
+        bodies: Text and bytes of text as they are; anything else as JSON.
     """
     return {
         "Records": [
@@ -199,6 +199,8 @@ def _iso_second(record: _Record) -> str:
 
 
 def _message_text(body: object) -> str:
+    if isinstance(body, bytes):
+        return body.decode()
     return body if isinstance(body, str) else json.dumps(body)
 
 

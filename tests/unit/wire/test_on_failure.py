@@ -1,0 +1,86 @@
+"""On-failure messages: with the batch inside (S3), and without (SQS, SNS).
+
+Shapes: recorded on AWS by LocalStack's event source mapping tests, 2025-11.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ddbstream import parse
+from ddbstream.exceptions import PayloadError
+from tests.unit.wire.payloads import (
+    ARN,
+    KINESIS_NUMBER,
+    failure_message,
+    kinesis_entry,
+    kinesis_json,
+    lambda_record,
+)
+
+EVENT = {"Records": [lambda_record("INSERT")]}
+
+
+def only(payload: object) -> Any:
+    (record,) = parse(payload)
+    return record
+
+
+@pytest.mark.parametrize("payload", [EVENT, json.dumps(EVENT)], ids=["object", "text"])
+def test_an_s3_destinations_object_has_its_records(payload: object) -> None:
+    """A map as recorded; text in the words of AWS's documentation."""
+    assert only(failure_message(payload=payload)).item_identifier == "300000000000000000007"
+
+
+def test_the_stream_that_it_names_stands_in_for_a_missing_arn() -> None:
+    wire = lambda_record("INSERT")
+    del wire["eventSourceARN"]
+    assert only(failure_message(payload={"Records": [wire]})).event_source_arn == ARN
+
+
+def test_a_kinesis_batch_may_have_failed_too() -> None:
+    message = failure_message(payload={"Records": [kinesis_entry(kinesis_json())]})
+    message["KinesisBatchInfo"] = message.pop("DDBStreamBatchInfo")
+    assert only(message).item_identifier == KINESIS_NUMBER
+
+
+@pytest.mark.parametrize("error", ["Unhandled", None])
+def test_without_its_records_it_is_refused_with_the_way_to_get_them(error: str | None) -> None:
+    """``functionError`` is null where the function had answered with batch item failures."""
+    message = failure_message()
+    message["responseContext"]["functionError"] = error
+    with pytest.raises(PayloadError, match=r"without its records.*ddbstream\.replay"):
+        parse(message)
+
+
+def test_a_pipes_dead_letter_is_refused_likewise() -> None:
+    """``context`` in place of both contexts: eb-pipes-batching-concurrency.html (user guide)."""
+    message = failure_message()
+    pipe = {
+        "partnerResourceArn": "arn:aws:pipes:eu-west-1:1:pipe/p",
+        "condition": "RetryAttemptsExhausted",
+    }
+    dead = {
+        "context": pipe,
+        "version": "1.0",
+        "timestamp": "2026-02-03T04:06:07Z",
+        "DDBStreamBatchInfo": message["DDBStreamBatchInfo"],
+    }
+    with pytest.raises(PayloadError, match=r"ddbstream\.replay"):
+        parse(dead)
+
+
+@pytest.mark.parametrize("payload", ["hunter2", "[", {}, 7], ids=repr)
+def test_a_payload_that_is_none_is_refused_with_its_place(payload: object) -> None:
+    with pytest.raises(PayloadError) as caught:
+        parse(failure_message(payload=payload))
+    assert caught.value.path == "payload"
+    assert "hunter2" not in str(caught.value)
+
+
+def test_several_in_a_list_are_read_one_by_one() -> None:
+    messages = [failure_message(payload=EVENT), failure_message(payload=EVENT)]
+    assert len(list(parse(messages))) == 2
