@@ -15,6 +15,8 @@ from ddbstream.poller._shard import Shard
 
 __all__ = ["Agenda", "Context"]
 
+_SURELY_TRIMMED = 3600.0  # beyond the retention: no clock is wrong by more
+
 
 class Agenda:
     """Which shards to look at now, and which later. Never more often than something changed."""
@@ -104,6 +106,13 @@ class Context:
         """Where a shard begins that has no stored position."""
         assert self.start is not None
         return self.start.position
+
+    def wanted_from(self) -> float:
+        """Nothing older than this moment is wanted: it precedes the start, or was trimmed before it."""
+        assert self.start is not None
+        if isinstance(self.start.position, AtTime):
+            return self.start.position.time
+        return self.start.fixed_at - self.settings.retention - _SURELY_TRIMMED
 
     def owed_from(self, shard: Shard) -> float:
         """The moment from which on the consumer is owed the records of a shard that it has not begun.

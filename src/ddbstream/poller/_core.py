@@ -424,14 +424,13 @@ class StreamCore:
         self._complete_listing(at)
 
     def _fix_start(self, page: StreamPage, at: Instant) -> None:
-        begin = self._begin
-        if begin is None:
-            # "Now" by the service's clock if that is behind ours (its header gives whole seconds).
-            behind = 0.0
-            if page.service_time is not None:
-                behind = max(0.0, at.wall - (page.service_time + 1.0))
-            begin = AtTime(self._created.wall - behind)
-        self._ctx.start = Start(begin, self._created.wall)
+        # "Now" by the service's clock if that is behind ours (its header gives whole seconds).
+        behind = 0.0
+        if page.service_time is not None:
+            behind = max(0.0, at.wall - (page.service_time + 1.0))
+        now = self._created.wall - behind
+        begin = AtTime(now) if self._begin is None else self._begin
+        self._ctx.start = Start(begin, now)
         self._fixing = True
 
     def _on_start_fixed(self, command: FixStart, result: Result, at: Instant) -> None:

@@ -202,9 +202,10 @@ class Delivery:
             return None
         if shard.unsaved_records >= settings.save_records or self._ctx.draining:
             return shard.committed
-        if shard.save_attempts or at.mono - shard.saved_at >= settings.save_seconds:
+        due = shard.saved_at + settings.save_seconds
+        if shard.save_attempts or at.mono >= due:
             return shard.committed
-        self._ctx.agenda.later(shard.saved_at + settings.save_seconds, shard.shard_id)
+        self._ctx.agenda.later(due, shard.shard_id)
         return None
 
     def on_saved(self, shard: Shard, command: Save, result: Fault | None, at: Instant) -> None:

@@ -6,8 +6,8 @@ Rules
 * A listing is no snapshot. A parent may look open while its child is listed: it is closed. A child may be listed
   and its parent not: the parent is waited for, unless it must have been trimmed by age.
 * A shard is closed if a listing gives its ending, or a child, or no longer shows it.
-* A shard born at or before the moment the consumer starts from needs nothing of its parent: all of the parent's
-  records are older. A closed shard all of whose children were born by then has nothing for the consumer.
+* A shard born before anything that the consumer wants needs nothing of its parent: all of the parent's records are
+  older. A closed shard all of whose children were born by then has nothing for the consumer.
 * An ended shard is forgotten when it has been unlisted for long and its children have positions of their own.
 """
 
@@ -86,18 +86,17 @@ class Lineage:
 
     def nothing_wanted(self, shard: Shard) -> bool:
         """Whether all records of the shard are older than the moment the consumer starts from."""
-        start = self._ctx.first_position()
-        if not isinstance(start, AtTime) or not shard.children:
+        if not shard.children:
             return False
+        wanted = self._ctx.wanted_from()
         births = [self.shards[child].birth for child in shard.children]
-        return all(birth is not None and birth <= start.time for birth in births)
+        return all(birth is not None and birth <= wanted for birth in births)
 
     def may_start(self, shard: Shard, at: Instant) -> bool:
         """Whether a waiting shard's turn has come."""
-        start = self._ctx.first_position()
         if shard.parent_id is None:
             return True
-        if isinstance(start, AtTime) and shard.birth is not None and shard.birth <= start.time:
+        if shard.birth is not None and shard.birth <= self._ctx.wanted_from():
             return True
         parent = self.shards.get(shard.parent_id)
         if parent is not None:

@@ -233,14 +233,17 @@ class Reader:
 
     def _is_gone(self, shard: Shard, at: Instant) -> bool:
         assert shard.gone_since is not None and shard.gone_proof is not None
+        if shard.attempts < 2:
+            return False
+        settings = self._ctx.settings
+        if shard.closed and shard.birth is not None:
+            if at.wall - shard.birth > settings.retention + settings.retention_slack:
+                return True
         if self._lineage.completed <= shard.gone_proof:
             return False
         if not self._lineage.is_listed(shard):
             return True
-        settings = self._ctx.settings
-        old = shard.birth is not None and at.wall - shard.birth > settings.retention
-        patience = settings.gone_after if not (old and shard.closed) else 0.0
-        return at.mono - shard.gone_since >= patience and shard.attempts > 1
+        return at.mono - shard.gone_since >= settings.gone_after
 
     def _declare_gone(self, shard: Shard, at: Instant) -> None:
         ctx = self._ctx
