@@ -66,7 +66,8 @@ def lines(product_changes: ModuleType, caplog: pytest.LogCaptureFixture) -> list
     with caplog.at_level(logging.INFO, logger="product_changes"):
         assert product_changes.handler(EVENT, None) == {"batchItemFailures": []}
     formatter = log_utils.JsonFormatter()
-    return [json.loads(formatter.format(record)) for record in caplog.records]
+    own = [record for record in caplog.records if record.name == "product_changes"]
+    return [json.loads(formatter.format(record)) for record in own]
 
 
 def test_each_change_is_one_line_with_what_identifies_it(lines: list[dict[str, Any]]) -> None:
@@ -107,7 +108,8 @@ def test_a_record_that_cannot_be_read_is_reported_and_those_before_it_are_logged
             {"Records": [EVENT["Records"][0], bad, EVENT["Records"][2]]}, None
         )
     assert answer == {"batchItemFailures": [{"itemIdentifier": f"{2:021}"}]}
-    assert [record.message for record in caplog.records] == [f"INSERT Product {PRODUCT_ID}"]
+    logged = [record.message for record in caplog.records if record.name == "product_changes"]
+    assert logged == [f"INSERT Product {PRODUCT_ID}"]
 
 
 def test_records_of_other_entities_in_the_table_are_left_alone(product_changes: ModuleType) -> None:
