@@ -69,7 +69,8 @@ def _pydantic(cls: Any) -> Shape:
 
 def _pydantic_field(cls: Any, name: str, info: Any, *, is_model: bool) -> FieldSpec:
     marks = tuple(info.metadata)
-    annotation = Annotated[(info.annotation, *marks)] if marks else info.annotation
+    parts = (info.annotation, *marks)
+    annotation = Annotated[parts] if marks else info.annotation
     alias = info.serialization_alias or info.alias
     argument = name
     if not is_model and isinstance(info.validation_alias, str):

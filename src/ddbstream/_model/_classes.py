@@ -6,6 +6,7 @@ import types
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
+from ddbstream._model._containers import ListNode
 from ddbstream._model._hints import base_arguments, substitute, type_arguments
 from ddbstream._model._markers import KEYS, OPTIONS, Attribute, Options
 from ddbstream._model._nodes import NONE, ConvertedNode, FallbackNode, Node, OptionalNode
@@ -160,6 +161,8 @@ class ClassPlanner:
             factory = node.absent()
             if isinstance(node, OptionalNode) or node is NONE:
                 default, factory = None, None
+        if isinstance(default, tuple) and isinstance(node, ListNode) and node.is_abstract:
+            node.make = tuple  # a Sequence whose default is a tuple holds tuples
         own = _renamed(spec.annotation) or spec.stored_name
         if spec.name in in_keys and not node.has_text:
             raise ModelDefinitionError("it has no text for a key", path=spec.name)

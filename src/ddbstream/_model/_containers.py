@@ -75,6 +75,11 @@ class ListNode(Container):
         super().__init__()
         self.inner, self.make, self.kind = inner, make, kind
 
+    @property
+    def is_abstract(self) -> bool:
+        """Whether the annotation leaves open what sequence it is."""
+        return self.make is None and self.kind is not list
+
     def read(self, value: Any, path: Path, faults: Faults) -> Any:
         payload = self.payload(value, path, faults)
         if payload is FAULT:
