@@ -67,6 +67,7 @@ MODULES = {
     "ddbstream.cli",
     "ddbstream.exceptions",
     "ddbstream.export",
+    "ddbstream.metrics",
     "ddbstream.poller",
     "ddbstream.replay",
     "ddbstream.testing",
