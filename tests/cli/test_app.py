@@ -112,6 +112,12 @@ def test_decode_and_invoke_need_no_boto3() -> None:
         assert without("boto3", command, "--help").returncode == 0
 
 
+def test_a_broken_installation_is_not_called_a_missing_dependency() -> None:
+    result = without("ddbstream.cli._app", "--version")
+    assert "ModuleNotFoundError" in result.stderr
+    assert "pip install" not in result.stderr
+
+
 def test_a_broken_dependency_is_not_called_a_missing_one() -> None:
     program = (
         "import sys; sys.modules['requests'] = None; sys.argv = ['ddbstream', 'demo']; "

@@ -189,6 +189,21 @@ def test_tail_shows_changes_as_they_happen_until_it_is_stopped(
         assert tail.stderr.read() == ""
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a broken pipe is POSIX")
+def test_tail_ends_quietly_when_its_reader_has_gone(
+    tmp_path: Path, aws: list[str], local_table: Table
+) -> None:
+    with started("tail", local_table.name, "--start", "TRIM_HORIZON", *aws, cwd=tmp_path) as tail:
+        assert tail.stdout is not None
+        assert tail.stderr is not None
+        local_table.put(product(1))
+        assert tail.stdout.readline()
+        tail.stdout.close()
+        local_table.put(product(2))
+        assert tail.wait(timeout=20) == 0
+        assert tail.stderr.read() == ""
+
+
 class started(subprocess.Popen[str]):  # noqa: N801 -- read as `with started(...)`
     """The command running in the background; killed at the end if it has not ended."""
 
