@@ -33,8 +33,8 @@ from ddbstream.testing.fake_stream import FakeStream
 HOUR = 3600.0
 
 
-class Violation(AssertionError):
-    """A promise of the poller is broken."""
+class Violation(BaseException):
+    """A promise of the poller is broken. No Exception: the poller would take it for a handler's."""
 
 
 @dataclass
@@ -222,6 +222,8 @@ class World:
         self.poison: dict[str, int] = {}
         self.repeats_allowed = False
         self.last_outage = 0.0
+        self.slow: dict[int, Any] = {}
+        self.finished_early: dict[int, Any] = {}
 
     # The world's clockwork
 
@@ -264,6 +266,9 @@ class World:
         self.calm = self.stop_writes = True
         self.service.faults = Faults()
         self.poison.clear()
+        for process, command in list(self.slow.values()):
+            self._do(process, command)
+            self.finished_early[id(command)] = command
         for process in self.processes:
             for shard in process.stream.core.lineage.shards.values():
                 shard.empties = 0  # what was the tip then need not be the tip now
@@ -306,6 +311,8 @@ class World:
 
     def _start_process(self) -> None:
         owner = f"p{len(self.processes)}"
+        if self.start is None:
+            self.began_at = self.clock.time()
         settings = self.profile.settings
         lease = self.store.acquire(self.service.arn, owner, ttl=settings.lease)
         state: State = self.store.load(lease)
@@ -320,7 +327,7 @@ class World:
             timestamps=self.service.supports_at_timestamp,
         )
         api = StreamsApi(self.service, self.service.arn, page_limit=settings.page_limit)
-        router = SimpleNamespace(dispatch=self.dispatch)
+        router = SimpleNamespace(dispatch=partial(self.dispatch, len(self.processes)))
         process = Process(self, Stream(core, api, self.store, lease, router, None))
         self.processes.append(process)
         process.turn()
@@ -352,11 +359,13 @@ class World:
         latency = self.rng.choice([0.005, 0.02, 0.2, 2.0])
         if isinstance(command, Deliver) and self.chance("slow"):
             latency = self.rng.choice([20 * 60.0, 2 * HOUR, 26 * HOUR])
+            self.slow[id(command)] = (process, command)
         self.after(latency, lambda: self._do(process, command))
 
     def _do(self, process: Process, command: Any) -> None:
-        if not process.alive:
+        if not process.alive or (self.calm and id(command) in self.finished_early):
             return
+        self.slow.pop(id(command), None)
         result = process.stream.run(command)
 
         def answer() -> None:
@@ -371,8 +380,12 @@ class World:
 
     # The handlers
 
-    def dispatch(self, records: list[Any], *, stream_arn: str, context: Any) -> Any:
+    def dispatch(
+        self, process: int, records: list[Any], *, stream_arn: str, context: Any
+    ) -> Any:
         shard_id = context.shard_id
+        if process == len(self.processes) - 1:  # a replaced one cannot know what its successor saved
+            self._check_not_durable(shard_id, records[0])
         service = self.service._streams[0].shards[shard_id]
         self._check_parent(service)
         for record in records:
@@ -405,6 +418,14 @@ class World:
         self.item_front[key] = value
 
     # Checks as it goes
+
+    def _check_not_durable(self, shard_id: str, record: Any) -> None:
+        saved = self.saved.get(shard_id)
+        number = int(record["dynamodb"]["SequenceNumber"])
+        if isinstance(saved, End) or (
+            isinstance(saved, After) and number <= int(saved.sequence_number)
+        ):
+            raise Violation("a record came again though its position was durable")
 
     def _check_parent(self, shard: Any) -> None:
         parent = self.service._streams[0].shards.get(shard.parent_id)
@@ -442,8 +463,11 @@ class World:
                 raise Violation("a position was saved ahead of delivery")
 
     def on_start_fixed(self, start: Any) -> None:
-        if self.start is None:
-            self.start = start
+        if self.start is not None:
+            return
+        self.start = start
+        if self.profile.begin is None and start.position.time > self.began_at + 1.001:
+            raise Violation("LATEST begins later than the reader did")
 
     def _wanted_numbers(self, shard: Any) -> list[int]:
         """What the reader owes of a shard: not what was trimmed, or too old, when it began."""
@@ -485,7 +509,17 @@ class World:
                     raise Violation("a record is lost that the service still has")
                 if not any(self._covers(gap, when, shard, number, time) for gap, when in self.gaps):
                     raise Violation("a record is lost without a gap")
+            if done:
+                self._check_saved(shard, max(done))
         self._check_budget()
+
+    def _check_saved(self, shard: Any, last: int) -> None:
+        saved = self.saved.get(shard.shard_id)
+        if isinstance(saved, End) or (
+            isinstance(saved, After) and int(saved.sequence_number) >= last
+        ):
+            return
+        raise Violation("what is delivered was never saved")
 
     def _wanted_set(self, shard: Any) -> set[int]:
         return set(self._wanted_numbers(shard))

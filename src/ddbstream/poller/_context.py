@@ -70,7 +70,7 @@ class Context:
         self.draining = False
         self.lease_until = float("inf")
         self.ever_answered = False  # a call has succeeded: credentials and names were right once
-        self.unsaved: set[str] = set()
+        self.unsaved: dict[str, None] = {}
         self.busy = 0  # deliveries, discards and saves in flight
 
     def report(self, event: Event) -> None:

@@ -174,7 +174,7 @@ class Delivery:
         shard.committed = position
         shard.unsaved_batches += 1
         shard.unsaved_records += count
-        self._ctx.unsaved.add(shard.shard_id)
+        self._ctx.unsaved[shard.shard_id] = None
 
     # Saving
 
@@ -225,7 +225,7 @@ class Delivery:
         shard.saved_at = at.mono
         ctx.report(PositionSaved(ctx.stream_arn, shard.shard_id, command.position))
         if rank(shard.committed) <= rank(shard.saved):
-            ctx.unsaved.discard(shard.shard_id)
+            ctx.unsaved.pop(shard.shard_id, None)
         if isinstance(command.position, End):
             self._ended(shard)
 
@@ -235,4 +235,4 @@ class Delivery:
         for child in shard.children:
             self._ctx.agenda.touch(child)
         if not shard.children:
-            self._lineage.childless.add(shard.shard_id)
+            self._lineage.childless[shard.shard_id] = None

@@ -31,7 +31,7 @@ class Lineage:
         self.shards: dict[str, Shard] = {}
         self.completed = 0  # number of the last complete listing
         self.status = "ENABLED"
-        self.childless: set[str] = set()  # ended, and no child listed yet
+        self.childless: dict[str, None] = {}  # ended, and no child listed yet
 
     def restore(self, shard_id: str, position: Position) -> Shard:
         """Add a shard that the store knows. A position is proof that its parent is done."""
@@ -59,14 +59,14 @@ class Lineage:
         for shard in shards.values():
             parent = shards.get(shard.parent_id or "")
             if parent is not None:
-                parent.children.add(shard.shard_id)
+                parent.children[shard.shard_id] = None
                 parent.closed = True
             if shard.listed_in != listing.number and shard.unlisted_since is None:
                 shard.unlisted_since = at.mono
             if shard.stage is not Stage.ENDED:
                 self._ctx.agenda.touch(shard.shard_id)
         self.childless = {
-            shard.shard_id
+            shard.shard_id: None
             for shard in shards.values()
             if shard.stage is Stage.ENDED and not shard.children
         }
@@ -150,6 +150,7 @@ class Lineage:
         """Drop shards."""
         for shard_id in shard_ids:
             self.shards.pop(shard_id, None)
-            self.childless.discard(shard_id)
+            self.childless.pop(shard_id, None)
         for shard in self.shards.values():
-            shard.children.difference_update(shard_ids)
+            for shard_id in shard_ids:
+                shard.children.pop(shard_id, None)

@@ -144,7 +144,7 @@ class Shard:
         # Lineage, from listings.
         self.parent_id: str | None = None
         self.birth = birth_of(shard_id)
-        self.children: set[str] = set()
+        self.children: dict[str, None] = {}  # a set whose order does not depend on the hash seed
         self.closed = False
         self.listed_in = 0  # number of the last complete listing that showed it
         self.first_seen = 0.0  # wall clock
