@@ -2,7 +2,7 @@
 
 A document is one story: its Python blocks run in order, in one namespace, against moto. Its other
 blocks are for a shell (``bash``), which runs them, or data (``json``, ``yaml``), which must parse;
-``output`` is what the Python blocks above it have printed; ``text`` is anything else. What cannot
+``output`` is what the blocks above it have printed; ``text`` is anything else. What cannot
 run says why, in a comment above it that no reader sees::
 
     <!--- skip: next "needs an AWS account" -->
@@ -58,6 +58,7 @@ def run_shell(example: Example) -> None:
             done = subprocess.run(shell, check=False, timeout=60, capture_output=True, text=True)
             where = f"{example.path}, line {example.line}: {command}"
             assert done.returncode == 0, f"{where}\n{done.stdout}\n{done.stderr}"
+            sys.stdout.write(done.stdout)  # for the block with the output
 
 
 def stand_in(command: str) -> list[str] | None:
@@ -73,7 +74,8 @@ def stand_in(command: str) -> list[str] | None:
     if match := re.fullmatch(r'pip install "?ddbstream(\[\w+\])?"?', command):
         assert_extra_exists((match[1] or "").strip("[]"))
         return None
-    return [shutil.which("bash") or "bash", "-c", command]
+    ours = f'ddbstream() {{ "{sys.executable}" -m ddbstream "$@"; }}'
+    return [shutil.which("bash") or "bash", "-c", f"set -euo pipefail; {ours}; {command}"]
 
 
 def assert_extra_exists(extra: str) -> None:
