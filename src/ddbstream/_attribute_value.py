@@ -69,7 +69,8 @@ def from_attribute_value(value: Mapping[str, Any]) -> Any:
         ``str``, ``Decimal``, ``bytes``, ``bool``, ``None``, ``list``, ``dict`` or ``set``.
 
     Raises:
-        DecodeError: It is no attribute value; ``path``, ``expected`` and ``found`` say where and why.
+        DecodeError: It is no attribute value; ``path``, ``expected`` and ``found`` say where and
+            why.
     """
     with suppress(Exception):
         return read_quickly(value, 0)
@@ -235,13 +236,13 @@ def to_attribute_value(value: Any, *, wire: Wire = "boto3") -> AttributeValue:
     """Write one Python value as an attribute value, without a model.
 
     Args:
-        value: ``None``, ``bool``, ``int``, ``float``, ``Decimal``, ``str``, bytes of any kind, a list,
-            tuple or mapping of these, or a set of all text, all numbers or all bytes.
+        value: ``None``, ``bool``, ``int``, ``float``, ``Decimal``, ``str``, bytes of any kind, a
+            list, tuple or mapping of these, or a set of all text, all numbers or all bytes.
         wire: ``"boto3"`` leaves binaries as bytes, ``"json"`` writes them as base64 text.
 
     Raises:
-        EncodeError: DynamoDB has no place for it: another type, a number out of range, NaN, an empty
-            or a mixed set, a map key that is no text, or more than 32 levels.
+        EncodeError: DynamoDB has no place for it: another type, a number out of range, NaN, an
+            empty or a mixed set, a map key that is no text, or more than 32 levels.
     """
     json = wire_is_json(wire)
     return cast("AttributeValue", write(value, json, 0))
@@ -259,8 +260,8 @@ def refuse_other(value: Any, _json: bool, _depth: int) -> dict[str, Any]:
     raise EncodeError(expected="a value DynamoDB has a type for", found=type(value).__name__)
 
 
-def write(value: Any, json: bool, depth: int, other: Other = refuse_other) -> dict[str, Any]:  # noqa: PLR0911
-    """Write a value inside ``depth`` containers; raises EncodeError with a path relative to it."""
+def write(value: Any, json: bool, depth: int, other: Other = refuse_other) -> dict[str, Any]:
+    """Write a value inside ``depth`` containers; raises EncodeError, relative to it."""
     if value is None:
         return {"NULL": True}
     if isinstance(value, bool):

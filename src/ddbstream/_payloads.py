@@ -19,7 +19,8 @@ Path = tuple["str | int", ...]
 TAGS = frozenset({"S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS", "BS"})
 
 #: AWS, "Service, account, and table quotas": nested attributes go up to 32 levels deep. DynamoDB
-#: counts the innermost value too; containers alone are counted here, which refuses nothing it takes.
+#: counts the innermost value too; containers alone are counted here, which refuses nothing it
+#: takes.
 MAX_DEPTH = 32
 
 #: AWS, "Naming rules and data types, Number".
@@ -27,14 +28,15 @@ MAX_DIGITS = 38
 MAX_EXPONENT = 125
 MIN_EXPONENT = -130
 
-# A context of our own: the constructor Decimal(text) gives NaN for bad text where the user's context
-# does not trap that, and takes "1_0" and " 1"; this one traps, keeps every digit, and refuses both.
+# A context of our own: the constructor Decimal(text) gives NaN for bad text where the user's
+# context does not trap that, and takes "1_0" and " 1"; this one traps, keeps every digit, and
+# refuses both.
 decimal_from_text = Context(
     prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[InvalidOperation]
 ).create_decimal
 
 
-class Unreadable(Exception):  # noqa: N818 - a signal to the slow reader, never seen outside
+class Unreadable(Exception):
     """The fast path cannot read this; never leaves the package."""
 
 
@@ -110,11 +112,12 @@ def number_from_wire(payload: Any) -> Decimal:
     return number
 
 
-def number_to_wire(value: int | float | Decimal) -> str:
+def number_to_wire(value: float | Decimal) -> str:
     """Write a number as DynamoDB takes it.
 
     Raises:
-        EncodeError: It is not finite, has over 38 significant digits, or is out of 1E-130 … 9.99E+125.
+        EncodeError: It is not finite, has over 38 significant digits, or is out of 1E-130 …
+            9.99E+125.
     """
     if type(value) is int and -(10**MAX_DIGITS) < value < 10**MAX_DIGITS:
         return str(value)

@@ -1,9 +1,9 @@
 """Models: classes to and from items.
 
-A class becomes a plan (``_plan``: a node for each annotation), and the plan becomes source that reads
-the usual item fast (``_source``). Whatever that code does not take is read again by the nodes
-themselves, which know the path and the words for what is wrong, and take the unusual too: the nodes are
-the meaning, the generated code is their fast path.
+A class becomes a plan (``_plan``: a node for each annotation), and the plan becomes source that
+reads the usual item fast (``_source``). Whatever that code does not take is read again by the nodes
+themselves, which know the path and the words for what is wrong, and take the unusual too: the
+nodes are the meaning, the generated code is their fast path.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from ddbstream._attribute_value import Wire, read_map, wire_is_json, write_map
-from ddbstream._model._markers import Attribute, Epoch, keys, model
+from ddbstream._model._markers import OPTIONS, Attribute, Epoch, keys, model
 from ddbstream._payloads import MAX_DEPTH
 from ddbstream.exceptions import EncodeError, ModelDefinitionError
 
@@ -29,14 +29,24 @@ M = TypeVar("M")
 #: Where a class keeps its codec: it goes with the class.
 _CODEC = "__ddbstream_codec__"
 
-#: Codecs of what takes no attribute: ``Page[int]``, unions. A program has a few; one that makes them
-#: without end does not fill the memory.
+#: What the classes that can be models have: our own options, or what their library leaves on them.
+_MARKS = (
+    OPTIONS,
+    "__dataclass_fields__",
+    "__pydantic_fields__",
+    "__attrs_attrs__",
+    "__struct_fields__",
+    "_field_defaults",
+)
+
+#: Codecs of what takes no attribute: ``Page[int]``, unions. A program has a few; one that makes
+#: them without end does not fill the memory.
 _MAX_OTHER_CODECS = 1000
 _other_codecs: dict[Any, Codec[Any]] = {}
 
 
 class Codec(Generic[T]):
-    """Reads items into one model and writes them back; made by ``codec_for``. This one is without a model.
+    """Reads items into a model and writes them back. This one is the codec without a model.
 
     Attributes:
         model: The class; None without one.
@@ -60,7 +70,7 @@ class Codec(Generic[T]):
         """Write an object as an item; raises EncodeError with a path relative to it."""
         json = wire_is_json(wire)
         try:
-            return self._write(obj, json)  # type: ignore[return-value]
+            return self._write(obj, json)
         except EncodeError as error:
             error.located(model=self.model)
             raise
@@ -74,7 +84,7 @@ class Codec(Generic[T]):
         return write_map(obj, json, 0, self.write_other)
 
     def write_other(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
-        """Write an instance of some model that was found where none was promised; raises EncodeError."""
+        """Write an instance of a model, found where none was promised; raises EncodeError."""
         codec = _codec_of(value, self.registry)
         if codec is None:
             raise EncodeError(
@@ -104,7 +114,8 @@ def codec_for(model: Any, registry: Registry | None = None) -> Codec[Any]:
         registry: What it says about classes wins over what they say.
 
     Raises:
-        ModelDefinitionError: The class cannot work as a model: the message names field and annotation.
+        ModelDefinitionError: The class cannot work as a model: the message names field and
+            annotation.
     """
     if model is None or model is dict:
         return _UNTYPED if registry is None else Codec(registry)
@@ -135,23 +146,10 @@ def codec_for(model: Any, registry: Registry | None = None) -> Codec[Any]:
 def _codec_of(value: Any, registry: Registry | None) -> Codec[Any] | None:
     """The codec of a value's class, if that is a model."""
     cls = type(value)
-    if cls.__module__ == "builtins":
-        return None
-    try:
+    registered = registry is not None and registry.options(cls) is not None
+    if registered or any(hasattr(cls, mark) for mark in _MARKS):
         return codec_for(cls, registry)
-    except ModelDefinitionError as error:
-        if error.model is not None and not _is_model(cls, registry):
-            return None
-        raise
-
-
-def _is_model(cls: type, registry: Registry | None) -> bool:
-    from ddbstream._model._shapes import shape_of
-
-    try:
-        return shape_of(cls, (cls,)) is not None
-    except ModelDefinitionError:
-        return True
+    return None
 
 
 @overload
@@ -191,9 +189,11 @@ def to_item(obj: Any, *, wire: Wire = "boto3", model: Any = None) -> Item:
 
 def encode(obj: Any, model: Any, wire: Wire, registry: Registry | None) -> Item:
     """Write an object as an item, by its model or by what its class is."""
+    codec: Codec[Any] | None
     if model is not None or isinstance(obj, Mapping):
-        return codec_for(model, registry).encode(obj, wire)
-    codec = _codec_of(obj, registry)
+        codec = codec_for(model, registry)
+    else:
+        codec = _codec_of(obj, registry)
     if codec is None:
         raise EncodeError(expected="a model's instance or a mapping", found=type(obj).__name__)
     return codec.encode(obj, wire)

@@ -104,13 +104,14 @@ def _pydantic_builder(cls: Any) -> Any:
 
 
 def _pydantic_refused(error: Exception, node: ObjectNode, path: Path, faults: Faults) -> bool:
-    """Note the faults in a ValidationError: where, and the rule's name; its text prints the values."""
+    """Note a ValidationError's faults: places and rules, since its text prints the values."""
     if type(error).__name__ != "ValidationError" or not hasattr(error, "errors"):
         return False
     attributes = {f.argument: f.attribute for f in node.fields}
-    for single in error.errors(include_url=False, include_context=False, include_input=False):
-        place = [attributes.get(part, part) for part in single["loc"][:1]]
-        place += [part for part in single["loc"][1:] if isinstance(part, (str, int))]
+    report: Any = error
+    for single in report.errors(include_url=False, include_context=False, include_input=False):
+        first, *rest = single["loc"] or [""]
+        place = [attributes.get(first) or first, *rest] if single["loc"] else []
         faults.note((*path, *place), f"a value that {node.name} accepts", str(single["type"]))
     return True
 

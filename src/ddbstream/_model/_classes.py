@@ -6,15 +6,16 @@ import types
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
-from ddbstream._model._containers import ListNode
+from ddbstream._model._containers import DictNode, ListNode
 from ddbstream._model._hints import base_arguments, substitute, type_arguments
 from ddbstream._model._markers import KEYS, OPTIONS, Attribute, Options
-from ddbstream._model._nodes import NONE, ConvertedNode, FallbackNode, Node, OptionalNode
+from ddbstream._model._nodes import Node
 from ddbstream._model._objects import Field, ObjectNode
 from ddbstream._model._renames import renamer
 from ddbstream._model._scalars import DecimalNode, FloatNode, IntNode, Scalar
 from ddbstream._model._shapes import MISSING, FieldSpec, Shape, shape_of
 from ddbstream._model._unions import LiteralNode, PlainIntNode, TaggedNode, UnionNode
+from ddbstream._model._wrappers import NONE, ConvertedNode, FallbackNode, OptionalNode
 from ddbstream.exceptions import ModelDefinitionError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class ClassPlanner:
     # --- unions ---------------------------------------------------------------------------------
 
     def union(self, annotation: Any, args: tuple[Any, ...]) -> Node:
-        """The node of a union; raises ModelDefinitionError if its alternatives cannot be told apart."""
+        """The node of a union; raises ModelDefinitionError if nothing tells its parts apart."""
         from ddbstream._model._plan import show
 
         nodes = [self._planner.plan(arg) for arg in args if not _is_absence(arg)]
@@ -73,14 +74,14 @@ class ClassPlanner:
                 other = seen.setdefault(tag, node)
                 if other is not node and not _numbers(other, node):
                     raise ModelDefinitionError(
-                        f"{name}: two alternatives are both stored as {tag}, and nothing tells them apart"
+                        f"{name}: two parts are both stored as {tag}, and nothing tells them apart"
                     )
         return UnionNode([*literals, *rest], name)
 
     # --- classes --------------------------------------------------------------------------------
 
     def plan(self, cls: Any) -> Node:
-        """The node of a class, or of a generic class with arguments; raises ModelDefinitionError."""
+        """The node of a class, generic or not; raises ModelDefinitionError."""
         from ddbstream._model._plan import show, unsupported
 
         origin = get_origin(cls) or cls
@@ -216,12 +217,10 @@ def _renamed(annotation: Any) -> str | None:
 
 
 def _collect(node: ObjectNode, f: Field) -> None:
-    from ddbstream._model._objects import is_plain_collector
-
-    if not is_plain_collector(f.node):
+    if not isinstance(f.node, DictNode) or f.node.key is not None:
         raise ModelDefinitionError("collect= takes a field of dict[str, Any]", path=f.name)
     f.collects = True
-    node.collector = f
+    node.collector = (f.name, f.node.inner)
 
 
 def _check_names(node: ObjectNode) -> None:
@@ -245,7 +244,7 @@ def _check_formats(node: ObjectNode) -> None:
 
 
 def tagged(objects: list[ObjectNode], name: str) -> Node:
-    """A union of classes, told apart by a literal field; raises ModelDefinitionError if there is none."""
+    """A union of classes, told apart by a literal field; raises ModelDefinitionError."""
     for candidate in objects[0].fields:
         literals = [
             next((f.node for f in node.fields if f.attribute == candidate.attribute), None)
@@ -267,7 +266,7 @@ def tagged(objects: list[ObjectNode], name: str) -> Node:
         if len(set(texts)) == len(texts):
             return _tagged_by_constants(attribute, objects, name)
     raise ModelDefinitionError(
-        f"{name}: no field is a Literal in each class, with other values in each, to tell them apart"
+        f"{name}: no field is a Literal of other values in each class, to tell them apart"
     )
 
 
@@ -284,7 +283,7 @@ def _tagged_by_constants(attribute: str, objects: list[ObjectNode], name: str) -
 
 
 def _numbers(one: Node, other: Node) -> bool:
-    """Whether two alternatives are an int and a float or Decimal, which differ by their spelling."""
+    """Whether two alternatives are an int and a float or Decimal: their spelling differs."""
     kinds = {type(one), type(other)}
     return PlainIntNode in kinds and bool(kinds & {FloatNode, DecimalNode})
 

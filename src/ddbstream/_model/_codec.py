@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ddbstream._model import Codec
-from ddbstream._model._nodes import FAULT, Faults
+from ddbstream._model._nodes import FAULT, Faults, MapNode
 from ddbstream._model._plan import Planner, show
 from ddbstream._model._source import Emitter, compile_source
 from ddbstream._payloads import guarded
@@ -33,7 +33,6 @@ class ModelCodec(Codec[T]):
         self.name = show(model)
         fields = getattr(self._plan, "fields", ())
         self.attributes = {f.name: f.attribute for f in fields if not f.collects}
-        self._whole = hasattr(self._plan, "read_map")
         self._source: str | None = None
 
     def decode(self, item: Mapping[str, Any]) -> T:
@@ -52,8 +51,8 @@ class ModelCodec(Codec[T]):
     def _generate(self) -> Any:
         e = Emitter()
         with e.block("try:"):
-            if self._whole:
-                self._plan.emit_map(e, "item", "made")  # type: ignore[attr-defined]
+            if isinstance(self._plan, MapNode):
+                self._plan.emit_map(e, "item", "made")
             else:
                 e.line('value = {"M": item}')
                 self._plan.emit(e, "value", "made")
@@ -70,8 +69,8 @@ class ModelCodec(Codec[T]):
         faults = Faults()
 
         def read(item: Any, path: tuple[()]) -> Any:
-            if self._whole:
-                return self._plan.read_map(item, path, faults)  # type: ignore[attr-defined]
+            if isinstance(self._plan, MapNode):
+                return self._plan.read_map(item, path, faults)
             return self._plan.read({"M": item}, path, faults)
 
         try:
@@ -84,9 +83,8 @@ class ModelCodec(Codec[T]):
         raise _as_one(faults.errors).located(model=self.model)
 
     def _write(self, obj: Any, json: bool) -> dict[str, Any]:
-        if self._whole and hasattr(self._plan, "write_map"):
-            written: dict[str, Any] = self._plan.write_map(obj, json, 0)
-            return written
+        if isinstance(self._plan, MapNode):
+            return self._plan.write_map(obj, json, 0)
         value = self._plan.write(obj, json, -1)
         if "M" not in value:
             raise self._plan.refuse(obj)
@@ -103,12 +101,10 @@ def _as_one(faults: list[DDBStreamError]) -> DDBStreamError:
     if len(faults) == 1:
         return first
     words = first.problem or f"expected {first.expected}, got {first.found}"
-    error = type(first)(
+    return type(first)(
         f"{len(faults)} faults, the first: {words}",
         path=first.path,
         expected=first.expected,
         found=first.found,
         errors=faults,
     )
-    error.__cause__ = first.__cause__
-    return error

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ddbstream._attribute_value import check_depth, empty_set
-from ddbstream._model._nodes import FAULT, Faults, Node
+from ddbstream._model._nodes import FAULT, Faults, MapNode, Node
 from ddbstream._model._scalars import Scalar
 from ddbstream._model._source import Emitter
 from ddbstream._payloads import MAX_DEPTH, Path, kind_of, placed, tag_words
@@ -42,12 +42,8 @@ class Container(Node):
         if tag_words(value) != self.tag:
             return self.mismatch(value, path, faults)
         payload = value[self.tag]
-        if self.tag in ("L", "M") and len(path) > MAX_DEPTH:
+        if self.tag == "L" and len(path) > MAX_DEPTH:
             return faults.note(path, f"at most {MAX_DEPTH} levels", "more")
-        if self.tag == "M":
-            if isinstance(payload, Mapping):
-                return payload
-            return faults.note(path, "a map in M", kind_of(payload))
         kinds = (list, tuple) if self.tag == "L" else (list, tuple, set, frozenset)
         if isinstance(payload, kinds):
             return payload
@@ -143,7 +139,7 @@ class SetNode(Container):
         if self.make is not set:
             e.line(f"{target} = {e.const(self.make, 'make')}({target})")
 
-    def absent(self) -> Make | None:
+    def absent(self) -> Callable[[], Any]:
         return self.make
 
     def left_out(self, value: Any) -> bool:
@@ -196,8 +192,8 @@ class TupleNode(Container):
         return isinstance(value, tuple) and len(value) == len(self.inners)
 
 
-class DictNode(Container):
-    """``dict[K, T]`` and ``Mapping``: an ``M`` whose names are text, or a kind that has a text form.
+class DictNode(MapNode):
+    """``dict[K, T]`` and ``Mapping``: an ``M``; keys are of any kind that has a text form.
 
     Args:
         key: What the keys are; None: text as it is.
@@ -206,25 +202,19 @@ class DictNode(Container):
         key_name: What errors call a key.
     """
 
-    tag = "M"
-
     def __init__(self, key: Node | None, inner: Node, make: Make | None, key_name: str) -> None:
-        super().__init__()
         self.key, self.inner, self.make, self.key_name = key, inner, make, key_name
 
-    def read(self, value: Any, path: Path, faults: Faults) -> Any:
-        payload = self.payload(value, path, faults)
-        return FAULT if payload is FAULT else self.read_members(payload, path, faults)
-
-    def read_members(self, payload: Mapping[Any, Any], path: Path, faults: Faults) -> Any:
-        """Read a map's members, or note the faults and return FAULT."""
+    def read_map(self, item: Any, path: Path, faults: Faults) -> Any:
+        if not self.sound_map(item, path, faults):
+            return FAULT
         read: dict[Any, Any] = {}
         sound = True
-        for name in payload:
+        for name in item:
             if not isinstance(name, str):
                 return faults.note(path, "text as attribute names", kind_of(name))
             key = self._key(name, path, faults)
-            member = self.inner.read(payload[name], (*path, name), faults)
+            member = self.inner.read(item[name], (*path, name), faults)
             if key is FAULT or member is FAULT:
                 sound = False
             elif key in read:
@@ -240,14 +230,13 @@ class DictNode(Container):
             return str.__str__(name)
         try:
             return self.key.from_text(name)
-        except Exception:  # noqa: BLE001, S110 - whatever a conversion raises, the key is not of its kind
+        except Exception:  # noqa: BLE001, S110 - whatever it raises, the key is of no such kind
             pass
         return faults.note((*path, name), f"a key that is {self.key_name}", "other text")
 
-    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+    def write_map(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             raise EncodeError(expected="dict", found=type(value).__name__)
-        check_depth(depth)
         written: dict[str, Any] = {}
         for key, member in value.items():
             name = self.key.to_text(key) if self.key else key
@@ -255,20 +244,13 @@ class DictNode(Container):
                 raise EncodeError(expected="text as map keys", found=type(key).__name__)
             if name in written:
                 raise EncodeError("two keys are written as the same text")
-            written[str.__str__(name)] = write_part(self.inner, name, member, json, depth + 1)
-        return {"M": written}
+            written[str.__str__(name)] = write_part(self.inner, name, member, json, depth)
+        return written
 
-    def emit(self, e: Emitter, source: str, target: str) -> None:
-        members = e.var("m")
-        e.single(source)
-        e.line(f'{members} = {source}["M"]')
-        self.emit_members(e, members, target)
-
-    def emit_members(self, e: Emitter, members: str, target: str) -> None:
-        """Emit lines that read the map in ``members`` into ``target``."""
+    def emit_map(self, e: Emitter, item: str, target: str) -> None:
         name, member, read = e.var("k"), e.var("v"), e.var("x")
         e.line(f"{target} = {{}}")
-        with e.block(f"for {name}, {member} in {members}.items():"), e.deeper():
+        with e.block(f"for {name}, {member} in {item}.items():"):
             self.inner.emit(e, member, read)
             if self.key:
                 key = f"{e.const(self.key.from_text, 'key')}({name})"
@@ -277,7 +259,7 @@ class DictNode(Container):
                 e.refuse_if(f"type({name}) is not str")
                 e.line(f"{target}[{name}] = {read}")
         if self.key:
-            e.refuse_if(f"len({target}) != len({members})")
+            e.refuse_if(f"len({target}) != len({item})")
         if self.make:
             e.line(f"{target} = {e.const(self.make, 'make')}({target})")
 

@@ -58,12 +58,13 @@ def _emit_absentable(e: Emitter, f: Field, item: str, read: str) -> None:
 def _emit_collected(node: ObjectNode, e: Emitter, item: str, read: str) -> None:
     name, value, member = e.var("k"), e.var("v"), e.var("x")
     e.line(f"{read} = {{}}")
-    with e.block(f"for {name}, {value} in {item}.items():"):
-        with e.block(f"if {name} not in {e.const(node.known, 'known')}:"):
-            assert node.collector is not None
-            node.collector.node.inner.emit(e, value, member)  # type: ignore[attr-defined]
-            e.refuse_if(f"type({name}) is not str")
-            e.line(f"{read}[{name}] = {member}")
+    known = e.const(node.known, "known")
+    loop, stranger = f"for {name}, {value} in {item}.items():", f"if {name} not in {known}:"
+    with e.block(loop), e.block(stranger):
+        assert node.collector is not None
+        node.collector[1].emit(e, value, member)
+        e.refuse_if(f"type({name}) is not str")
+        e.line(f"{read}[{name}] = {member}")
 
 
 def _emit_keys(node: ObjectNode, e: Emitter, item: str) -> dict[str, str]:
@@ -153,7 +154,7 @@ def _emit_direct(node: ObjectNode, e: Emitter, values: dict[str, str], target: s
     e.line(f"{target} = {e.const(object.__new__, 'new')}({e.const(node.cls, node.name)})")
     room = None
     for f in node.fields:
-        slot = next((vars(base)[f.name] for base in node.cls.__mro__ if f.name in vars(base)), None)
+        slot: Any = next((vars(c)[f.name] for c in node.cls.__mro__ if f.name in vars(c)), None)
         if type(slot).__name__ == "member_descriptor":
             e.line(f"{e.const(slot.__set__, f'set_{f.name}')}({target}, {values[f.name]})")
             continue

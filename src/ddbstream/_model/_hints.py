@@ -1,10 +1,11 @@
-"""Evaluated annotations: strings, forward references, names of enclosing functions, and 3.14's deferral."""
+"""Evaluated annotations: strings, forward references, local names, and 3.14's deferral."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
 import sys
+from types import FrameType
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from ddbstream.exceptions import ModelDefinitionError
@@ -13,13 +14,14 @@ _INIT_VAR = re.compile(r"\s*(?:\w+\.)*InitVar\s*\[(.*)\]\s*", re.DOTALL)
 
 
 def own_annotations(cls: Any) -> dict[str, Any]:
-    """The annotations in a class's own body; what cannot be evaluated yet is a forward reference."""
-    if sys.version_info < (3, 14):
-        found: dict[str, Any] = cls.__dict__.get("__annotations__", {})
-        return found
-    import annotationlib
+    """The annotations in a class's body; what cannot be evaluated yet is a forward reference."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
 
-    return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
+        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
+    # what inspect.get_annotations does, without importing inspect
+    found: dict[str, Any] = cls.__dict__.get("__annotations__", {})  # noqa: RUF063
+    return found
 
 
 def annotation_of(owner: type, name: str, raw: Any, open_classes: tuple[Any, ...]) -> Any:
@@ -56,7 +58,7 @@ def annotation_of(owner: type, name: str, raw: Any, open_classes: tuple[Any, ...
         found = _find(missing, owner, open_classes) if missing not in local else MISSING
         if found is MISSING:
             raise ModelDefinitionError(
-                f"its annotation names {missing!r}, which cannot be found; bind the model where that "
+                f"its annotation names {missing!r}, which cannot be found; bind it where that "
                 "is defined",
                 path=name,
                 model=owner,
@@ -68,22 +70,20 @@ MISSING: Any = object()
 
 
 def _find(name: str, owner: type, open_classes: tuple[Any, ...]) -> Any:
-    """Find what a name means to a class inside a function: a class around it, or a local variable."""
+    """Find what a name means inside a function: a class around, or a local variable."""
     for parameter in getattr(owner, "__type_params__", ()):
         if parameter.__name__ == name:
             return parameter
     for cls in (owner, *reversed(open_classes)):
         if getattr(cls, "__name__", None) == name:
             return cls
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         # our own variables have common names
-        if (
-            not frame.f_globals.get("__name__", "").startswith("ddbstream.")
-            and name in frame.f_locals
-        ):
+        ours = frame.f_globals.get("__name__", "").startswith("ddbstream.")
+        if not ours and name in frame.f_locals:
             return frame.f_locals[name]
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return MISSING
 
 

@@ -76,7 +76,7 @@ def _read_part(
 
 
 def write_keys(node: ObjectNode, value: Any) -> dict[str, Any]:
-    """The key attributes of an instance; a key with a None in it is left out, like in a sparse index.
+    """The key attributes of an instance; a key with a None in it is left out.
 
     Raises:
         EncodeError: A field has no text, or its text would not be read back.

@@ -1,8 +1,8 @@
 """``@keys`` templates: fields inside composite keys, both ways.
 
-A template is literal text and ``{field}`` parts. Reading is unambiguous because no field's text may hold the literal
-that follows it (writing refuses it), so a part ends at the first place where that literal starts; the last part ends
-with the key.
+A template is literal text and ``{field}`` parts. Reading is unambiguous because no field's text
+may hold the literal that follows it (writing refuses it), so a part ends at the first place where
+that literal starts; the last part ends with the key.
 """
 
 from __future__ import annotations
@@ -83,26 +83,27 @@ class KeyTemplate:
 
 
 def _parse(attribute: str, template: str) -> tuple[list[str], list[str], list[str]]:
-    literals, fields, formats = [], [], []
+    literals: list[str] = []
+    fields: list[str] = []
+    formats: list[str] = []
+    problem = "" if template else "it is empty"
     try:
         # literal text, field, format specification, conversion: str.format's own grammar
-        for literal, name, spec, conversion in Formatter().parse(template):
-            if name is None:
-                _extend(literals, fields, literal)
-                continue
-            if not name.isidentifier() or conversion or "{" in (spec or ""):
-                raise ValueError
-            _extend(literals, fields, literal)
-            fields.append(name)
-            formats.append(spec or "")
-    except ValueError:
-        raise ModelDefinitionError(
-            f"bad key template {template!r}: literal text and {{field}} parts expected",
-            path=attribute,
-        ) from None
+        parts = list(Formatter().parse(template))
+    except ValueError as error:
+        parts, problem = [], str(error)
+    for literal, name, spec, conversion in parts:
+        _extend(literals, fields, literal)
+        if name is None:
+            continue
+        if not name.isidentifier() or conversion or "{" in (spec or ""):
+            problem = "its parts are {field} or {field:format}"
+        fields.append(name)
+        formats.append(spec or "")
     _extend(literals, fields, "")
-    if not template or any(not between for between in literals[1:-1]):
-        problem = "nothing separates two fields" if template else "it is empty"
+    if any(not between for between in literals[1:-1]):
+        problem = "nothing separates two fields"
+    if problem:
         raise ModelDefinitionError(f"bad key template {template!r}: {problem}", path=attribute)
     return literals, fields, formats
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from ddbstream.exceptions import ModelDefinitionError
 
@@ -20,10 +20,11 @@ OPTIONS = "__ddbstream_options__"
 
 
 class _Marker:
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
+    _names: ClassVar[tuple[str, ...]] = ()
 
     def _said(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, name) for name in self.__slots__)
+        return tuple(getattr(self, name) for name in self._names)
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -36,7 +37,7 @@ class _Marker:
         return hash((type(self), self._said()))
 
     def __repr__(self) -> str:
-        said = zip(self.__slots__, self._said(), strict=True)
+        said = zip(self._names, self._said(), strict=True)
         return f"{type(self).__name__}({', '.join(f'{n}={v!r}' for n, v in said if v is not None)})"
 
 
@@ -50,6 +51,7 @@ class Attribute(_Marker):
     """
 
     __slots__ = ("name", "structure", "unstructure")
+    _names = __slots__
 
     def __init__(
         self,
@@ -58,7 +60,7 @@ class Attribute(_Marker):
         structure: Callable[[Any], Any] | None = None,
         unstructure: Callable[[Any], Any] | None = None,
     ) -> None:
-        if name is not None and (not isinstance(name, str) or not name):
+        if name is not None and not (isinstance(name, str) and name):
             raise ModelDefinitionError("an attribute's name is text, and not empty")
         self.name = name
         self.structure = structure
@@ -68,14 +70,15 @@ class Attribute(_Marker):
 class Epoch(_Marker):
     """Stores a datetime as a number since 1970-01-01T00:00Z: ``Annotated[datetime, Epoch("s")]``.
 
-    Reading gives an aware UTC datetime, and takes ISO 8601 text too. Writing takes aware datetimes, and
-    writes what is no whole number of the unit as a fraction.
+    Reading gives an aware UTC datetime, and takes ISO 8601 text too. Writing takes aware
+    datetimes, and writes what is no whole number of the unit as a fraction.
 
     Args:
         unit: ``"s"`` (what DynamoDB's time to live asks for), ``"ms"`` or ``"us"``.
     """
 
     __slots__ = ("unit",)
+    _names = __slots__
 
     def __init__(self, unit: Literal["s", "ms", "us"]) -> None:
         if unit not in ("s", "ms", "us"):
@@ -118,8 +121,8 @@ def model(
         rename: How attribute names are made of field names; ``Attribute`` and ``keys`` win over it.
         unknown: Attributes that no field stores are ignored (the default), or make a DecodeError.
         collect: The field, a ``dict[str, Any]``, that takes those attributes, and gives them back.
-        none: A field that is None is written as ``NULL`` (the default), or left out where its absence
-            reads as None again.
+        none: A field that is None is written as ``NULL`` (the default), or left out where its
+            absence reads as None again.
         structure: Makes an instance of what an item or attribute holds, as read without a model.
         unstructure: Makes of an instance a value that DynamoDB has a type for.
 
@@ -155,15 +158,16 @@ def _marking(options: Options) -> Callable[[C], C]:
 def keys(**templates: str) -> Callable[[C], C]:
     """Read a class's fields out of composite keys, and write them back.
 
-    ``@keys(PK="Product#{id}", SK="User#Product")`` reads the field ``id`` from the attribute ``PK`` and
-    requires ``SK`` to be that text. ``{{`` and ``}}`` stand for braces; ``{number:06d}`` formats.
+    ``@keys(PK="Product#{id}", SK="User#Product")`` reads the field ``id`` from the attribute
+    ``PK`` and requires ``SK`` to be that text. ``{{`` and ``}}`` stand for braces;
+    ``{number:06d}`` formats.
 
     Args:
         templates: Attribute name to template.
 
     Raises:
-        ModelDefinitionError: A template that cannot be read back: unbalanced braces, or two fields with
-            nothing between them.
+        ModelDefinitionError: A template that cannot be read back: unbalanced braces, or two fields
+            with nothing between them.
     """
     from ddbstream._model._keys import KeyTemplate
 

@@ -1,14 +1,14 @@
-"""What every kind of annotation can do: the node protocol, faults, and the kinds without a shape."""
+"""What every kind of annotation can do: the node protocol, and the faults that reading notes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from ddbstream._attribute_value import Other, read_quickly, read_slowly, write
+from ddbstream._attribute_value import check_depth
 from ddbstream._model._source import Emitter
-from ddbstream._payloads import TAGS, Path, Unreadable, fault, kind_of, tag_words
-from ddbstream.exceptions import DDBStreamError, DecodeError, EncodeError
+from ddbstream._payloads import MAX_DEPTH, TAGS, Path, Unreadable, fault, kind_of, tag_words
+from ddbstream.exceptions import DDBStreamError, EncodeError
 
 #: What a node's ``read`` returns where it noted a fault instead.
 FAULT: Final[Any] = type("Fault", (), {"__repr__": lambda _: "FAULT"})()
@@ -34,6 +34,20 @@ class Faults:
         return FAULT
 
 
+def raised(error: BaseException) -> str:
+    """What the user's code raised: class and place, but no text, which may hold values.
+
+    For the same reason such an exception is nobody's cause: a traceback would print it.
+    """
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    if place is None:
+        return type(error).__name__
+    file = place.tb_frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
+    return f"{type(error).__name__} ({file}:{place.tb_lineno})"
+
+
 class Node:
     """One annotation, planned: reads, writes, and emits the code that reads quickly.
 
@@ -42,7 +56,8 @@ class Node:
     Attributes:
         tags: The wire tags that ``read`` takes.
         words: What an error says was expected.
-        whole: Whether ``write`` takes the instance that has the field, in place of the field's value.
+        whole: Whether ``write`` takes the instance that has the field, in place of the field's
+            value.
         has_text: Whether ``from_text`` and ``to_text`` work: in map keys and key templates.
     """
 
@@ -56,7 +71,7 @@ class Node:
         raise NotImplementedError
 
     def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
-        """Write a value inside ``depth`` containers; raises EncodeError with a path relative to it."""
+        """Write a value inside ``depth`` containers; raises EncodeError, relative to it."""
         raise NotImplementedError
 
     def emit(self, e: Emitter, source: str, target: str) -> None:
@@ -64,15 +79,15 @@ class Node:
         e.line(f"{target} = {e.const(_reader(self), 'read')}({source})")
 
     def holds(self, value: Any) -> bool:
-        """Whether a Python value is of this kind, to tell a union's alternatives apart in writing."""
+        """Whether a Python value is of this kind: how writing tells a union's parts apart."""
         raise NotImplementedError
 
-    def left_out(self, value: Any) -> bool:  # noqa: ARG002
+    def left_out(self, value: Any) -> bool:
         """Whether DynamoDB cannot store this value, so that a field may leave it out."""
         return False
 
     def absent(self) -> Callable[[], Any] | None:
-        """Makes the value of a field without a default whose attribute is absent; None: it is required."""
+        """Makes the value of an absent attribute without a default; None: it is required."""
         return None
 
     def from_text(self, text: str) -> Any:
@@ -84,7 +99,7 @@ class Node:
         raise NotImplementedError
 
     def emit_text(self, e: Emitter, text: str, target: str) -> None:
-        """Emit lines that read part of a key into ``target``: only what would be written the same."""
+        """Emit lines that read part of a key, if it would be written the same, into ``target``."""
         e.line(f"{target} = {e.const(self.from_text, 'from_text')}({text})")
         e.refuse_if(f"{e.const(self.to_text, 'to_text')}({target}) != {text}")
 
@@ -107,198 +122,46 @@ def _reader(node: Node) -> Callable[[Any], Any]:
     return read
 
 
-class AnyNode(Node):
-    """``Any`` and ``object``: what reading without a model gives.
+class MapNode(Node):
+    """A kind that is an ``M`` and nothing else, and so can be a whole item."""
 
-    Args:
-        other: Writes what DynamoDB has no type for: instances of models.
-    """
-
-    def __init__(self, other: Other) -> None:
-        self.other = other
+    tags = frozenset({"M"})
+    words = "M"
 
     def read(self, value: Any, path: Path, faults: Faults) -> Any:
-        try:
-            return read_slowly(value, path, len(path) - 1)
-        except DecodeError as error:
-            return faults.add(error)
-
-    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
-        return write(value, json, depth, self.other)
-
-    def emit(self, e: Emitter, source: str, target: str) -> None:
-        e.line(f"{target} = {e.const(read_quickly, 'read_any')}({source}, {e.depth})")
-
-    def holds(self, value: Any) -> bool:  # noqa: ARG002
-        return True
-
-
-class NoneNode(Node):
-    """``None``."""
-
-    tags = frozenset({"NULL"})
-    words = "NULL"
-
-    def read(self, value: Any, path: Path, faults: Faults) -> Any:
-        if tag_words(value) != "NULL":
+        if tag_words(value) != "M":
             return self.mismatch(value, path, faults)
-        if not isinstance(value["NULL"], bool):
-            return faults.note(path, "true in NULL", kind_of(value["NULL"]))
-        return None
+        return self.read_map(value["M"], path, faults)
+
+    def read_map(self, item: Any, path: Path, faults: Faults) -> Any:
+        """Read a map's members, or note the faults and return ``FAULT``."""
+        raise NotImplementedError
+
+    def sound_map(self, item: Any, path: Path, faults: Faults) -> bool:
+        """Check that it is a map, not nested too deep; else note the fault."""
+        if not isinstance(item, Mapping):
+            faults.note(path, "a map of attribute values", kind_of(item))
+        elif len(path) > MAX_DEPTH:
+            faults.note(path, f"at most {MAX_DEPTH} levels", "more")
+        else:
+            return True
+        return False
 
     def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
-        if value is not None:
-            raise self.refuse(value)
-        return {"NULL": True}
+        check_depth(depth)
+        return {"M": self.write_map(value, json, depth + 1)}
+
+    def write_map(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        """Write the members of a map, which are inside ``depth`` containers; raises EncodeError."""
+        raise NotImplementedError
 
     def emit(self, e: Emitter, source: str, target: str) -> None:
-        e.refuse_if(f'type({source}["NULL"]) is not bool or len({source}) != 1')
-        e.line(f"{target} = None")
+        item = e.var("m")
+        e.single(source)
+        e.line(f'{item} = {source}["M"]')
+        with e.deeper():
+            self.emit_map(e, item, target)
 
-    def holds(self, value: Any) -> bool:
-        return value is None
-
-
-NONE = NoneNode()
-
-
-class OptionalNode(Node):
-    """``T | None``."""
-
-    def __init__(self, inner: Node) -> None:
-        self.inner = inner
-        self.tags = inner.tags | NONE.tags
-        self.words = f"{inner.words} or NULL"
-        self.has_text = inner.has_text
-        self.from_text = inner.from_text  # type: ignore[method-assign]
-        self.to_text = inner.to_text  # type: ignore[method-assign]
-        self.emit_text = inner.emit_text  # type: ignore[method-assign]
-
-    def read(self, value: Any, path: Path, faults: Faults) -> Any:
-        if tag_words(value) == "NULL":
-            return NONE.read(value, path, faults)
-        if tag_words(value) not in self.tags:
-            return self.mismatch(value, path, faults)
-        return self.inner.read(value, path, faults)
-
-    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
-        return {"NULL": True} if value is None else self.inner.write(value, json, depth)
-
-    def emit(self, e: Emitter, source: str, target: str) -> None:
-        with e.block(f'if "NULL" in {source}:'):
-            NONE.emit(e, source, target)
-        with e.block("else:"):
-            self.inner.emit(e, source, target)
-
-    def holds(self, value: Any) -> bool:
-        return value is None or self.inner.holds(value)
-
-    def left_out(self, value: Any) -> bool:
-        return self.inner.left_out(value)
-
-    def absent(self) -> Callable[[], Any]:
-        return _none
-
-
-def _none() -> None:
-    return None
-
-
-class FallbackNode(Node):
-    """A field of a kind that only its class's library knows: it makes the value, and takes it apart.
-
-    Args:
-        inner: Reads and writes what is stored.
-        dump: Called with the whole instance, gives what to store.
-        name: The field.
-    """
-
-    whole = True
-
-    def __init__(self, inner: Node, dump: Callable[[Any], Any], name: str) -> None:
-        self.inner, self.dump, self.name = inner, dump, name
-        self.emit = inner.emit  # type: ignore[method-assign]
-
-    def read(self, value: Any, path: Path, faults: Faults) -> Any:
-        return self.inner.read(value, path, faults)
-
-    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
-        """Write the field of the instance ``value``."""
-        return self.inner.write(self.dump(value), json, depth)
-
-    def holds(self, value: Any) -> bool:  # noqa: ARG002
-        return True
-
-
-class ConvertedNode(Node):
-    """A kind of the user's own: the values it is made of, through ``structure`` and ``unstructure``.
-
-    Args:
-        inner: Reads and writes what the functions take and give.
-        structure: Makes the value; None: it is what ``inner`` reads.
-        unstructure: Takes it apart; None: ``inner`` writes it.
-        kind: The class, for ``holds``; or None.
-        name: What errors call it.
-    """
-
-    def __init__(
-        self,
-        inner: Node,
-        structure: Callable[[Any], Any] | None,
-        unstructure: Callable[[Any], Any] | None,
-        kind: type | None,
-        name: str,
-    ) -> None:
-        self.inner, self.structure, self.unstructure = inner, structure, unstructure
-        self.kind, self.name = kind, name
-        self.tags = inner.tags
-        self.words = f"what {name} is made of" if isinstance(inner, AnyNode) else inner.words
-        self.has_text = inner.has_text or isinstance(inner, AnyNode)
-
-    def read(self, value: Any, path: Path, faults: Faults) -> Any:
-        raw = self.inner.read(value, path, faults)
-        if raw is FAULT or self.structure is None:
-            return raw
-        try:
-            return self.structure(raw)
-        except Exception as error:  # noqa: BLE001 - the user's own code may raise anything
-            wrong = fault(
-                path, self.name, f"{tag_words(value)} refused with {type(error).__name__}"
-            )
-            wrong.__cause__ = error
-            return faults.add(wrong)
-
-    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
-        return self.inner.write(self._raw(value), json, depth)
-
-    def _raw(self, value: Any) -> Any:
-        if self.kind is not None and not isinstance(value, self.kind):
-            raise EncodeError(expected=self.name, found=type(value).__name__)
-        if self.unstructure is None:
-            return value
-        try:
-            return self.unstructure(value)
-        except Exception as error:
-            raise EncodeError(
-                f"{self.name} cannot be taken apart: {type(error).__name__}"
-            ) from error
-
-    def emit(self, e: Emitter, source: str, target: str) -> None:
-        self.inner.emit(e, source, target)
-        if self.structure is not None:
-            e.line(f"{target} = {e.const(self.structure, self.name)}({target})")
-
-    def holds(self, value: Any) -> bool:
-        return self.inner.holds(value) if self.kind is None else isinstance(value, self.kind)
-
-    def from_text(self, text: str) -> Any:
-        raw = text if isinstance(self.inner, AnyNode) else self.inner.from_text(text)
-        return raw if self.structure is None else self.structure(raw)
-
-    def to_text(self, value: Any) -> str:
-        raw = self._raw(value)
-        if not isinstance(self.inner, AnyNode):
-            return self.inner.to_text(raw)
-        if not isinstance(raw, str):
-            raise EncodeError(expected=f"{self.name} as text", found=type(raw).__name__)
-        return raw
+    def emit_map(self, e: Emitter, item: str, target: str) -> None:
+        """Emit lines that read the map in ``item``, members ``e.depth`` deep, into ``target``."""
+        raise NotImplementedError

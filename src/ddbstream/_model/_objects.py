@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ddbstream._attribute_value import check_depth
-from ddbstream._model._nodes import FAULT, AnyNode, Faults, Node
+from ddbstream._model._nodes import FAULT, Faults, MapNode, Node, raised
 from ddbstream._model._shapes import MISSING
-from ddbstream._payloads import MAX_DEPTH, Path, kind_of, path_text, placed, tag_words
+from ddbstream._payloads import Path, kind_of, path_text, placed
 from ddbstream.exceptions import DDBStreamError, DecodeError, EncodeError
 
 if TYPE_CHECKING:
@@ -20,12 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class Field:
-    """One field of a class, planned; the attributes are as in ``FieldSpec``, and:
+    """One field of a class, planned.
+
+    Attributes are those of ``FieldSpec``, and these.
 
     Attributes:
         attribute: The attribute that stores it; the first key's that it is part of.
         node: Its kind.
         in_key: Whether it lives in key templates.
+        collects: Whether it takes the attributes that no other field stores.
     """
 
     name: str
@@ -56,7 +57,7 @@ class Field:
 
 
 @dataclass(eq=False, repr=False)
-class ObjectNode(Node):
+class ObjectNode(MapNode):
     """A class with fields.
 
     Attributes:
@@ -66,6 +67,7 @@ class ObjectNode(Node):
         templates: Of its ``@keys``.
         uses: How often it occurs in the plan; once is written in place.
         recursive: Whether it occurs in itself.
+        collector: The field that collects what no other stores, and the kind of that.
         none_omitted: Whether a None is left out where its absence reads as None.
     """
 
@@ -79,13 +81,10 @@ class ObjectNode(Node):
     forbid: bool = False
     constants: dict[str, Any] = field(default_factory=dict)
     none_omitted: bool = False
-    collector: Field | None = None
+    collector: tuple[str, Node] | None = None
     refused: Callable[[Exception, ObjectNode, Path, Faults], bool] | None = None
     uses: int = 0
     recursive: bool = False
-
-    tags = frozenset({"M"})
-    words = "M"
 
     @property
     def known(self) -> frozenset[str]:
@@ -98,17 +97,9 @@ class ObjectNode(Node):
 
     # --- reading, slowly ------------------------------------------------------------------------
 
-    def read(self, value: Any, path: Path, faults: Faults) -> Any:
-        if tag_words(value) != "M":
-            return self.mismatch(value, path, faults)
-        return self.read_map(value["M"], path, faults)
-
     def read_map(self, item: Any, path: Path, faults: Faults) -> Any:
-        """Read an item or map, noting every fault in it."""
-        if not isinstance(item, Mapping):
-            return faults.note(path, "a map of attribute values", kind_of(item))
-        if len(path) > MAX_DEPTH:
-            return faults.note(path, f"at most {MAX_DEPTH} levels", "more")
+        if not self.sound_map(item, path, faults):
+            return FAULT
         before = len(faults.errors)
         values = self._read_keys(item, path, faults) if self.templates else {}
         for f in self.fields:
@@ -128,10 +119,8 @@ class ObjectNode(Node):
     def _refused(self, cause: Exception, path: Path, faults: Faults) -> Any:
         if self.refused is not None and self.refused(cause, self, path, faults):
             return FAULT
-        problem = f"{self.name} refused its values with {type(cause).__name__}"
-        wrong = DecodeError(problem, path=path_text(path))
-        wrong.__cause__ = cause
-        return faults.add(wrong)
+        problem = f"{self.name} refused its values with {raised(cause)}"
+        return faults.add(DecodeError(problem, path=path_text(path)))
 
     def _read_field(self, f: Field, item: Any, path: Path, faults: Faults) -> Any:
         if f.collects or f.attribute not in item:
@@ -157,8 +146,8 @@ class ObjectNode(Node):
             elif not isinstance(name, str):
                 faults.note(path, "text as attribute names", kind_of(name))
             else:
-                node = self.collector.node.inner  # type: ignore[attr-defined]
-                values[self.collector.name][name] = node.read(item[name], (*path, name), faults)
+                field_name, node = self.collector
+                values[field_name][name] = node.read(item[name], (*path, name), faults)
 
     def _read_keys(self, item: Any, path: Path, faults: Faults) -> dict[str, Any]:
         from ddbstream._model._key_fields import read_keys
@@ -184,12 +173,7 @@ class ObjectNode(Node):
 
     # --- writing --------------------------------------------------------------------------------
 
-    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
-        check_depth(depth)
-        return {"M": self.write_map(value, json, depth + 1)}
-
     def write_map(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
-        """Write an instance whose members are inside ``depth`` containers; raises EncodeError."""
         if not self.holds(value):
             raise EncodeError(expected=self.name, found=type(value).__name__)
         written = dict(self.constants)
@@ -253,26 +237,15 @@ class ObjectNode(Node):
     # --- generated code -------------------------------------------------------------------------
 
     def emit(self, e: Emitter, source: str, target: str) -> None:
-        e.single(source)
         if self.uses > 1 or self.recursive:
+            e.single(source)
             function = e.helper(self, self.name, lambda item, made: self.emit_map(e, item, made))
             with e.deeper():
                 e.line(f'{target} = {function}({source}["M"], {e.depth})')
             return
-        item = e.var("m")
-        e.line(f'{item} = {source}["M"]')
-        with e.deeper():
-            self.emit_map(e, item, target)
+        super().emit(e, source, target)
 
     def emit_map(self, e: Emitter, item: str, target: str) -> None:
-        """Emit lines that read the map in ``item`` into ``target``."""
         from ddbstream._model._emit_object import emit_object
 
         emit_object(self, e, item, target)
-
-
-def is_plain_collector(node: Node) -> bool:
-    """Whether a kind can take what no field stores: ``dict[str, …]``."""
-    with suppress(AttributeError):
-        return node.tag == "M" and node.key is None and isinstance(node.inner, AnyNode)  # type: ignore[attr-defined]
-    return False

@@ -1,4 +1,4 @@
-"""Annotations to nodes. An annotation that cannot work is refused here, once, when its class is bound."""
+"""Annotations to nodes. What cannot work is refused here, once, when its class is bound."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from ddbstream._model._classes import ClassPlanner
 from ddbstream._model._containers import DictNode, ListNode, SetNode, TupleNode
 from ddbstream._model._hints import substitute
 from ddbstream._model._markers import Attribute, Epoch
-from ddbstream._model._nodes import NONE, AnyNode, ConvertedNode, Node
+from ddbstream._model._nodes import Node
 from ddbstream._model._scalars import (
     BoolNode,
     BytesNode,
@@ -30,6 +31,7 @@ from ddbstream._model._scalars import (
 )
 from ddbstream._model._temporal import DateNode, DatetimeNode, TimedeltaNode, TimeNode
 from ddbstream._model._unions import LiteralNode, ReferenceNode, UnionNode
+from ddbstream._model._wrappers import NONE, AnyNode, ConvertedNode, OptionalNode
 from ddbstream.exceptions import ModelDefinitionError
 
 if TYPE_CHECKING:
@@ -72,10 +74,8 @@ class Planner:
     def root(self, model: Any) -> Node:
         """The plan of a model; raises ModelDefinitionError."""
         node = self.plan(model)
-        if (
-            "M" not in node.tags
-            or node.tags == self.any.tags
-            and not isinstance(node, ConvertedNode)
+        if "M" not in node.tags or (
+            node.tags == self.any.tags and not isinstance(node, ConvertedNode)
         ):
             raise ModelDefinitionError(f"{show(model)} is no model: an item is a map", model=model)
         return node
@@ -146,15 +146,14 @@ class Planner:
             if isinstance(mark, Epoch):
                 return self._epoch(inner, mark)
             if isinstance(mark, Attribute) and (mark.structure or mark.unstructure):
-                return self._optional(
-                    inner, lambda kind, m=mark: self.converted(kind, m.structure, m.unstructure)
-                )
+                return self._optional(inner, partial(self._converted_by, mark))
         return self.plan(inner)
+
+    def _converted_by(self, mark: Attribute, annotation: Any) -> Node:
+        return self.converted(annotation, mark.structure, mark.unstructure)
 
     def _optional(self, annotation: Any, plan: Callable[[Any], Node]) -> Node:
         """Plan what an annotation is besides None with ``plan``."""
-        from ddbstream._model._nodes import OptionalNode
-
         if get_origin(annotation) in (Union, types.UnionType):
             rest = tuple(arg for arg in get_args(annotation) if arg is not type(None))
             if len(rest) < len(get_args(annotation)):
@@ -172,7 +171,7 @@ class Planner:
         return self._optional(inner, plan)
 
     def _type_variable(self, variable: Any) -> Node:
-        """A type variable that nothing stands for: its default, its bound, its constraints, or Any."""
+        """A type variable that nothing stands for: default, bound, constraints, or Any."""
         default = getattr(variable, "__default__", None)
         if default is not None and getattr(variable, "has_default", lambda: False)():
             return self.plan(default)
@@ -234,7 +233,7 @@ class Planner:
         make = OrderedDict if origin is OrderedDict else None
         if key is self.any or type(key) is StrNode:
             return DictNode(None, self.plan(args[1]), make, "str")
-        if not key.has_text or "NULL" in key.tags and key.tags != self.any.tags:
+        if not key.has_text or ("NULL" in key.tags and key.tags != self.any.tags):
             raise ModelDefinitionError(f"{show(annotation)}: {show(args[0])} has no text for a key")
         return DictNode(key, self.plan(args[1]), make, show(args[0]))
 

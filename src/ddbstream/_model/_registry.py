@@ -18,8 +18,8 @@ M = TypeVar("M")
 class Registry:
     """Conversions and options for classes, without touching the classes, and without a global.
 
-    Give it to a router, or read and write with it directly. What it says about a class wins over what
-    the class says itself. Register before the first use of a model.
+    Give it to a router, or read and write with it directly. What it says about a class wins over
+    what the class says itself. Register before the first use of a model.
 
     >>> registry = Registry()
     >>> registry.register(complex, structure=complex, unstructure=str)

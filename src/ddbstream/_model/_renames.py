@@ -10,10 +10,8 @@ def renamer(policy: Any) -> Callable[[str], str]:
     """The function of a policy, or the user's own."""
     if policy is None:
         return str
-    if callable(policy):
-        own: Callable[[str], str] = policy
-        return own
-    return _POLICIES[policy]
+    own: Callable[[str], str] | None = None if isinstance(policy, str) else policy
+    return own or _POLICIES[policy]
 
 
 def _camel(name: str) -> str:

@@ -75,11 +75,11 @@ class Scalar(Node):
             found = f"malformed {tag}"
         return faults.note(path, self.detail, found)
 
-    def parse_tagged(self, tag: str, payload: Any) -> Any:  # noqa: ARG002
+    def parse_tagged(self, tag: str, payload: Any) -> Any:
         """As ``parse``, for kinds that take several tags."""
         return self.parse(payload)
 
-    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:  # noqa: ARG002
+    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
         return {self.tag: self.unparse(value, json)}
 
     def emit(self, e: Emitter, source: str, target: str) -> None:

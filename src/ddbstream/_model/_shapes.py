@@ -1,7 +1,7 @@
 """What a class says about itself: its fields, defaults, and how its constructor takes them.
 
-``shape_of`` knows dataclasses, typed dicts and named tuples here, and pydantic, attrs and msgspec in
-``_adapters``; all are recognised by their attributes, and none is imported.
+``shape_of`` knows dataclasses, typed dicts and named tuples here, and pydantic, attrs and msgspec
+in ``_adapters``; all are recognised by their attributes, and none is imported.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class Shape:
         forbid: Whether the class itself forbids unknown attributes.
         constants: Attributes that are the class's and not an instance's: a msgspec tag.
         collect: The field that takes attributes which no other field stores; or None.
-        refused: Notes what a constructor raised, without values, and says whether it could; or None.
+        refused: Notes what a constructor raised, without values, and says whether it could; or
+            None.
     """
 
     fields: list[FieldSpec]
@@ -129,6 +130,7 @@ def _only_stores(cls: type) -> bool:
     """Whether a frozen dataclass's constructor is the generated one, and does nothing else."""
     init = cls.__dict__.get("__init__")
     params = cls.__dict__.get("__dataclass_params__")
+    new: object = cls.__new__
     return bool(
         params is not None
         and params.frozen
@@ -136,7 +138,7 @@ def _only_stores(cls: type) -> bool:
         # dataclasses compiles its methods from text, under this name
         and getattr(getattr(init, "__code__", None), "co_filename", "") == "<string>"
         and not hasattr(cls, "__post_init__")
-        and cls.__new__ is object.__new__
+        and new is object.__new__
         and type(cls).__call__ is type.__call__
     )
 

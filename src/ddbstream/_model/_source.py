@@ -21,8 +21,8 @@ class Emitter:
     """Collects a generated function's lines, its helper functions, and the objects they name.
 
     Generated code raises anything where the input is unusual. ``single`` defers the check that an
-    attribute value has one tag only: a whole block is checked by one sum, since each member is known to
-    have at least the tag that was read.
+    attribute value has one tag only: a whole block is checked by one sum, since each member is
+    known to have at least the tag that was read.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Emitter:
         self.line(f"if {condition}: raise Unreadable")
 
     def single(self, source: str) -> None:
-        """Check, before this block ends, that the attribute value in ``source`` has one tag only."""
+        """Check, before this block ends, that the attribute value in ``source`` has one tag."""
         self._pending[-1].append(source)
 
     def settle(self) -> None:

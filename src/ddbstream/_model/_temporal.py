@@ -84,7 +84,7 @@ def guess_unit(number: Decimal) -> str:
 
     1E+11 seconds is the year 5138, 1E+14 milliseconds too: no stored time is that far away.
     """
-    magnitude = abs(number)
+    magnitude = number.copy_abs()  # abs() would round to the process's context
     return "s" if magnitude < 10**11 else "ms" if magnitude < 10**14 else "us"
 
 
@@ -96,7 +96,7 @@ def _plain(micros: int, places: int) -> str:
 
 
 class DatetimeNode(Scalar):
-    """``datetime``: ISO text or an epoch number in; ISO out, or a number where ``Epoch`` says so."""
+    """``datetime``: ISO text or an epoch number in; ISO out, or a number for ``Epoch``."""
 
     python = datetime
 
@@ -209,7 +209,8 @@ def _duration(text: str) -> timedelta:
         raise ValueError
     sign, weeks, days, hours, minutes, seconds = match.groups()
     whole = ((int(weeks or 0) * 7 + int(days or 0)) * 24 + int(hours or 0)) * 60 + int(minutes or 0)
-    length = _delta(Decimal(whole * 60) + Decimal((seconds or "0").replace(",", ".")), 6)
+    fraction = Decimal((seconds or "0").replace(",", "."))
+    length = _delta(_EXACT.add(Decimal(whole * 60), fraction), 6)
     return -length if sign == "-" else length
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from ddbstream._model._nodes import FAULT, Faults, Node
+from ddbstream._model._nodes import FAULT, Faults, MapNode, Node
 from ddbstream._model._scalars import IntNode, Scalar
 from ddbstream._model._source import Emitter
 from ddbstream._payloads import Path, tag_words
@@ -20,7 +20,8 @@ class LiteralNode(Node):
     """One of some constants: ``Literal["a", 1, None]``, or an enum of values of several kinds.
 
     Args:
-        choices: Each constant, with the kind that reads and writes the value it is stored as, and that.
+        choices: Each constant, with the kind that reads and writes the value it is stored as, and
+            that.
         name: What errors call it.
     """
 
@@ -103,8 +104,8 @@ class UnionNode(Node):
     """A union whose alternatives differ by wire tag.
 
     Args:
-        alternatives: In the order in which writing asks them; where several take one tag, reading tries
-            them in this order too (a literal before the rest, an int before a float).
+        alternatives: In the order in which writing asks them; where several take one tag, reading
+            tries them in this order too (a literal before the rest, an int before a float).
         name: What errors call it.
     """
 
@@ -159,17 +160,17 @@ class UnionNode(Node):
 
 
 class PlainIntNode(IntNode):
-    """The int of ``int | float`` and ``int | Decimal``: an ``N`` spelled without point or exponent."""
+    """The int of ``int | float`` and ``int | Decimal``: no point and no exponent."""
 
     def parse(self, payload: Any) -> int:
         if isinstance(payload, str) and not payload.lstrip("-").isdecimal():
             raise ValueError
         if isinstance(payload, float):
-            raise ValueError  # noqa: TRY004 - the next alternative takes it
+            raise ValueError
         return super().parse(payload)
 
 
-class TaggedNode(Node):
+class TaggedNode(MapNode):
     """A union of classes, told apart by a field that is a ``Literal`` in each.
 
     Args:
@@ -178,28 +179,20 @@ class TaggedNode(Node):
         key: The kind of the tag.
     """
 
-    tags = frozenset({"M"})
-    words = "M"
-
     def __init__(
         self, attribute: str, classes: Sequence[tuple[LiteralNode, ObjectNode]], name: str
     ) -> None:
         self.attribute, self.classes, self.name = attribute, tuple(classes), name
 
-    def read(self, value: Any, path: Path, faults: Faults) -> Any:
-        if tag_words(value) != "M":
-            return self.mismatch(value, path, faults)
-        return self.read_map(value["M"], path, faults)
-
-    def read_map(self, payload: Any, path: Path, faults: Faults) -> Any:
-        """Read an item or map as the class that its tag names."""
-        try:
-            tag = payload[self.attribute]
-        except Exception:  # noqa: BLE001 - no map, or no such attribute
+    def read_map(self, item: Any, path: Path, faults: Faults) -> Any:
+        if not self.sound_map(item, path, faults):
+            return FAULT
+        tag = item.get(self.attribute)
+        if tag is None:
             return faults.note((*path, self.attribute), f"the tag of {self.name}", "nothing")
         for literal, node in self.classes:
             if literal.read(tag, path, Faults()) is not FAULT:
-                return node.read_map(payload, path, faults)
+                return node.read_map(item, path, faults)
         place = (*path, self.attribute)
         return faults.note(place, f"a tag of {self.name}", f"another {tag_words(tag)}")
 
@@ -212,39 +205,32 @@ class TaggedNode(Node):
                 return node
         raise EncodeError(expected=self.name, found=type(value).__name__)
 
-    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
-        return self._of(value).write(value, json, depth)
+    def write_map(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        return self._of(value).write_map(value, json, depth)
 
-    def emit(self, e: Emitter, source: str, target: str) -> None:
-        payload = e.var("m")
-        e.single(source)
-        e.line(f'{payload} = {source}["M"]')
-        self.emit_map(e, payload, target)
-
-    def emit_map(self, e: Emitter, payload: str, target: str) -> None:
-        """Emit lines that read the map in ``payload`` as the class that its tag names."""
+    def emit_map(self, e: Emitter, item: str, target: str) -> None:
         if not all(literal.has_text for literal, _ in self.classes):
-            self._emit_slow(e, payload, target)
+            self._emit_slow(e, item, target)
             return
         tag, head = e.var("k"), "if"
-        e.line(f'{tag} = {payload}[{self.attribute!r}]["S"]')
+        e.line(f'{tag} = {item}[{self.attribute!r}]["S"]')
         for literal, node in self.classes:
             texts = tuple(stored for _, _, stored in literal.choices)
             with e.block(f"{head} {tag} in {texts!r}:"):
-                node.emit_map(e, payload, target)
+                node.emit_map(e, item, target)
             head = "elif"
         with e.block("else:"):
             e.line("raise Unreadable")
 
-    def _emit_slow(self, e: Emitter, payload: str, target: str) -> None:
-        def read(payload: Any) -> Any:
+    def _emit_slow(self, e: Emitter, item: str, target: str) -> None:
+        def read(item: Any) -> Any:
             faults = Faults()
-            made = self.read_map(payload, (), faults)
+            made = self.read_map(item, (), faults)
             if faults.errors:
                 raise faults.errors[0]
             return made
 
-        e.line(f"{target} = {e.const(read, 'read_tagged')}({payload})")
+        e.line(f"{target} = {e.const(read, 'read_tagged')}({item})")
 
     def holds(self, value: Any) -> bool:
         return any(node.holds(value) for _, node in self.classes)

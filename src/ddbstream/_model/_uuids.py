@@ -10,10 +10,10 @@ _from_hex = bytes.fromhex
 _from_bytes = int.from_bytes
 _new = object.__new__
 _UNKNOWN = SafeUUID.unknown
-# UUID's own __init__ spends most of its time telling its seven forms of arguments apart, and refuses
-# assignment; its slots (part of its pickle format, and so stable) take the same two values.
-_set_int = UUID.int.__set__  # type: ignore[attr-defined]
-_set_is_safe = UUID.is_safe.__set__  # type: ignore[attr-defined]
+# UUID's own __init__ spends most of its time telling its seven forms of arguments apart, and
+# refuses assignment; its slots (part of its pickle format, and so stable) take the same two values.
+_set_int = UUID.int.__set__  # type: ignore[attr-defined, misc]
+_set_is_safe = UUID.is_safe.__set__  # type: ignore[attr-defined, misc]
 
 
 def uuid_from_text(text: str) -> UUID:
