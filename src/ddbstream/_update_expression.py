@@ -1,11 +1,11 @@
-"""A diff as the arguments of ``update_item``: an expression that turns the old item into the new one.
+"""A diff as the arguments of ``update_item``, which turns the old item into the new one.
 
-Rules of DynamoDB that shape it (developer guide, *Update expressions*, *Expression attribute names*,
-*Quotas: expression parameters*):
+Rules of DynamoDB that shape it (developer guide, *Update expressions*, *Expression attribute
+names*, *Quotas: expression parameters*):
 
 * An expression is at most 4 KB of text; a condition has at most 300 operators.
-* No two paths of an expression overlap, so a set that gains and loses members cannot use ``ADD`` and
-  ``DELETE`` both: it is set as a whole.
+* No two paths of an expression overlap, so a set that gains and loses members cannot use ``ADD``
+  and ``DELETE`` both: it is set as a whole.
 * ``ADD`` and ``DELETE`` are for top-level attributes.
 * Positions in a list are those before the update, whatever else the expression removes. What is set
   beyond a list's end is appended. Nothing inserts into the middle: such a list is set as a whole.
@@ -13,20 +13,20 @@ Rules of DynamoDB that shape it (developer guide, *Update expressions*, *Express
 
 Every name and value goes through a placeholder: the list of reserved words has grown before. The
 placeholders are the names themselves where that is possible (``SET #price = :price``), and counted
-(``#n0``) where the readable ones do not fit. An expression that is still too long sets whole attributes,
-beginning with the one whose changes take the most text.
+(``#n0``) where the readable ones do not fit. An expression that is still too long sets whole
+attributes, beginning with the one whose changes take the most text.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from ddbstream._attribute_value import to_attribute_value
 from ddbstream._diff._patch import Moves, moved, moves
 from ddbstream._diff._path import Parts, Path
-from ddbstream._diff._values import ABSENT, are_sets, is_set
+from ddbstream._diff._values import ABSENT, are_sets, is_set, kind_of
 from ddbstream.exceptions import DiffError, EncodeError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _MOST_COMPARISONS: Final = 150
 
 _CLAUSES: Final = ("SET", "REMOVE", "ADD", "DELETE")
 
-Condition = Union[bool, Literal["changes", "item"]]
+Condition = bool | Literal["changes", "item"]
 
 
 class _Action(NamedTuple):
@@ -71,22 +71,23 @@ def update_expression(
     """
     if new is None:
         raise DiffError("the item was removed: that is delete_item, and no update")
+    if condition not in (True, False, "item", "changes"):
+        raise DiffError('condition is True, False, "item" or "changes"')
     keys = frozenset(keys)
     for parts, before, _ in edits:
         if parts[0] in keys and (before is not ABSENT or len(parts) > 1):
             raise DiffError("a key attribute cannot be updated", path=Path.of(parts))
-    edits = [edit for edit in edits if edit[0][0] not in keys]
-    comparisons = _comparisons(edits, old, keys, condition)
-    actions = _actions(edits, new)
+    changes = _placed([edit for edit in edits if edit[0][0] not in keys], old, new)
     while True:
+        actions = [action for action in (_action(*change, new) for change in changes) if action]
+        comparisons = _comparisons(changes, old, keys, condition)
         for readable in (True, False):
             made = _arguments(actions, comparisons, _Placeholders(readable=readable))
-            longest = max(map(len, (made.get(name, "") for name in _EXPRESSIONS)))
-            if longest <= _MOST_TEXT:
+            if len(comparisons) <= _MOST_COMPARISONS and all(
+                len(made.get(name, "")) <= _MOST_TEXT for name in _EXPRESSIONS
+            ):
                 return made
-        if len(made.get("ConditionExpression", "")) > _MOST_TEXT:
-            raise DiffError("the condition takes more than the 4 KB that DynamoDB allows")
-        actions = _coarser(actions, new)
+        changes = _coarser(changes, old, new)
 
 
 _EXPRESSIONS: Final = ("UpdateExpression", "ConditionExpression")
@@ -95,22 +96,21 @@ _EXPRESSIONS: Final = ("UpdateExpression", "ConditionExpression")
 # --- what to do ---------------------------------------------------------------------------------
 
 
-def _actions(edits: Sequence[Edit], new: Any) -> list[_Action]:
+def _placed(edits: Sequence[Edit], old: Any, new: Any) -> list[Edit]:
+    """The edits at the places that an update has for them, which are those before the update."""
     moving = moves(edits)
     whole = _lists_inserted_into(moving, new)
-    actions = [_setting(path, _at(new, moved(path, moving))) for path in whole]
+    placed = [(path, _at(old, path), _at(new, moved(path, moving))) for path in whole]
     for parts, before, after in edits:
         if any(_is_inside(parts, path) for path in whole):
             continue
         place = parts
         if before is ABSENT and isinstance(parts[-1], int):
-            # At the end of the list: where that is before the update.
+            # At the end of the list, which is further on before what goes has gone.
             removed, _ = moving[parts[:-1]]
             place = (*parts[:-1], parts[-1] + len(removed))
-        action = _action(place, before, after, new)
-        if action is not None:
-            actions.append(action)
-    return actions
+        placed.append((place, before, after))
+    return placed
 
 
 def _is_inside(parts: Parts, path: Parts) -> bool:
@@ -131,6 +131,25 @@ def _lists_inserted_into(moving: Moves, new: Any) -> list[Parts]:
     return found
 
 
+def _coarser(changes: Sequence[Edit], old: Any, new: Any) -> list[Edit]:
+    """The same changes, with one more attribute changed as a whole.
+
+    Raises:
+        DiffError: They are as coarse as can be.
+    """
+    texts: dict[str | int, int] = {}
+    for parts, _, _ in changes:
+        if len(parts) > 1:
+            texts[parts[0]] = texts.get(parts[0], 0) + len(parts)
+    if not texts:
+        raise DiffError("longer than DynamoDB's 4 KB of text and 300 operators: put the item")
+    if old is ABSENT:
+        raise DiffError("made of changes alone, and too long for one expression")
+    name = max(texts, key=texts.__getitem__)
+    rest = [change for change in changes if change[0][0] != name]
+    return [*rest, ((name,), old[name], new[name])]
+
+
 def _action(parts: Parts, before: Any, after: Any, new: Any) -> _Action | None:
     if before is not ABSENT and after is not ABSENT and are_sets(before, after):
         lost, gained = set(before) - set(after), set(after) - set(before)
@@ -141,18 +160,22 @@ def _action(parts: Parts, before: Any, after: Any, new: Any) -> _Action | None:
     if after is ABSENT or _is_empty_set(after):
         nothing_there = before is ABSENT or _is_empty_set(before)
         return None if nothing_there else _Action("REMOVE", parts, None)
-    return _setting(parts, after)
-
-
-def _setting(parts: Parts, value: Any) -> _Action:
-    return _Action("SET", parts, _stored(value, parts))
+    return _Action("SET", parts, _stored(after, parts))
 
 
 def _stored(value: Any, parts: Parts) -> Any:
     try:
-        return to_attribute_value(value)
+        return to_attribute_value(_storable(value))
     except EncodeError as error:
         raise error.located(Path.of(parts)) from None
+
+
+def _storable(value: Any) -> Any:
+    """The value without the empty sets in its maps, where DynamoDB has nothing."""
+    kind = kind_of(value)
+    if kind == "M":
+        return {name: _storable(each) for name, each in value.items() if not _is_empty_set(each)}
+    return [_storable(each) for each in value] if kind == "L" else value
 
 
 def _is_empty_set(value: Any) -> bool:
@@ -169,62 +192,31 @@ def _at(item: Any, parts: Parts) -> Any:
     return item
 
 
-def _coarser(actions: list[_Action], new: Any) -> list[_Action]:
-    """The same update with one more attribute set as a whole."""
-    texts: dict[str, int] = {}
-    for action in actions:
-        if len(action.parts) > 1:
-            name = str(action.parts[0])
-            texts[name] = texts.get(name, 0) + 8 * len(action.parts)
-    if not texts:
-        raise DiffError("the update takes more than the 4 KB that DynamoDB allows: put the item")
-    if new is ABSENT:
-        raise DiffError("made of changes alone, and too long for one expression")
-    name = max(texts, key=texts.__getitem__)
-    return [
-        *(action for action in actions if action.parts[0] != name),
-        _setting((name,), new[name]),
-    ]
-
-
 # --- what to ask first --------------------------------------------------------------------------
 
 
 def _comparisons(
-    edits: Sequence[Edit], old: Any, keys: frozenset[str], condition: Condition
+    changes: Sequence[Edit], old: Any, keys: frozenset[str], condition: Condition
 ) -> list[_Action]:
     if condition is False:
         return []
-    if condition not in (True, "item", "changes"):
-        raise DiffError('condition is True, False, "item" or "changes"')
-    pairs: list[tuple[Parts, Any]] = []
-    if condition == "changes" or old is ABSENT:
-        pairs += _starting_values(edits, old)
-    else:
+    pairs = [(parts, before) for parts, before, _ in changes]
+    if old is ABSENT:
+        for parts, before, after in changes:
+            if after is not ABSENT and before is not ABSENT and are_sets(before, after):
+                raise _unknown(parts)
+    elif condition != "changes":
+        # Inside of an attribute that is compared as a whole, there is nothing more to ask.
+        pairs = [pair for pair in pairs if len(pair[0]) == 1 and pair[1] is ABSENT]
         pairs += [((name,), value) for name, value in (old or {}).items()]
-        pairs += [(parts, ABSENT) for parts, before, _ in edits if before is ABSENT]
     if old is None:
         pairs += [((name,), ABSENT) for name in sorted(keys)]
-    found = [
+    return [
         _Action("attribute_not_exists", parts, None)
         if value is ABSENT or _is_empty_set(value)
         else _Action("=", parts, _stored(value, parts))
         for parts, value in pairs
-        # Below an attribute that is compared as a whole, there is nothing more to ask.
-        if len(parts) == 1 or condition == "changes" or old is ABSENT
     ]
-    if len(found) > _MOST_COMPARISONS:
-        raise DiffError("the condition takes more than the 300 operators that DynamoDB allows")
-    return found
-
-
-def _starting_values(edits: Sequence[Edit], old: Any) -> list[tuple[Parts, Any]]:
-    pairs = []
-    for parts, before, after in edits:
-        if old is ABSENT and before is not ABSENT and after is not ABSENT and are_sets(before, after):
-            raise _unknown(parts)
-        pairs.append((parts, before))
-    return pairs
 
 
 # --- how to say it ------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What a route's ``changed=`` can say beyond a path: combinations of paths, and transitions between values.
+"""What a route's ``changed=`` can say beyond paths: combinations, and transitions of values.
 
 ``changed="price"`` and ``changed=("dims.w", "tags")`` need nothing from here::
 

@@ -1,8 +1,8 @@
 """Lists aligned: the fewest insertions, removals and replacements that make one list of another.
 
-The measure is Levenshtein's: each costs one. Among scripts of equal cost the one wins whose replacements
-pair the members most alike, so that an element that moved and changed a little is shown as changed, not
-as another one.
+The measure is Levenshtein's: each costs one. Among scripts of equal cost the one wins whose
+replacements pair the members most alike, so that an element that moved and changed a little is
+shown as changed, not as another one.
 
 The table is filled only in a band around its diagonal that is doubled until the cost fits in it
 (Ukkonen, *Algorithms for approximate string matching*, 1985): near-equal lists take linear time.
@@ -13,17 +13,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from ddbstream._diff._compare import Edit
+from ddbstream._diff._compare import Edit, check_name
 from ddbstream._diff._forms import Form
-from ddbstream._diff._path import Parts
 from ddbstream._diff._patch import by_place
+from ddbstream._diff._path import Parts
 from ddbstream._diff._values import ABSENT, canonical
 from ddbstream.exceptions import DiffError
 
 __all__ = ["aligned_edits"]
 
-# A band of this many cells takes about a second. Lists that differ more are compared by position between
-# their common start and end: right, but not minimal.
+# A band of this many cells takes about a second. Lists that differ more are compared by position
+# between their common start and end: right, but not minimal.
 _MOST_CELLS: Final = 1_000_000
 
 _STEP: Final = 1 << 32  # one operation; below it, how unlike the paired members are
@@ -50,6 +50,8 @@ def aligned_edits(old: Mapping[str, Any], new: Mapping[str, Any], form: Form) ->
 def _maps(
     old: Mapping[str, Any], new: Mapping[str, Any], at: Parts, form: Form, edits: list[Edit]
 ) -> None:
+    for name in (*old, *new):
+        check_name(name, at)
     for name, before in old.items():
         if name in new:
             _values(before, new[name], (*at, name), form, edits)
@@ -108,7 +110,7 @@ def _pairs(old: list[Any], new: list[Any]) -> list[Pair]:
 
 
 class _Table:
-    """The table of costs: row i, column j is the cheapest script from ``old[:i]`` to ``new[:j]``."""
+    """The table of costs: at row i, column j that of making ``new[:j]`` of ``old[:i]``."""
 
     values: tuple[list[Any], list[Any]]
 
@@ -179,7 +181,5 @@ def _unlikeness(old: Any, new: Any) -> int:
     """For two maps, how many of their names differ; for anything else, more than most maps have."""
     if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
         return 1000
-    alike = sum(
-        1 for name in old if name in new and canonical(old[name]) == canonical(new[name])
-    )
+    alike = sum(1 for name in old if name in new and canonical(old[name]) == canonical(new[name]))
     return min(len(old.keys() | new.keys()) - alike, 999)

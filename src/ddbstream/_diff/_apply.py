@@ -10,7 +10,8 @@ from ddbstream._diff._diff import Diff, FormName, Gives
 from ddbstream._diff._forms import PYTHON, WIRE, copied
 from ddbstream._diff._make import diff, diff_images, looks_wire
 from ddbstream._diff._patch import patched
-from ddbstream._diff._values import ABSENT
+from ddbstream._diff._path import Parts
+from ddbstream._diff._values import ABSENT, is_set, kind_of
 from ddbstream.exceptions import DiffError
 
 if TYPE_CHECKING:
@@ -21,12 +22,9 @@ __all__ = ["applied", "composed", "python_items"]
 
 def applied(change: Diff, item: Any) -> Any:
     """See `Diff.apply`."""
-    if (item is None) is not (change._old is None) and (item is None or change._old is None):
-        if change._old is not ABSENT:
-            raise DiffError(
-                "the item is not what the diff starts from",
-                expected="no item" if change._old is None else "an item",
-            )
+    if change._old is not ABSENT and (item is None) is not (change._old is None):
+        expected = "no item" if change._old is None else "an item"
+        raise DiffError(f"the item is not what the diff starts from: that is {expected}")
     gives = change._gives if item is None else _form_of(change, item)
     if gives == "model":
         return _applied_to_model(change, item)
@@ -60,15 +58,26 @@ def _edits_in(change: Diff, form: FormName) -> list[Edit]:
     """The edits with values of that form."""
     if form == change._form:
         return change._edits
-    convert = WIRE.written if form == "wire" else WIRE.read
+    convert = _read if form == "python" else _written
     return [
         (
             parts,
-            old if old is ABSENT else convert(old, parts),
-            new if new is ABSENT else convert(new, parts),
+            old if old is ABSENT else convert(old, parts, new),
+            new if new is ABSENT else convert(new, parts, old),
         )
         for parts, old, new in change._edits
     ]
+
+
+def _read(value: Any, parts: Parts, _: Any) -> Any:
+    return WIRE.read(value, parts)
+
+
+def _written(value: Any, parts: Parts, other: Any) -> Any:
+    """A Python value as a wire value; an empty set is of the type of what it changed from or to."""
+    if is_set(value) and not value and is_set(other):
+        return {kind_of(other): []}
+    return WIRE.written(value, parts)
 
 
 def _applied_to_model(change: Diff, item: Any) -> Any:
@@ -122,7 +131,7 @@ def _between(old: Any, new: Any, first: Diff, second: Diff) -> Diff:
 
 
 def python_items(change: Diff) -> tuple[list[Edit], Any, Any]:
-    """The edits, the old and the new item with Python values; `ABSENT` for an item that is not known."""
+    """The edits, the old and the new item with Python values; `ABSENT` is an item not known."""
     from ddbstream._attribute_value import read_map
 
     if change._form == "python":

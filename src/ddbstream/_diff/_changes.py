@@ -6,7 +6,7 @@ They are immutable, hashable and equal by value as `_values` says. ``match`` rea
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Union
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ddbstream._diff._path import Path, parse_path
 from ddbstream._diff._values import canonical, same
@@ -37,9 +37,7 @@ class _Change:
     def __eq__(self, other: object) -> bool:
         if other.__class__ is not self.__class__:
             return NotImplemented
-        return all(
-            same(getattr(self, name), getattr(other, name)) for name in self.__match_args__
-        )
+        return all(same(getattr(self, name), getattr(other, name)) for name in self.__match_args__)
 
     def __hash__(self) -> int:
         values = (canonical(getattr(self, name)) for name in self.__match_args__)
@@ -57,7 +55,7 @@ class _Change:
 
 
 def _as_path(path: str | Parts) -> Path:
-    return path if path.__class__ is Path else Path.of(parse_path(path))  # type: ignore[return-value]
+    return path if isinstance(path, Path) else Path.of(parse_path(path))
 
 
 class Added(_Change):
@@ -74,7 +72,7 @@ class Added(_Change):
     _value: Any
 
     def __init__(self, path: str | Parts, value: Any) -> None:
-        self._path = path if path.__class__ is Path else _as_path(path)  # type: ignore[assignment]
+        self._path = path if isinstance(path, Path) else _as_path(path)
         self._value = value
 
     @property
@@ -97,7 +95,7 @@ class Removed(_Change):
     _value: Any
 
     def __init__(self, path: str | Parts, value: Any) -> None:
-        self._path = path if path.__class__ is Path else _as_path(path)  # type: ignore[assignment]
+        self._path = path if isinstance(path, Path) else _as_path(path)
         self._value = value
 
     @property
@@ -122,7 +120,7 @@ class Replaced(_Change):
     _new: Any
 
     def __init__(self, path: str | Parts, old: Any, new: Any) -> None:
-        self._path = path if path.__class__ is Path else _as_path(path)  # type: ignore[assignment]
+        self._path = path if isinstance(path, Path) else _as_path(path)
         self._old = old
         self._new = new
 
@@ -168,5 +166,5 @@ class SetChanged(_Change):
         return self._removed
 
 
-Change = Union[Added, Removed, Replaced, SetChanged]
+Change = Added | Removed | Replaced | SetChanged
 """What iterating over a `Diff` gives."""

@@ -1,11 +1,11 @@
 """What differs between two items, as edits: ``(parts, old, new)``, with `ABSENT` for nothing.
 
-Two engines give the same edits. The one for wire items compares with ``==`` first, which for the equal
-parts of two items runs in C, and reads only what that finds different. The one for Python items
-compares values as `_values` says. An edit holds values in the form of its items.
+Two engines give the same edits. The one for wire items compares with ``==`` first, which for the
+equal parts of two items runs in C, and reads only what that finds different. The one for Python
+items compares values as `_values` says. An edit holds values in the form of its items.
 
-An edit is at the deepest place that says it all: inside maps and lists that both items have, not inside
-what only one of them has, nor where the type changed.
+An edit is at the deepest place that says it all: inside maps and lists that both items have, not
+inside what only one of them has, nor where the type changed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ddbstream._diff._path import Parts, Path
 from ddbstream._diff._values import ABSENT, kind_of, same
 from ddbstream.exceptions import DDBStreamError, DecodeError, DiffError
 
-__all__ = ["Edit", "at", "changed_between", "decoded", "python_edits", "wire_edits"]
+__all__ = ["Edit", "at", "changed_between", "check_name", "decoded", "python_edits", "wire_edits"]
 
 Edit = tuple[Parts, Any, Any]
 
@@ -38,14 +38,19 @@ def wire_edits(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Edit]:
         _wire_map(old, new, (), edits)
     except RecursionError:
         raise DiffError("nested too deeply to compare") from None
-    except AttributeError:
-        raise DecodeError(
-            expected="an item (a map of attribute values)",
-            found=type(new if isinstance(old, Mapping) else old).__name__,
-        ) from None
     if len(edits) > 1:
         edits.sort(key=itemgetter(0))
     return edits
+
+
+def check_name(name: object, at: Parts) -> None:
+    """Refuse a name that is no text; raises DiffError."""
+    if not isinstance(name, str):
+        raise DiffError(
+            path=Path.of(at) or None,
+            expected="text as attribute names",
+            found=type(name).__name__,
+        )
 
 
 def _wire_map(
@@ -57,23 +62,26 @@ def _wire_map(
         after = find(name, ABSENT)
         if before == after:
             continue
+        if name.__class__ is not str:
+            check_name(name, prefix)
         if after is ABSENT:
             missing += 1
             edits.append(((*prefix, name), before, ABSENT))
         else:
             _wire_value(before, after, (*prefix, name), edits)
     if len(new) != len(old) - missing:
-        edits.extend([((*prefix, name), ABSENT, new[name]) for name in new if name not in old])
+        for name in new:
+            if name not in old:
+                check_name(name, prefix)
+                edits.append(((*prefix, name), ABSENT, new[name]))
 
 
 def _wire_list(old: list[Any], new: list[Any], prefix: Parts, edits: list[Edit]) -> None:
-    for position, (before, after) in enumerate(zip(old, new)):
+    for position, (before, after) in enumerate(zip(old, new, strict=False)):
         if before != after:
             _wire_value(before, after, (*prefix, position), edits)
-    for position in range(len(new), len(old)):
-        edits.append(((*prefix, position), old[position], ABSENT))
-    for position in range(len(old), len(new)):
-        edits.append(((*prefix, position), ABSENT, new[position]))
+    edits += [((*prefix, at), old[at], ABSENT) for at in range(len(new), len(old))]
+    edits += [((*prefix, at), ABSENT, new[at]) for at in range(len(old), len(new))]
 
 
 def _wire_value(old: Any, new: Any, path: Parts, edits: list[Edit]) -> None:
@@ -85,10 +93,13 @@ def _wire_value(old: Any, new: Any, path: Parts, edits: list[Edit]) -> None:
             return _wire_map(before, after, path, edits)
         if tag == "L":
             return _wire_list(before, after, path, edits)
-        if tag not in _OF_ONE_SPELLING and not _surely_differ(tag, before, after):
-            # Read without a model, two values of one tag are the same if Python says so.
-            if decoded(old, path) == decoded(new, path):
-                return None
+        # Read without a model, two values of one tag are the same if Python says so.
+        if (
+            tag not in _OF_ONE_SPELLING
+            and not _surely_differ(tag, before, after)
+            and decoded(old, path) == decoded(new, path)
+        ):
+            return None
     edits.append((path, old, new))
     return None
 
@@ -147,7 +158,7 @@ def decoded(value: Any, path: Parts | Path) -> Any:
     try:
         return from_attribute_value(value)
     except DDBStreamError as error:
-        raise error.located(path if path.__class__ is Path else Path.of(path)) from None
+        raise error.located(path if isinstance(path, Path) else Path.of(path)) from None
 
 
 def python_edits(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Edit]:
@@ -170,12 +181,7 @@ def _python_value(old: Any, new: Any, path: Parts, edits: list[Edit]) -> None:
     kind = kind_of(old)
     if kind == "M" and kind_of(new) == "M":
         for name in (*old, *new):
-            if not isinstance(name, str):
-                raise DiffError(
-                    path=Path.of(path) or None,
-                    expected="text as attribute names",
-                    found=type(name).__name__,
-                )
+            check_name(name, path)
         for name, before in old.items():
             if name in new:
                 _python_value(before, new[name], (*path, name), edits)
@@ -183,12 +189,10 @@ def _python_value(old: Any, new: Any, path: Parts, edits: list[Edit]) -> None:
                 edits.append(((*path, name), before, ABSENT))
         edits.extend(((*path, name), ABSENT, new[name]) for name in new if name not in old)
     elif kind == "L" and kind_of(new) == "L":
-        for position, (before, after) in enumerate(zip(old, new)):
+        for position, (before, after) in enumerate(zip(old, new, strict=False)):
             _python_value(before, after, (*path, position), edits)
-        for position in range(len(new), len(old)):
-            edits.append(((*path, position), old[position], ABSENT))
-        for position in range(len(old), len(new)):
-            edits.append(((*path, position), ABSENT, new[position]))
+        edits += [((*path, at), old[at], ABSENT) for at in range(len(new), len(old))]
+        edits += [((*path, at), ABSENT, new[at]) for at in range(len(old), len(new))]
     elif not same(old, new):
         edits.append((path, old, new))
 
@@ -221,14 +225,14 @@ def at(item: Mapping[str, Any] | None, path: Parts) -> Any:
     """The wire value at that path, or `ABSENT`."""
     if item is None:
         return ABSENT
-    value = item.get(path[0], ABSENT)  # type: ignore[call-overload]
+    value = item.get(path[0], ABSENT)  # type: ignore[arg-type]
     for part in path[1:]:
-        if value.__class__ is not dict:
+        if not isinstance(value, (dict, Mapping)):
             return ABSENT
-        inner = value.get("L" if part.__class__ is int else "M")
-        if inner.__class__ is dict:
-            value = inner.get(part, ABSENT)
-        elif inner.__class__ is list and part < len(inner):
+        inner = value.get("M" if isinstance(part, str) else "L")
+        if isinstance(part, str):
+            value = inner.get(part, ABSENT) if isinstance(inner, (dict, Mapping)) else ABSENT
+        elif isinstance(inner, (list, tuple)) and part < len(inner):
             value = inner[part]
         else:
             return ABSENT

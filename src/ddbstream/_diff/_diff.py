@@ -1,15 +1,15 @@
 """`Diff`: what changed between two items.
 
-Theory of operation: a diff keeps the edits in the form its items had (`_compare`), and the items. The
-changes that it shows are made of the edits when first asked for: on the wire form, that is when the
-values that differ are decoded, through the model where one is bound. A diff whose changes nobody reads
-has decoded nothing.
+Theory of operation: a diff keeps the edits in the form its items had (`_compare`), and the items.
+The changes that it shows are made of the edits when first asked for: on the wire form, that is when
+the values that differ are decoded, through the model where one is bound. A diff whose changes
+nobody reads has decoded nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, Union
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Literal
 
 from ddbstream._diff._changes import Added, Change, Removed, Replaced, SetChanged
 from ddbstream._diff._compare import Edit, decoded
@@ -40,11 +40,12 @@ Lists = Literal["index", "align"]
 class Diff:
     """What changed between two items: an ordered, hashable collection of changes.
 
-    Iterating gives `Added`, `Removed`, `Replaced` and `SetChanged` in the order of their paths. Two diffs
-    are equal when their changes are, whatever items they come from. An empty diff is false.
+    Iterating gives `Added`, `Removed`, `Replaced` and `SetChanged` in the order of their paths. Two
+    diffs are equal when their changes are, whatever items they come from. An empty diff is false.
 
-    Made by `diff` and by ``record.diff``. A diff made of changes alone, as a test writes what it expects,
-    compares, prints, applies and inverts like any other; what needs the whole items raises a DiffError.
+    Made by `diff` and by ``record.diff``. A diff made of changes alone, as a test writes what it
+    expects, compares, prints, applies and inverts like any other; what needs the whole items raises
+    a DiffError.
 
     Args:
         changes: The changes, in any order.
@@ -183,11 +184,11 @@ class Diff:
             return self._between(self._place(path)) is not None
         return path in self._all()
 
-    def __getitem__(self, path: Union[int, str, Parts]) -> Change:
+    def __getitem__(self, path: int | str | Parts) -> Change:
         """The change at that path, or at that position among the changes.
 
-        A path inside of what came or went as a whole gives its own part of it; a path to a map or list
-        that changed inside gives a `Replaced` of the whole.
+        A path inside of what came or went as a whole gives its own part of it; a path to a map or
+        list that changed inside gives a `Replaced` of the whole.
 
         Raises:
             KeyError: Nothing changed there.
@@ -208,7 +209,10 @@ class Diff:
 
     def get(self, path: str | Parts, default: Any = None) -> Any:
         """The change at that path, or ``default`` where nothing changed."""
-        return self[path] if path in self else default
+        try:
+            return self[path]
+        except KeyError:
+            return default
 
     def _place(self, path: str | Parts) -> Parts:
         from ddbstream._diff._typed import resolved
@@ -253,8 +257,8 @@ class Diff:
         """The item after this change: ``d.apply(old) == new``.
 
         Args:
-            item: A wire item, a Python item, a model instance, or ``None`` for no item; the result has
-                its form. The item itself is not changed.
+            item: A wire item, a Python item, a model instance, or ``None`` for no item; the result
+                has its form. The item itself is not changed.
 
         Raises:
             DiffError: The item is not what the diff starts from.
@@ -276,7 +280,7 @@ class Diff:
         )
         return self._like(made)
 
-    def __or__(self, other: Diff) -> Diff:
+    def __or__(self, other: object) -> Diff:
         """This change and then the other, as one: of successive records of an item, for instance.
 
         Raises:
@@ -284,22 +288,24 @@ class Diff:
         """
         from ddbstream._diff._apply import composed
 
-        return composed(self, other) if isinstance(other, Diff) else NotImplemented
+        if not isinstance(other, Diff):
+            return NotImplemented
+        return composed(self, other)
 
     def to_update_expression(
         self, *, keys: Iterable[str] | None = None, condition: Condition = False
     ) -> dict[str, Any]:
         """The arguments of a boto3 client's ``update_item``, but for ``TableName`` and ``Key``.
 
-        ``client.update_item(TableName=…, Key=…, **d.to_update_expression())`` turns the old item into the
-        new one. An empty diff gives no arguments, which update nothing.
+        ``client.update_item(TableName=…, Key=…, **d.to_update_expression())`` turns the old item
+        into the new one. An empty diff gives no arguments, which update nothing.
 
         Args:
-            keys: The table's key attributes, which an update cannot set: they are left out. Needed only
-                where the diff adds them (an insert); a record's diff knows them.
-            condition: ``True`` or ``"item"``: update only if every attribute of the item still is as the
-                diff's old item has it, and what the diff adds is not there. ``"changes"``: look only at
-                what changes.
+            keys: The table's key attributes, which an update cannot set: they are left out. Needed
+                only where the diff adds them (an insert); a record's diff knows them.
+            condition: ``True`` or ``"item"``: update only if every attribute of the item still is
+                as the diff's old item has it, and what the diff adds is not there. ``"changes"``:
+                look only at what changes.
 
         Raises:
             DiffError: No update does it: the item was removed, a key changed, or the expression is
@@ -316,8 +322,8 @@ class Diff:
     def to_json_patch(self, *, test: bool = False) -> list[dict[str, Any]]:
         """The diff as a JSON Patch (`RFC 6902`_) of the item as JSON.
 
-        In that JSON numbers are numbers (whole ones exact, others the nearest double), binaries base64
-        text, and sets sorted arrays.
+        In that JSON numbers are numbers (whole ones exact, others the nearest double), binaries
+        base64 text, and sets sorted arrays.
 
         Args:
             test: Begin each replacement and removal with a ``test`` of what is there.
@@ -344,9 +350,10 @@ class Diff:
         return audit_form(self)
 
     def redact(self, *paths: str) -> Diff:
-        """The same diff, with the values at these paths hidden from ``str``, ``repr`` and `to_dict`.
+        """The same diff, with these paths' values hidden from ``str``, ``repr`` and `to_dict`.
 
-        What the diff does stays: its changes still have the values, and so has `to_update_expression`.
+        What the diff does stays: its changes still have the values, and so has
+        `to_update_expression`.
 
         Args:
             paths: Document paths; what is inside of them is hidden too. ``[*]`` is any position.

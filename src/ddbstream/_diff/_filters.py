@@ -1,15 +1,15 @@
 """What a route's ``changed=`` says: a test of two wire images, without decoding what is equal.
 
-Plain text is a path, a tuple of texts is any of them; `any_of`, `all_of` and `none_of` combine paths and
-each other; `transition` looks at the values. A path starts with a field's name where the route's model
-has such a field, else with an attribute's name.
+Plain text is a path, a tuple of texts is any of them; `any_of`, `all_of` and `none_of` combine
+paths and each other; `transition` looks at the values. A path starts with a field's name where the
+route's model has such a field, else with an attribute's name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Protocol, Union
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ddbstream._attribute_value import from_attribute_value, to_attribute_value
 from ddbstream._diff._compare import at, changed_between
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ChangeFilter", "Changed", "all_of", "any_of", "change_filter", "none_of", "transition"]
 
-Image = Union[Mapping[str, Any], None]
+Image = Mapping[str, Any] | None
 
 
 class ChangeFilter(Protocol):
@@ -43,7 +43,7 @@ class ChangeFilter(Protocol):
         ...
 
 
-Changed = Union[str, "ChangeFilter", "tuple[Union[str, ChangeFilter], ...]"]
+Changed = str | ChangeFilter | tuple[str | ChangeFilter, ...]
 """What ``changed=`` takes."""
 
 
@@ -191,15 +191,18 @@ _ANY: Final[Any] = ...
 
 
 def transition(path: str, was: Any = _ANY, now: Any = _ANY) -> ChangeFilter:
-    """Passes a change at ``path`` from one value to another: ``transition("status", "PAID", "SHIPPED")``.
+    """Passes a change at a path from one value to another.
+
+    ``transition("status", "PAID", "SHIPPED")`` is for a status that was PAID and now is SHIPPED.
 
     Args:
         path: A document path.
         was: The value before; any value, if not given.
         now: The value after; any value, if not given.
 
-    Values compare as DynamoDB's do: ``1`` is ``1.0`` and not ``"1"``. An enum member stands for its value.
-    ``None`` is NULL and "no such attribute" alike, since a model cannot tell them apart either. A value
-    that only the route's model can store (a UUID, a datetime) is compared with what the model reads.
+    Values compare as DynamoDB's do: ``1`` is ``1.0`` and not ``"1"``. An enum member stands for its
+    value. ``None`` is NULL and "no such attribute" alike, since a model cannot tell them apart
+    either. A value that only the route's model can store (a UUID, a datetime) is compared with what
+    the model reads.
     """
     return _Transition(path, was, now)

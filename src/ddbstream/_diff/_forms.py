@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol, Union
+from typing import Any, Final, Protocol
 
 from ddbstream._attribute_value import to_attribute_value
 from ddbstream._diff._compare import decoded
@@ -13,7 +13,7 @@ from ddbstream.exceptions import EncodeError
 
 __all__ = ["PYTHON", "WIRE", "Form", "copied", "within"]
 
-Inner = Union[Mapping[str, Any], Sequence[Any], None]
+Inner = Mapping[str, Any] | Sequence[Any] | None
 
 
 class Form(Protocol):

@@ -177,4 +177,3 @@ def _sorted_sets(value: Any) -> Any:
     if tag == "L":
         return {"L": [_sorted_sets(inner) for inner in payload]}
     return {tag: sorted(payload) if tag in ("SS", "NS", "BS") else payload}
-

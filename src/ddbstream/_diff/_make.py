@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ddbstream._attribute_value import is_binary
-from ddbstream._diff._compare import Edit, python_edits, wire_edits
+from ddbstream._diff._compare import Edit, check_name, python_edits, wire_edits
 from ddbstream._diff._diff import Diff, Lists
 from ddbstream._diff._values import ABSENT
-from ddbstream.exceptions import DDBStreamError, DiffError
+from ddbstream.exceptions import DDBStreamError, DecodeError, DiffError
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec
@@ -28,16 +28,17 @@ def diff(
     """What changed between two items.
 
     Args:
-        old: A wire item (``{"price": {"N": "1"}}``), a Python item (``{"price": 1}``), a model instance,
-            or ``None`` for no item.
+        old: A wire item (``{"price": {"N": "1"}}``), a Python item (``{"price": 1}``), a model
+            instance, or ``None`` for no item.
         new: As ``old``, in the same form.
-        lists: How lists are compared: ``"index"``, position by position, or ``"align"``, by the fewest
-            insertions, removals and replacements. In an aligned diff a path has positions of the old
-            list, and for an addition ends in its position in the new one.
-        redact: Paths whose values are hidden from ``str``, ``repr`` and ``to_dict``: see `Diff.redact`.
-        wire: Whether the items are wire items. By default they are if every attribute of both is a map
-            of one DynamoDB type tag and a payload of its type: a Python item made of nothing but such
-            maps needs ``wire=False``.
+        lists: How lists are compared: ``"index"``, position by position, or ``"align"``, by the
+            fewest insertions, removals and replacements. In an aligned diff a path has positions of
+            the old list, and for an addition ends in its position in the new one.
+        redact: Paths whose values are hidden from ``str``, ``repr`` and ``to_dict``: see
+            `Diff.redact`.
+        wire: Whether the items are wire items. By default they are if every attribute of both is a
+            map of one DynamoDB type tag and a payload of its type: a Python item made of nothing
+            but such maps needs ``wire=False``.
 
     Raises:
         DecodeError: A wire value that differs is malformed.
@@ -55,6 +56,9 @@ def diff(
     if redact:
         made = made.redact(*((redact,) if isinstance(redact, str) else redact))
     return made
+
+
+_ITEM: Final = (dict, type(None), Mapping)
 
 
 def diff_images(
@@ -78,6 +82,11 @@ def diff_images(
         DecodeError: A value that differs is malformed.
         DiffError: The items are nested too deeply to compare.
     """
+    if not isinstance(old, _ITEM) or not isinstance(new, _ITEM):
+        found = old if not isinstance(old, _ITEM) else new
+        raise DecodeError(
+            expected="an item (a map of attribute values)", found=type(found).__name__
+        )
     if old is None or new is None:
         edits = _whole(old, new)
     elif lists == "align":
@@ -96,7 +105,7 @@ def diff_images(
 
 
 def _diff_wire(old: Any, new: Any, lists: Lists, *, certain: bool) -> Diff | None:
-    """The diff of two wire items; ``None`` if they do not look so, unless it is certain that they are.
+    """The diff of two wire items; ``None`` if they do not look so, unless that is certain.
 
     What is equal in both need be looked at once, and what differs is in the edits.
     """
@@ -143,7 +152,8 @@ def _diff_models(old: Any, new: Any, lists: Lists) -> Diff:
         )
     codecs = [None if item is None else codec_for(type(item)) for item in (old, new)]
     images = [
-        None if codec is None else codec.encode(item) for codec, item in zip(codecs, (old, new))
+        None if codec is None else codec.encode(item)
+        for codec, item in zip(codecs, (old, new), strict=True)
     ]
     made = diff_images(images[0], images[1], codecs[1] or codecs[0], lists=lists)
     made._old_codec = codecs[0] or codecs[1]
@@ -152,11 +162,14 @@ def _diff_models(old: Any, new: Any, lists: Lists) -> Diff:
 
 
 def _whole(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> list[Edit]:
-    if old is not None:
-        return [((name,), old[name], ABSENT) for name in sorted(old)]
-    if new is not None:
-        return [((name,), ABSENT, new[name]) for name in sorted(new)]
-    return []
+    item = new if old is None else old
+    if item is None:
+        return []
+    for name in item:
+        check_name(name, ())
+    if old is None:
+        return [((name,), ABSENT, item[name]) for name in sorted(item)]
+    return [((name,), item[name], ABSENT) for name in sorted(item)]
 
 
 # --- wire or Python -----------------------------------------------------------------------------
@@ -167,11 +180,12 @@ def looks_wire(item: Any) -> bool:
     if not item or not isinstance(item, Mapping):
         return False
     find = _PAYLOADS.get
-    for value in item.values():
+    for name, value in item.items():
+        if not isinstance(name, str):
+            return False
         if value.__class__ is dict and len(value) == 1:
-            for tag in value:
-                break
-            if value[tag].__class__ is find(tag):
+            ((tag, payload),) = value.items()
+            if payload.__class__ is find(tag):
                 continue
         if not _looks_tagged(value):
             return False

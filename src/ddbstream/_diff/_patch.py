@@ -1,17 +1,18 @@
 """Edits applied to an item, and turned round.
 
-Positions: on its way through a list, a path names positions of the **old** item; only where something is
-added does the last position name one of the **new** item. So in each list the replacements and inner
-edits come first, then the removals from the end, then the additions from the start. (Without alignment,
-old and new positions are the same.)
+Positions: on its way through a list, a path names positions of the **old** item; only where
+something is added does the last position name one of the **new** item. So in each list the
+replacements and inner edits come first, then the removals from the end, then the additions from the
+start. (Without alignment, old and new positions are the same.)
 
-An edit is applied only to what it starts from: a removal removes the value it says, an addition finds
-nothing there, a set gains what it lacks and loses what it has.
+An edit is applied only to what it starts from: a removal removes the value it says, an addition
+finds nothing there, a set gains what it lacks and loses what it has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from ddbstream._diff._changes import Added, Change, Removed, Replaced, SetChanged
@@ -71,13 +72,19 @@ def _split(edits: Sequence[Edit], depth: int) -> tuple[list[Edit], list[Edit], l
             removals.append(edit)
         else:
             additions.append(edit)
-    removals.sort(key=_position, reverse=True)
-    additions.sort(key=_position)
+    removals.sort(key=_place, reverse=True)
+    additions.sort(key=_place)
     return inner, removals, additions
 
 
-def _position(edit: Edit) -> Any:
-    return edit[0][-1]
+def _place(edit: Edit) -> int:
+    return _last(edit[0])
+
+
+def _last(parts: Parts) -> int:
+    last = parts[-1]
+    assert isinstance(last, int)
+    return last
 
 
 def _list(items: Sequence[Any], edits: Sequence[Edit], at: Parts, form: Form) -> list[Any]:
@@ -89,14 +96,14 @@ def _list(items: Sequence[Any], edits: Sequence[Edit], at: Parts, form: Form) ->
             raise _misfit(path)
         result[position] = _value(result[position], group, path, form)
     for path, old, _ in removals:
-        position = path[-1]
+        position = _last(path)
         if position >= len(result) or not form.same(result[position], old, path):
             raise _misfit(path)
         del result[position]
     for path, _, new in additions:
-        if path[-1] > len(result):  # type: ignore[operator]
+        if _last(path) > len(result):
             raise _misfit(path)
-        result.insert(path[-1], copied(new))  # type: ignore[arg-type]
+        result.insert(_last(path), copied(new))
     return result
 
 
@@ -136,7 +143,9 @@ def in_order(edits: Sequence[Edit], depth: int = 0) -> Iterator[Edit]:
 
     When the turn of an edit comes, its path is the one of its place at that time.
     """
-    inner, removals, additions = edits, [], []
+    inner: Sequence[Edit] = edits
+    removals: list[Edit] = []
+    additions: list[Edit] = []
     if edits and isinstance(edits[0][0][depth], int):
         inner, removals, additions = _split(edits, depth + 1)
     for group in _grouped(inner, depth).values():
@@ -153,7 +162,8 @@ def inverted(edits: Sequence[Edit]) -> list[Edit]:
     moving = moves(edits)
     result = []
     for parts, old, new in edits:
-        # The last position of an addition or a removal is in the coordinates that the other has too.
+        # The last position of an addition or a removal is in the coordinates that the other has
+        # too.
         if old is ABSENT or new is ABSENT:
             place = (*moved(parts[:-1], moving), parts[-1])
         else:
@@ -183,7 +193,7 @@ def edits_of(changes: Iterable[Change]) -> list[Edit]:
         else:
             raise DiffError(expected="a change", found=type(change).__name__)
     edits.sort(key=by_place)
-    for (parts, _, gone), (following, come, _) in zip(edits, edits[1:]):
+    for (parts, _, gone), (following, come, _) in pairwise(edits):
         replaced = parts == following and gone is ABSENT and come is ABSENT
         if following[: len(parts)] == parts and not (replaced and isinstance(parts[-1], int)):
             raise DiffError("two changes at one place", path=Path.of(following))
@@ -203,12 +213,12 @@ def by_place(edit: Edit) -> tuple[Any, ...]:
 
 
 def moves(edits: Sequence[Edit]) -> Moves:
-    """For each list (by its old path) that gained or lost members: positions removed, positions added."""
+    """The positions removed and added in each list (by its old path) that lost or gained any."""
     found: dict[Parts, tuple[list[int], list[int]]] = {}
     for parts, old, new in edits:
         if parts[-1].__class__ is int and (old is ABSENT or new is ABSENT):
             removed, added = found.setdefault(parts[:-1], ([], []))
-            (added if old is ABSENT else removed).append(parts[-1])  # type: ignore[arg-type]
+            (added if old is ABSENT else removed).append(_last(parts))
     return found
 
 

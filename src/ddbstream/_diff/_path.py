@@ -1,26 +1,25 @@
 """Document paths: where in an item, as text and as parts.
 
-A path prints as DynamoDB writes it in expressions: ``dims.w``, ``tags[2]``. A name that could be read as
-something else (one with a dot, a bracket, a space, a quote, a control character) is quoted as JSON
-quotes it: the attribute ``a.b`` prints as ``"a.b"``, and ``"a.b".c`` is ``c`` in the map ``a.b``.
-Each list of parts has one text and each text one list of parts, so equal text means the same place.
+A path prints as DynamoDB writes it in expressions: ``dims.w``, ``tags[2]``. A name that could be
+read as something else (one with a dot, a bracket, a space, a quote, a control character) is quoted
+as JSON quotes it: the attribute ``a.b`` prints as ``"a.b"``, and ``"a.b".c`` is ``c`` in the map
+``a.b``. Each list of parts has one text and each text one list of parts, so equal text means the
+same place.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, Union
+from typing import TYPE_CHECKING, Final
 
 from ddbstream.exceptions import DiffError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from typing_extensions import Self
-
 __all__ = ["Parts", "Path", "parse_path"]
 
-Parts = tuple[Union[str, int], ...]
+Parts = tuple[str | int, ...]
 """A path taken apart: attribute names and map keys as ``str``, list positions as ``int``."""
 
 _ODD: Final = frozenset(' ."[]\\')
@@ -57,12 +56,12 @@ class Path(str):
     parts: Parts
 
     @classmethod
-    def of(cls, parts: Iterable[str | int]) -> Self:
+    def of(cls, parts: Iterable[str | int]) -> Path:
         """The path with these parts."""
         parts = tuple(parts)
         path = _known.get(parts)
         if path is None:
-            path = cls(_text(parts))
+            path = Path(_text(parts))
             path.parts = parts
             if len(_known) < _MOST_KNOWN:
                 _known[parts] = path

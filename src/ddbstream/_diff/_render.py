@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, Union
+from typing import TYPE_CHECKING, Any, Final
 
 from ddbstream._diff._changes import Added, Change, Removed, SetChanged
 from ddbstream._diff._path import Parts, parse_path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["REDACTED", "Hidden", "described", "masked", "parse_hidden", "redact"]
 
-Hidden = tuple[Union[str, int, None], ...]
+Hidden = tuple[str | int | None, ...]
 """A path whose values are hidden; ``None`` is any position."""
 
 
@@ -48,7 +48,7 @@ def masked(parts: Parts, value: Any, hidden: Iterable[Hidden]) -> Any:
     below = []
     for path in hidden:
         shared = min(len(path), len(parts))
-        if all(_meets(a, b) for a, b in zip(path[:shared], parts[:shared])):
+        if all(_meets(a, b) for a, b in zip(path[:shared], parts[:shared], strict=True)):
             if len(path) <= len(parts):
                 return REDACTED
             below.append(path)
@@ -72,7 +72,7 @@ def redact(changes: Iterable[Change], hidden: Iterable[Hidden]) -> None:
     for change in changes:
         values = [getattr(change, name) for name in change.__match_args__[1:]]
         shown = tuple([masked(change.path.parts, value, hidden) for value in values])
-        if any(one is not other for one, other in zip(values, shown)):
+        if any(one is not other for one, other in zip(values, shown, strict=True)):
             change._shown = shown
 
 

@@ -1,7 +1,7 @@
 """The values in a diff as the model has them: fields, and what is inside of them.
 
-The paths of a diff are made of attribute names. A model has fields, whose names may be others, and whose
-values may be other models; here the one is followed through the other.
+The paths of a diff are made of attribute names. A model has fields, whose names may be others, and
+whose values may be other models; here the one is followed through the other.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ def resolved(parts: Parts, codec: Codec[Any] | None) -> Parts:
     """The path in attribute names of one that may start with a field's name."""
     if codec is None:
         return parts
-    attribute = codec.attributes.get(parts[0])  # type: ignore[call-overload]
+    attribute = codec.attributes.get(parts[0])  # type: ignore[arg-type]
     return parts if attribute is None else (attribute, *parts[1:])
 
 
 def typed(
     codec: Codec[Any] | None, image: Any, obj: Any, parts: Parts, value: Any
 ) -> tuple[Any, Any]:
-    """The image as the model reads it (``obj``, if it has been read), and the value at ``parts`` in it.
+    """The image as the model reads it, and the value at ``parts`` in it.
 
-    Where the model has no such place, the value is the wire ``value`` read without a model.
+    An image that has been read is given as ``obj`` again. Where the model has no such place, the
+    value is the wire ``value`` read without a model.
 
     Raises:
         DecodeError: The image does not fit the model, or the value is malformed.
@@ -46,7 +47,7 @@ def typed(
 
 
 def typed_at(codec: Codec[Any], obj: Any, parts: Parts) -> Any:
-    """What ``obj``, an item read by ``codec``, has at that path; `ABSENT` where the model has no such place."""
+    """What ``obj``, an item read by ``codec``, has at that path, or `ABSENT`."""
     for part in parts:
         if isinstance(part, int):
             if not isinstance(obj, (list, tuple)) or part >= len(obj):

@@ -1,8 +1,9 @@
 """When two Python values are the same DynamoDB value, and a hash that agrees.
 
-Numbers compare as numbers (``1 == 1.0 == Decimal("1.00")``), and nothing else is a number: not ``True``,
-not ``"1"``. A list and a tuple are one kind, as are a set and a frozenset, and no kind equals another.
-NaN, which DynamoDB cannot store, equals itself here: a value that did not change is no change.
+Numbers compare as numbers (``1 == 1.0 == Decimal("1.00")``), and nothing else is a number: not
+``True``, not ``"1"``. A list and a tuple are one kind, as are a set and a frozenset, and no kind
+equals another. NaN, which DynamoDB cannot store, equals itself here: a value that did not change is
+no change.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def kind_of(value: object) -> str:
         (Mapping, "M"),
         (Sequence, "L"),
     ):
-        if isinstance(value, base):  # type: ignore[arg-type]
+        if isinstance(value, base):
             return name
     return ""
 
@@ -74,7 +75,7 @@ _SETS: Final = frozenset({"SS", "NS", "BS", "set"})
 
 
 def same_kind(a: str, b: str) -> bool:
-    """Whether two tags of `kind_of` can be one attribute's type; an empty set is of any set type."""
+    """Whether two tags of `kind_of` can be of one type: an empty set is of any set type."""
     return a == b or ("set" in (a, b) and a in _SETS and b in _SETS)
 
 
@@ -100,9 +101,14 @@ def same(a: Any, b: Any) -> bool:
 
 def _same_number(a: Any, b: Any) -> bool:
     try:
-        return bool(a == b or (a != a and b != b))
-    except ArithmeticError:  # a signalling NaN
-        return a.__class__ is b.__class__ and str(a) == str(b)
+        return bool(a == b) or (_is_nan(a) and _is_nan(b))
+    except ArithmeticError:  # a signalling NaN refuses to be compared
+        return _is_nan(a) and _is_nan(b)
+
+
+def _is_nan(number: Any) -> bool:
+    # A signalling NaN cannot even be compared; any other is what does not equal itself.
+    return number.is_nan() if isinstance(number, Decimal) else bool(number != number)  # noqa: PLR0124
 
 
 def canonical(value: Any) -> Any:
@@ -112,10 +118,7 @@ def canonical(value: Any) -> Any:
     """
     kind = kind_of(value)
     if kind == "N":
-        try:
-            return value if value == value else "NaN"
-        except ArithmeticError:
-            return "NaN"
+        return ("NaN",) if _is_nan(value) else value
     if kind == "M":
         return "M", frozenset((name, canonical(inner)) for name, inner in value.items())
     if kind == "L":
