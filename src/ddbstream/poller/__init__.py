@@ -11,7 +11,9 @@ Needs boto3 (the extra ``poller``) unless a client is given.
 
 from __future__ import annotations
 
+from ddbstream.poller._core import State
 from ddbstream.poller._driver import DeadLetter, PollContext
+from ddbstream.poller._dynamodb_store import DynamoDBCheckpoints
 from ddbstream.poller._events import (
     BatchDelivered,
     BatchFailed,
@@ -28,7 +30,7 @@ from ddbstream.poller._events import (
     StreamListed,
     StreamStarted,
 )
-from ddbstream.poller._core import State
+from ddbstream.poller._file_store import FileCheckpoints
 from ddbstream.poller._policies import Backoff, FailurePolicy, Settings, block, retry, skip, stop
 from ddbstream.poller._poller import StreamPoller
 from ddbstream.poller._positions import After, AtStart, AtTime, End, Position, Start
@@ -45,10 +47,12 @@ __all__ = [
     "CallFailed",
     "CheckpointStore",
     "DeadLetter",
+    "DynamoDBCheckpoints",
     "End",
     "Event",
     "Exit",
     "FailurePolicy",
+    "FileCheckpoints",
     "Gap",
     "Lease",
     "MemoryCheckpoints",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ddbstream.testing.builders import RecordFields, insert, modify, remove
+    from ddbstream.testing.checkpoint_stores import CheckpointStoreConformance
     from ddbstream.testing.clock import FakeClock
     from ddbstream.testing.encoders import (
         full_export_line,
@@ -33,12 +34,14 @@ if TYPE_CHECKING:
         sqs_page,
     )
     from ddbstream.testing.event_source_mapping import EventSourceMapping
-    from ddbstream.testing.fake_stream import FakeStream
+    from ddbstream.testing.fake_stream import FakeStream, Faults
 
 __all__ = [
+    "CheckpointStoreConformance",
     "EventSourceMapping",
     "FakeClock",
     "FakeStream",
+    "Faults",
     "RecordFields",
     "eventbridge_event",
     "full_export_line",
@@ -63,6 +66,7 @@ __all__ = [
 
 _HOMES = {
     "builders": ("RecordFields", "insert", "modify", "remove"),
+    "checkpoint_stores": ("CheckpointStoreConformance",),
     "clock": ("FakeClock",),
     "encoders": (
         "full_export_line",
@@ -85,7 +89,7 @@ _HOMES = {
         "sqs_page",
     ),
     "event_source_mapping": ("EventSourceMapping",),
-    "fake_stream": ("FakeStream",),
+    "fake_stream": ("FakeStream", "Faults"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

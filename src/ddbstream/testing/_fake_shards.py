@@ -31,6 +31,8 @@ class FakeShard:
     """The part of the key space that it takes: ``low <= crc32(key) < high``."""
     created_at: float
     starting: int
+    order: tuple[int, str] = (0, "")
+    """Its place in listings."""
     ending: int | None = None
     closed_at: float | None = None
     listed_from: float = 0.0

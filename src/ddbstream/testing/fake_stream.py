@@ -11,9 +11,11 @@ import json
 import random
 import threading
 import zlib
+from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from email.utils import formatdate
+from operator import attrgetter
 from typing import Any, Literal
 
 from ddbstream.testing._fake_errors import Exceptions, client_error, connection_error
@@ -21,7 +23,7 @@ from ddbstream.testing._fake_faults import Answer, Faults, Troubles
 from ddbstream.testing._fake_shards import FakeShard, StreamData
 from ddbstream.testing.clock import FakeClock
 
-__all__ = ["FakeStream"]
+__all__ = ["FakeStream", "Faults"]
 
 _SPACE = 1 << 32
 _ITERATOR_SECONDS = 15 * 60.0
@@ -255,6 +257,7 @@ class FakeStream:
         now = self.clock.time()
         shard_id = f"shardId-{int(now * 1000):020d}-{self._ids.getrandbits(32):08x}"
         shard = FakeShard(shard_id, parent, low, high, now, self._next_number())
+        shard.order = self._order(shard_id)
         shard.listed_from = now + (self._troubles.delay() if parent else 0.0)
         stream.shards[shard_id] = shard
 
@@ -299,8 +302,9 @@ class FakeStream:
             gone = now - self._retention - _LISTED_AFTER_GONE
             shards = [s for s in stream.shards.values() if not s.is_gone(gone)]
             start = kwargs.get("ExclusiveStartShardId")
-            chosen = [s for s in shards if start is None or self._order(s.shard_id) > self._order(start)]
-            chosen.sort(key=lambda shard: self._order(shard.shard_id))
+            shards.sort(key=attrgetter("order"))
+            after = self._order(start) if start else (-1, "")
+            chosen = shards[bisect_right([s.order for s in shards], after) :]
             wanted = kwargs.get("ShardFilter", {}).get("ShardId")
             if wanted and self.supports_shard_filter:
                 chosen = [s for s in chosen if s.parent_id == wanted]

@@ -1,0 +1,104 @@
+"""Every checkpoint store keeps every promise of the contract."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import pytest
+
+from ddbstream.exceptions import CheckpointError
+from ddbstream.poller import (
+    After,
+    DynamoDBCheckpoints,
+    FileCheckpoints,
+    MemoryCheckpoints,
+    SQLiteCheckpoints,
+)
+from ddbstream.testing.checkpoint_stores import CheckpointStoreConformance
+
+ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/T/stream/now"
+
+
+class TestMemory(CheckpointStoreConformance):
+    store = MemoryCheckpoints()
+
+    def open(self):
+        return self.store
+
+
+class TestFile(CheckpointStoreConformance):
+    @pytest.fixture(autouse=True)
+    def _path(self, tmp_path):
+        self.path = tmp_path / "positions.json"
+
+    def open(self):
+        return FileCheckpoints(self.path)
+
+    def test_the_file_tells_people_where_the_reader_is(self):
+        store, lease = self._acquired()
+        store.save(lease, "shard", After("17", 1_700_000_000.0))
+        content = json.loads(self.path.read_text())
+        assert content["version"] == 1
+        position = content["streams"][lease.stream_arn]["positions"]["shard"]
+        assert position == {"at": "after", "sequence_number": "17", "time": 1_700_000_000.0}
+
+    @pytest.mark.parametrize(
+        "text", ["", "[]", "{", '{"version": 2, "streams": {}}', '{"streams": {}}']
+    )
+    def test_a_file_of_another_kind_is_refused_and_kept(self, text):
+        self.path.write_text(text)
+        with pytest.raises(CheckpointError):
+            self.open().acquire(ARN, "one", ttl=60)
+        assert self.path.read_text() == text
+
+    def test_a_crash_while_writing_leaves_the_old_file(self, monkeypatch):
+        store, lease = self._acquired()
+        store.save(lease, "shard", After("1"))
+
+        def crash(*args):
+            raise OSError("no space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("os.fsync", crash)
+            with pytest.raises(OSError, match="no space"):
+                store.save(lease, "shard", After("2"))
+        assert dict(store.load(lease).positions) == {"shard": After("1")}
+
+
+class TestSQLite(CheckpointStoreConformance):
+    @pytest.fixture(autouse=True)
+    def _path(self, tmp_path):
+        self.path = tmp_path / "positions.db"
+        self.opened = []
+        yield
+        for store in self.opened:
+            store.close()
+
+    def open(self):
+        self.opened.append(SQLiteCheckpoints(self.path))
+        return self.opened[-1]
+
+    def test_a_file_of_a_newer_format_is_refused(self):
+        self.open()
+        with sqlite3.connect(self.path) as db:
+            db.execute("UPDATE ddbstream_format SET version = 2")
+        db.close()
+        with pytest.raises(CheckpointError, match="format 2"):
+            self.open()
+
+    def test_a_save_is_flushed_to_the_disk(self):
+        store = self.open()
+        assert store._db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+        assert store._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+@pytest.mark.dynamodb_local
+class TestDynamoDB(CheckpointStoreConformance):
+    @pytest.fixture(autouse=True)
+    def _table(self, dynamodb_local):
+        self.client = dynamodb_local.client("dynamodb")
+        self.open().create_table()  # one table for all tests: it is no error that it is there
+
+    def open(self):
+        return DynamoDBCheckpoints("ddbstream-checkpoints", client=self.client)
