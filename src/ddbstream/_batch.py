@@ -8,7 +8,8 @@ Rules, from AWS Lambda's `partial batch response`_ for DynamoDB streams:
 * What is reported as done never comes again. So a record counts as done only when every handler
   that wanted it has returned, or when somebody has decided that it is to be skipped or put aside.
 
-.. _partial batch response: https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+.. _partial batch response:
+https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
 """
 
 from __future__ import annotations

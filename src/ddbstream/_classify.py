@@ -11,7 +11,7 @@ silence.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from ddbstream._model._markers import KEYS
 from ddbstream.exceptions import MissingImageError, RouteDefinitionError
@@ -24,6 +24,10 @@ __all__ = ["Classifier", "by_attribute", "by_key_prefix", "by_keys", "by_table_n
 
 Classifier = Callable[["StreamRecord[Any]"], "str | None"]
 """What ``StreamRouter(classify=...)`` takes."""
+
+AttributeTests = dict[str, list[object]]
+
+_TESTS: Final = "ddbstream_tests"
 
 # A function reads from few streams; a service that reads thousands should not grow without end.
 _REMEMBERED_ARNS: Final = 1024
@@ -100,7 +104,10 @@ def by_key_prefix(
             prefix = renamed.get(prefix, prefix)
         return prefix if found and prefix else None
 
-    return classify
+    def tests(entity: str) -> list[AttributeTests]:
+        return [{attribute: [{"prefix": one + separator} for one in _stored(entity, renamed)]}]
+
+    return _with_tests(classify, Tests(tests, are_keys=True))
 
 
 def by_attribute(
@@ -111,8 +118,8 @@ def by_attribute(
 ) -> Classifier:
     """The entity is the text in one attribute of the item: ``_type``.
 
-    The new image is asked first, then the old one, then the keys. An item without the attribute has
-    no entity.
+    The keys are asked first, then the new image, then the old one. An item without the attribute
+    has no entity.
 
     Args:
         name: The attribute.
@@ -138,7 +145,10 @@ def by_attribute(
                 return renamed.get(text, text)
         return None
 
-    return classify
+    def tests(entity: str) -> list[AttributeTests]:
+        return [{attribute: list(_stored(entity, renamed))} for attribute in names]
+
+    return _with_tests(classify, Tests(tests, are_keys=False))
 
 
 def by_keys(*models: type[Any], **named: type[Any]) -> Classifier:
@@ -181,7 +191,57 @@ def by_keys(*models: type[Any], **named: type[Any]) -> Classifier:
                 return entity
         return None
 
+    def tests(entity: str) -> list[AttributeTests]:
+        return [
+            {name: [_template_test(template)] for name, template in templates}
+            for candidate, templates in candidates
+            if candidate == entity
+        ]
+
+    return _with_tests(classify, Tests(tests, are_keys=True))
+
+
+class Tests(NamedTuple):
+    """What a classifier can say of the items of an entity.
+
+    Attributes:
+        of: From an entity to alternatives, each a map from attributes to filter tests on their
+            text, of which one has to hold.
+        are_keys: Whether the attributes should be keys of the table.
+    """
+
+    of: Callable[[str], list[AttributeTests]]
+    are_keys: bool
+
+
+def tests_of(classify: Classifier) -> Tests | None:
+    """What a classifier can say; None for one that can say nothing."""
+    found: Tests | None = getattr(classify, _TESTS, None)
+    return found
+
+
+def _with_tests(classify: Classifier, tests: Tests) -> Classifier:
+    classify.__dict__[_TESTS] = tests
     return classify
+
+
+def _stored(entity: str, renamed: Mapping[str, str]) -> list[str]:
+    """The texts in the table that stand for an entity."""
+    texts = {text for text, alias in renamed.items() if alias == entity}
+    if renamed.get(entity, entity) == entity:
+        texts.add(entity)
+    return sorted(texts)
+
+
+def _template_test(template: KeyTemplate) -> object:
+    """The narrowest one test that every key of a template passes."""
+    if not template.fields:
+        return template.literals[0]
+    if template.literals[0]:
+        return {"prefix": template.literals[0]}
+    if template.literals[-1]:
+        return {"suffix": template.literals[-1]}
+    return {"exists": True}
 
 
 def _text(record: StreamRecord[Any], name: str) -> object:

@@ -4,7 +4,8 @@ Source: AWS Lambda's `on-failure destination`_ for DynamoDB streams; ``payload``
     destination
 adds. ``ddbstream`` is ours. What Lambda alone knows (the shard) is null.
 
-.. _on-failure destination: https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+.. _on-failure destination:
+https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 """
 
 from __future__ import annotations

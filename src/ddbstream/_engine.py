@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Terms", "run_in_order"]
 
-_NO_ENTITIES: tuple[dict[str | None, Any], None] = ({}, None)
-
 
 class Terms(NamedTuple):
     """What holds for one batch.
@@ -65,7 +63,7 @@ def run_in_order(
         handling: Runs a record's handlers.
         terms: What holds for this batch.
     """
-    lookup, classify = handling.plans.lookup, handling.plans.classify
+    lookup = handling.plans.lookup
     context, stop_when, folding = terms.context, terms.stop_when, terms.folding
     processed = 0
     for record in records:
@@ -75,11 +73,12 @@ def run_in_order(
         typed = record
         # The everyday record is handled here: a function of its own would take a third longer.
         try:
-            entities, rest = lookup.get(type(record), _NO_ENTITIES)
-            if rest is None:  # malformed, or there are several classifiers
+            found = lookup.get(type(record))
+            if found is None:  # malformed, or there are several classifiers
                 failure = handling.handle(record, context)
             else:
-                plan = entities.get(classify(record), rest)
+                classify, by_entity, rest = found
+                plan = by_entity.get(classify(record), rest)
                 if plan.handlers is None:
                     failure = handling.handle(record, context, plan)
                 else:

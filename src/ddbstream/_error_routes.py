@@ -135,8 +135,7 @@ def settle(
         log_failure("warning", "record skipped", failure)
         return None
     if decided is Disposition.RETRY:
-        log_failure("error", "record failed", failure)
-        return failure
+        return failure  # the host raises it, or logs it
     if sink is None:
         log_failure("error", "record failed, and there is no dead-letter sink", failure)
         return failure

@@ -145,8 +145,8 @@ class _Run:
         for node in nodes:
             if isinstance(node, Group):
                 if _any_of(node.nodes, chosen):
-                    inside = node.nodes
-                    through(node.middleware, record, lambda r, n=inside: self.nodes(n, r, chosen))
+                    inside = partial(self.nodes, node.nodes, chosen=chosen)
+                    through(node.middleware, record, inside)
             elif node in chosen:
                 self.route = node
                 self.record = self.view(node.codec, record)
@@ -161,8 +161,8 @@ class _Run:
         for node in nodes:
             if isinstance(node, Group):
                 if _any_of(node.nodes, chosen):
-                    inside = partial(self.nodes_async, node.nodes, chosen=chosen)
-                    await through_async(node.middleware, record, inside)
+                    inside_async = partial(self.nodes_async, node.nodes, chosen=chosen)
+                    await through_async(node.middleware, record, inside_async)
             elif node in chosen:
                 self.route = node
                 self.record = self.view(node.codec, record)

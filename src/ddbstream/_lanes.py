@@ -126,9 +126,19 @@ def run_in_lanes(
             for _ in range(runner.running):
                 runner.ended.get()
             raise
-    checkpoint = lanes.first_not_done
+    processed, checkpoint = lanes.count_done, lanes.first_not_done
+    if terms.folding is not None:
+        # State has to be of records in order, without a gap: what is behind the checkpoint comes
+        # again.
+        for index in range(len(batch) if checkpoint is None else checkpoint):
+            failure = None if index in runner.settling else terms.folding.fold(batch[index])
+            if failure is not None:
+                failure = terms.settle(failure)
+                if failure is not None:
+                    processed, checkpoint, failures = index, index, {index: failure}
+                    break
     return BatchResult(
-        lanes.count_done,
+        processed,
         tuple(failures[index] for index in sorted(failures)),
         None if checkpoint is None else identifier(batch[checkpoint]),
     )
@@ -148,7 +158,7 @@ class _Runner:
         self._handling = handling
         self._terms = terms
         self._threads = threads
-        self._settling: set[int] = set()
+        self.settling: set[int] = set()
         self._started = False
         self.running = 0
         self.ended: SimpleQueue[Outcome] = SimpleQueue()
@@ -181,9 +191,9 @@ class _Runner:
 
     def settle(self, index: int, failure: Failure) -> bool:
         """Have a failure decided about, unless it has been; that may take its time."""
-        if index in self._settling:
+        if index in self.settling:
             return False
-        self._settling.add(index)
+        self.settling.add(index)
         self._submit(index, self._terms.settle, failure)
         return True
 

@@ -4,7 +4,8 @@ Facts go into ``extra=``, so that a structured formatter prints them as fields: 
 format does. The names start with ``ddbstream_``; they never hold an image. Source: AWS Lambda's
 `log formats`_.
 
-.. _log formats: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html
+.. _log formats:
+https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html
 """
 
 from __future__ import annotations

@@ -122,8 +122,9 @@ class Plans:
     """A router's table. Never changes, but for plans that are remembered; safe for threads.
 
     Attributes:
-        classify: The one classifier, where there are not several.
-        lookup: With it, per class of record: the plans by entity, and the plan for every other one.
+        lookup: Where there is one classifier, per class of record: the classifier, the plans by
+            entity, and the plan for every other entity. A class of record for which no route names
+            an entity is not classified.
     """
 
     def __init__(
@@ -136,19 +137,22 @@ class Plans:
             if one.classify not in self._classifiers:
                 self._classifiers.append(one.classify)
         # Entities that no route names lead to one plan: a table of names out of data never ends.
-        self._named = [
-            frozenset(one.entity for one in resolved if one.classify is classify) - {None}
-            for classify in self._classifiers
-        ]
+        self._named = {
+            kind: [
+                {o.entity for o in resolved if o.classify is classify and kind in o.route.kinds}
+                - {None}
+                for classify in self._classifiers
+            ]
+            for kind in EVERY_KIND
+        }
         self._made: dict[tuple[Any, ...], Plan] = {}
-        self.lookup: dict[Kind, tuple[dict[str | None, Plan], Plan]] = {}
-        self.classify: Classifier = _no_entity
+        self.lookup: dict[Kind, tuple[Classifier, dict[str | None, Plan], Plan]] = {}
         if len(self._classifiers) <= 1:
-            self.classify = self._classifiers[0] if resolved else _no_entity
-            names = self._named[0] if resolved else frozenset[str]()
             for kind in EVERY_KIND:
+                names = {one.entity for one in resolved if kind in one.route.kinds} - {None}
+                classify = self._classifiers[0] if names else _no_entity
                 by_entity = {name: self._make(kind, (name,)) for name in names}
-                self.lookup[kind] = (by_entity, self._make(kind, (None,)))
+                self.lookup[kind] = (classify, by_entity, self._make(kind, (None,)))
 
     def _make(self, kind: Kind, entities: tuple[str | None, ...]) -> Plan:
         at = dict(zip(map(id, self._classifiers), entities, strict=False))
@@ -168,11 +172,11 @@ class Plans:
             raise record.error
         kind = type(record)
         if self.lookup:
-            by_entity, rest = self.lookup[kind]
-            return by_entity.get(self.classify(record), rest)
+            classify, by_entity, rest = self.lookup[kind]
+            return by_entity.get(classify(record), rest)
         entities = tuple(
-            entity if (entity := classify(record)) in named else None
-            for classify, named in zip(self._classifiers, self._named, strict=True)
+            entity if named and (entity := classify(record)) in named else None
+            for classify, named in zip(self._classifiers, self._named[kind], strict=True)
         )
         plan = self._made.get((kind, entities))
         if plan is None:

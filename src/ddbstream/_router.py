@@ -15,7 +15,7 @@ entity to a plan, the routes in order. The number of routes therefore costs noth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
@@ -25,15 +25,24 @@ from ddbstream._decorators import Decorators
 from ddbstream._engine import Terms, run_in_order
 from ddbstream._handling import Handling
 from ddbstream._plans import Plans, Resolved, Scope
-from ddbstream._routes import Route, entity_of
+from ddbstream._routes import Route, build_route, entity_of
+from ddbstream._signatures import (
+    EVERY_KIND,
+    callers_names,
+    name_of,
+    positional_count,
+    read_fold,
+)
 from ddbstream._wire import read
-from ddbstream.exceptions import RouteDefinitionError, RouterFrozenError
+from ddbstream.exceptions import BatchError, RouteDefinitionError, RouterFrozenError
 
 if TYPE_CHECKING:
     from ddbstream._batch import BatchResult
     from ddbstream._error_routes import DeadLetterSink, Decisions, ErrorRoute
+    from ddbstream._filter_criteria import FilterCriteria
     from ddbstream._metrics import Observer, Observers
     from ddbstream._middleware import Middleware
+    from ddbstream._windows import FoldState, WindowEnd
 
 __all__ = ["StreamRouter", "default_router", "on_change", "on_insert", "on_modify", "on_remove"]
 
@@ -47,6 +56,15 @@ class Compiled(NamedTuple):
     handling: Handling
     decisions: Decisions | None
     observers: Observers | None
+    folds: Folds | None
+
+
+class Folds(NamedTuple):
+    """What a router does with tumbling windows."""
+
+    plans: Plans
+    states: dict[Route, FoldState]
+    ends: tuple[WindowEnd, ...]
 
 
 class StreamRouter(Decorators):
@@ -76,6 +94,8 @@ class StreamRouter(Decorators):
         self._middleware: list[Middleware] = []
         self._error_routes: list[ErrorRoute] = []
         self._observers: list[Observer] = []
+        self._folds: list[tuple[Route, FoldState]] = []
+        self._window_ends: list[WindowEnd] = []
         self._compiled: Compiled | None = None
         self._frozen = False
         self._lock = Lock()
@@ -148,9 +168,12 @@ class StreamRouter(Decorators):
 
         Raises:
             PayloadError: Nothing in the payload looks like stream records; none was handled.
+            BatchError: The router has folds.
             ValueError: ``concurrency`` is no whole number above 0.
             BaseException: What is no `Exception`, such as KeyboardInterrupt, passes through.
         """
+        if (self._compiled or self._freeze()).folds is not None:
+            raise BatchError("folds need a tumbling window, which LambdaHandler alone has")
         return self._run(
             payload, stream_arn, concurrency, Terms(context, stop_when, None, dead_letter)
         )
@@ -225,6 +248,89 @@ class StreamRouter(Decorators):
             return register(decide)
         return register
 
+    def fold(
+        self,
+        entity_or_model: Any = None,
+        *,
+        name: str | None = None,
+        initial: Callable[[], Any] | None = None,
+        where: Callable[[Any], object] | None = None,
+    ) -> Callable[[F], F]:
+        """Fold records into a tumbling window's state: ``(state, record) -> state``.
+
+        A record is folded once all its handlers have returned. The state's type is the first
+        parameter's
+        annotation: any type that a model's field can have. The function computes, and does nothing
+            else:
+        it may be called again for the same record. Only `LambdaHandler` has windows.
+
+        Args:
+            entity_or_model: As for ``on_change``.
+            name: What the state is stored under; the function's name if not given.
+            initial: Makes a window's first state; its type without arguments if not given.
+            where: A predicate over the typed record.
+
+        Raises:
+            RouteDefinitionError: It can never work, or another fold has the name.
+            RouterFrozenError: The router has dispatched.
+        """
+        names = callers_names(1)
+
+        def register(function: F) -> F:
+            from ddbstream._windows import make_fold_state
+
+            annotation, signature = read_fold(function, names)
+            route = build_route(
+                function,
+                names,
+                kinds=EVERY_KIND,
+                target=entity_or_model,
+                where=where,
+                signature=signature,
+            )
+            state = make_fold_state(name or function.__name__, annotation, initial)
+            with self._lock:
+                self._check_open()
+                if any(state.name == other.name for _, other in self._folds):
+                    raise RouteDefinitionError(f"there is a fold named {state.name} already")
+                self._folds.append((route, state))
+            return function
+
+        return register
+
+    def on_window_end(self, function: Any = None, *, fold: Any = None) -> Any:
+        """Call a function with a window's final state: ``(state)``, or ``(state, window)``.
+
+        If it raises, the invocation fails, and the shard waits until it succeeds.
+
+        Args:
+            function: The function, where the decorator is written without parentheses.
+            fold: The fold whose state it wants, where there are several.
+
+        Raises:
+            RouteDefinitionError: There is no such fold, or more than one and none is named.
+            RouterFrozenError: The router has dispatched.
+        """
+
+        def register(function: F) -> F:
+            from ddbstream._windows import WindowEnd
+
+            count = positional_count(function)
+            if count not in (1, 2):
+                raise RouteDefinitionError(f"{name_of(function)} takes a state, and the window")
+            with self._lock:
+                self._check_open()
+                found = [s for route, s in self._folds if fold is None or route.handler is fold]
+                if len(found) != 1:
+                    raise RouteDefinitionError(
+                        f"{name_of(function)}: "
+                        + ("say which fold's state it wants" if found else "there is no such fold")
+                    )
+                self._window_ends.append(WindowEnd(function, found[0].name, count == 2))
+            return function
+
+        return register if function is None else register(function)
+
     def observe(self, function: F) -> F:
         """Tell a function of each handler that ran and each batch that ended, for metrics.
 
@@ -238,6 +344,38 @@ class StreamRouter(Decorators):
             self._check_open()
             self._observers.append(function)
         return function
+
+    def filter_criteria(
+        self, *, keys: Collection[str] | None = None, max_filters: int = 5
+    ) -> FilterCriteria | None:
+        """The ``FilterCriteria`` of an event source mapping that sends this router what it wants.
+
+        Every record passes that some route wants, or whose handling would fail. Others pass as well
+        where a filter cannot tell: ``where=``, ``changed=``, a classifier of your own. Derive them
+        anew with every deployment: a record that the filters leave out is gone for this function.
+
+        Args:
+            keys: The names of the table's key attributes. Knowing them makes the filters simpler.
+            max_filters: How many the mapping may have: 5, or more by quota.
+
+        Returns:
+            For ``create_event_source_mapping(FilterCriteria=...)``, or None if nothing can be left
+            out.
+
+        Raises:
+            ValueError: ``max_filters`` is below 1.
+        """
+        from ddbstream._filter_criteria import derive
+
+        if max_filters < 1:
+            raise ValueError("max_filters= takes a whole number above 0")
+        if self._unmatched == "raise":
+            return None
+        classify = self._classify or by_table_name()
+        resolved = list(self._resolved(classify, {}, ()))
+        resolved += self._resolved(classify, {}, (), folds=True)
+        names = None if keys is None else frozenset(keys)
+        return derive(resolved, keys=names, max_filters=max_filters)
 
     def _add(self, route: Route) -> None:
         with self._lock:
@@ -273,7 +411,18 @@ class StreamRouter(Decorators):
         unmatched = self._unmatched == "raise"
         plans = Plans(resolved, observed=bool(functions), unmatched=unmatched)
         handling = Handling(plans, raise_unmatched=unmatched, observers=observers)
-        return Compiled(handling, decisions, observers)
+        return Compiled(handling, decisions, observers, self._compile_folds(tree))
+
+    def _compile_folds(self, tree: list[StreamRouter]) -> Folds | None:
+        states = {route: state for router in tree for route, state in router._folds}
+        names = [state.name for state in states.values()]
+        if len(set(names)) < len(names):
+            raise RouteDefinitionError("included routers have folds of one name: give them name=")
+        if not states:
+            return None
+        resolved = list(self._resolved(self._classify or by_table_name(), {}, (), folds=True))
+        ends = tuple(end for router in tree for end in router._window_ends)
+        return Folds(Plans(resolved), states, ends)
 
     def _tree(self) -> Iterator[StreamRouter]:
         yield self
@@ -282,20 +431,28 @@ class StreamRouter(Decorators):
                 yield from entry._tree()
 
     def _resolved(
-        self, classify: Classifier, outer: dict[Any, str], scopes: tuple[Scope, ...]
+        self,
+        classify: Classifier,
+        outer: dict[Any, str],
+        scopes: tuple[Scope, ...],
+        *,
+        folds: bool = False,
     ) -> Iterator[Resolved]:
-        """Every route in order, with what holds for it."""
+        """Every route in order, or every fold, with what holds for it."""
         classify = self._classify or classify
         entities = {**outer, **self._entities}
         scopes = (*scopes, Scope(tuple(self._middleware), tuple(self._error_routes)))
-        for entry in self._entries:
+        own = [route for route, _ in self._folds] if folds else []
+        for entry in (*own, *self._entries):
             if isinstance(entry, StreamRouter):
-                yield from entry._resolved(classify, entities, scopes)
-            elif entry.model is None:
-                yield Resolved(entry, classify, entry.entity, scopes)
-            else:
+                yield from entry._resolved(classify, entities, scopes, folds=folds)
+                continue
+            if folds and entry not in own:
+                continue
+            entity = entry.entity
+            if entry.model is not None:
                 entity = entities.get(entry.model) or entity_of(entry.model)
-                yield Resolved(entry, classify, entity, scopes)
+            yield Resolved(entry, classify, entity, scopes)
 
     def __repr__(self) -> str:
         return f"<StreamRouter of {len(self._entries)} routes and routers>"

@@ -18,6 +18,7 @@ from ddbstream.exceptions import DDBStreamError, RouteDefinitionError
 if TYPE_CHECKING:
     from ddbstream._middleware import Middleware
     from ddbstream._model import Codec
+    from ddbstream._patterns import Pattern
     from ddbstream._records import StreamRecord
 
 __all__ = ["Changed", "Kind", "Route", "build_route", "entity_of"]
@@ -49,6 +50,7 @@ class Route:
         wants_context: Whether it takes the context as well.
         is_async: Whether calling it gives something to await.
         changed: The paths of ``changed=``, in attribute names.
+        pattern: The option, parsed.
         ttl: The option as given.
     """
 
@@ -63,6 +65,7 @@ class Route:
         "middleware",
         "model",
         "name",
+        "pattern",
         "ttl",
         "wants_context",
     )
@@ -86,6 +89,7 @@ class Route:
         self.model = model
         self.codec = codec
         self.changed: tuple[tuple[str | int, ...], ...] = ()
+        self.pattern: Pattern | None = None
         self.ttl: bool | None = None
         self.guards: tuple[Guard, ...] = ()
         self.middleware: tuple[Middleware, ...] = ()
@@ -98,7 +102,7 @@ class Route:
         return f"<route {_VERBS.get(self.kinds, '')} {self.name}>"
 
 
-def build_route(
+def build_route(  # noqa: PLR0913 - one for each option of the decorators
     handler: Callable[..., Any],
     names: Mapping[str, Any],
     *,
@@ -106,8 +110,10 @@ def build_route(
     target: Any = None,
     changed: Changed | None = None,
     where: object = None,
+    pattern: object = None,
     ttl: object = None,
     middleware: Iterable[object] = (),
+    signature: Signature | None = None,
 ) -> Route:
     """Check a handler and the options it is registered with, and make its route.
 
@@ -118,14 +124,16 @@ def build_route(
         target: An entity's name, a model class, or None.
         changed: Document paths, one of which has to differ.
         where: A predicate over the typed record.
+        pattern: A filter pattern over the wire record.
         ttl: Only deletions by Time to Live (True), or everything but them (False).
         middleware: Functions around this handler, the first outermost.
+        signature: What the handler takes, if that is known.
 
     Raises:
         RouteDefinitionError: It can never work.
         ModelDefinitionError: The class cannot be a model.
     """
-    signature = read_signature(handler, names)
+    signature = signature or read_signature(handler, names)
     about = f"{_VERBS[kinds]} {name_of(handler)}"
     if not kinds <= signature.kinds:
         accepted = " or ".join(sorted(kind.__name__ for kind in signature.kinds))
@@ -141,6 +149,12 @@ def build_route(
     if changed is not None:
         route.changed = _paths(changed, codec, about)
         guards.append(_changed_guard(route.changed))
+    if pattern is not None:
+        from ddbstream._patterns import Pattern
+
+        route.pattern = Pattern(pattern)
+        _refuse_dead(route.pattern, about)
+        guards.append(route.pattern.matches_record)
     if where is not None:
         if not callable(where) or is_async(where):
             raise RouteDefinitionError(f"{about}: where= takes a plain function of the record")
@@ -188,6 +202,16 @@ def _bound(given: Any, annotated: Any, about: str) -> Any:
 
 def _spelled(model: Any) -> str:
     return getattr(model, "__qualname__", None) or str(model)
+
+
+def _refuse_dead(pattern: Pattern, about: str) -> None:
+    from ddbstream._pattern_lint import lint
+
+    problems = lint(pattern)
+    if problems and problems[0].fatal:
+        raise RouteDefinitionError(
+            f"{about}: the pattern never matches: {problems[0].message}", path=problems[0].path
+        )
 
 
 def _ttl_guard(ttl: object, kinds: frozenset[Kind], about: str) -> Guard:

@@ -32,6 +32,7 @@ __all__ = [
     "is_async",
     "name_of",
     "positional_count",
+    "read_fold",
     "read_signature",
 ]
 
@@ -61,6 +62,28 @@ class Signature(NamedTuple):
     model: Any
     wants_context: bool
     is_async: bool
+
+
+def read_fold(function: object, names: Mapping[str, Any]) -> tuple[Any, Signature]:
+    """What a fold ``(state, record)`` says of its state and of its records.
+
+    Raises:
+        RouteDefinitionError: It can never work as a fold.
+    """
+    behind, bound = _function_of(function) if callable(function) else (None, 0)
+    if behind is None or isinstance(function, type):
+        raise RouteDefinitionError("a fold is a function (state, record)")
+    about = name_of(function)
+    if behind.__code__.co_flags & (_GENERATOR | _ASYNC_GENERATOR | _COROUTINE):
+        raise RouteDefinitionError(f"{about}: a fold only computes, so it cannot be async")
+    parameters = _parameters(behind)[bound:]
+    if len(parameters) < 2 or sum(not optional for _, optional in parameters) > 2:
+        raise RouteDefinitionError(f"{about}: a fold takes the state and the record")
+    scope = {**names, **_closure(behind)}
+    annotations = getattr(behind, "__annotations__", {})
+    state = _evaluated(annotations.get(parameters[0][0]), behind, scope)
+    kinds, model = _accepted(annotations.get(parameters[1][0]), behind, scope)
+    return state, Signature(kinds, model, wants_context=False, is_async=False)
 
 
 def read_signature(handler: Callable[..., Any], names: Mapping[str, Any]) -> Signature:

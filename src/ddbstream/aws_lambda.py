@@ -6,26 +6,33 @@ Rules, from AWS's `partial batch response`_ for DynamoDB streams and recordings 
   A response of success, be it empty, means that no record of the batch comes again.
 * A mapping without ``ReportBatchItemFailures`` takes every response as success. So a failure is
   raised unless told otherwise: `LambdaHandler` cannot see how its mapping is set.
+* A tumbling window's response without ``state`` is a failed invocation.
 
-.. _partial batch response: https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+.. _partial batch response:
+https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
-from ddbstream._router import StreamRouter, default_router
+from ddbstream._engine import Terms
+from ddbstream._router import StreamRouter, check_concurrency, default_router
 from ddbstream.exceptions import BatchError
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from ddbstream._batch import BatchResult
+    from ddbstream._error_routes import DeadLetterSink
     from ddbstream.typing import BatchResponse
 
 __all__ = ["LambdaHandler", "lambda_handler"]
 
 
 class LambdaHandler:
-    """A Lambda function's handler over a router.
+    """A Lambda function's handler over a router. Holds nothing of an invocation.
 
     Args:
         router: Where the records go.
@@ -34,6 +41,14 @@ class LambdaHandler:
             the first record that is not done. Otherwise the handler's exception is raised, and the
             whole batch comes again.
         concurrency: How many items' records to handle at once; one item's records keep their order.
+        deadline_margin: Seconds before the invocation's end (or a timedelta) from which on no
+            record is started, so that what is done can still be reported. Leave time for the
+            slowest handler. The first record is always started. None stops for no deadline.
+        dead_letter: Takes what an ``on_error`` function puts aside; see ``ddbstream.dead_letters``.
+
+    Raises:
+        TypeError: ``router`` is no `StreamRouter`.
+        ValueError: ``concurrency`` or ``deadline_margin`` is no such number.
     """
 
     def __init__(
@@ -42,12 +57,17 @@ class LambdaHandler:
         *,
         report_batch_item_failures: bool = False,
         concurrency: int = 1,
+        deadline_margin: float | timedelta | None = None,
+        dead_letter: DeadLetterSink | None = None,
     ) -> None:
         if not isinstance(router, StreamRouter):
             raise TypeError(f"LambdaHandler takes a StreamRouter, not a {type(router).__name__}")
+        check_concurrency(concurrency)
         self._router = router
         self._report = report_batch_item_failures
         self._concurrency = concurrency
+        self._margin = _milliseconds(deadline_margin)
+        self._dead_letter = dead_letter
 
     def __call__(self, event: Any, context: Any = None) -> BatchResponse:
         """Handle one invocation.
@@ -57,25 +77,104 @@ class LambdaHandler:
             context: Lambda's context object; handlers with a second parameter get it.
 
         Returns:
-            ``{"batchItemFailures": []}``, or in it the first record that is not done.
+            ``{"batchItemFailures": []}``, or in it the first record that is not done; in a tumbling
+            window ``state`` as well.
 
         Raises:
             Exception: The first failed handler's own exception, in the default mode; in the other
                 one if its record has no identifier that a response could name.
+            BatchError: Time is up, and no response can say where to go on; or the router has folds,
+                and the event is of no window.
             PayloadError: The event holds no stream records.
         """
-        result = self._router.dispatch(event, context=context, concurrency=self._concurrency)
+        folds = (self._router._compiled or self._router._freeze()).folds
+        terms = Terms(context, self._out_of_time(context), None, self._dead_letter)
+        if isinstance(event, Mapping) and "window" in event:
+            return self._in_window(event, context, terms)
+        if folds is not None:
+            raise BatchError(
+                "the router has folds, but the event is of no tumbling window: "
+                "set TumblingWindowInSeconds on the event source mapping"
+            )
+        result = self._router._run(event, None, self._concurrency, terms)
+        return {"batchItemFailures": self._unfinished(result, event)}
+
+    def _in_window(self, event: Mapping[str, Any], context: object, terms: Terms) -> BatchResponse:
+        folds = (self._router._compiled or self._router._freeze()).folds
+        if (
+            folds is None
+        ):  # the state is somebody else's, and has to be in the response all the same
+            result = self._router._run(event, None, self._concurrency, terms)
+            failures = self._unfinished(result, event)
+            return _with_state(event.get("state") or {}, failures)
+        from ddbstream._windows import Folding, window_of
+
+        window = window_of(event, context)
+        folding = Folding(folds.plans, folds.states, event.get("state"))
+        result = self._router._run(event, None, self._concurrency, terms._replace(folding=folding))
+        failures = self._unfinished(result, event)
+        if window.is_final and not failures:
+            folding.end(folds.ends, window)
+            return _with_state({}, [])
+        return _with_state(folding.stored(), failures)
+
+    def _unfinished(self, result: BatchResult, event: object) -> list[Any]:
+        """What a response has to name; raises where it cannot, or is not to."""
         if result.checkpoint is None:
-            return {"batchItemFailures": []}
+            return []
         if self._report and result.checkpoint:
-            return {"batchItemFailures": [{"itemIdentifier": result.checkpoint}]}
-        raise _reason(result)
+            self._log(result)
+            return [{"itemIdentifier": name} for name in _to_name(result.checkpoint, event)]
+        if result.failures:
+            raise result.failures[0].error
+        raise BatchError(
+            f"time is up with {result.processed} records done"
+            + ("" if self._report else ", and the handler does not report batch item failures")
+        )
+
+    def _log(self, result: BatchResult) -> None:
+        """What a response makes AWS send again would leave no trace otherwise."""
+        from ddbstream._log import log, log_failure
+
+        for failure in result.failures:
+            log_failure("error", "record failed", failure)
+        if not result.failures:
+            log("warning", "out of time: the rest of the batch comes again", done=result.processed)
+
+    def _out_of_time(self, context: Any) -> Callable[[], bool] | None:
+        remaining = getattr(context, "get_remaining_time_in_millis", None)
+        margin = self._margin
+        if margin is None or remaining is None:
+            return None
+        return lambda: remaining() < margin
 
 
-def _reason(result: BatchResult) -> Exception:
-    if result.failures:
-        return result.failures[0].error
-    return BatchError("the batch is not done, and no response can say where to go on")
+def _to_name(checkpoint: str, event: Any) -> list[str]:
+    """The identifiers that make everything from the checkpoint on come again.
+
+    For a stream the first is enough. A queue deletes every message that is not named: stream
+    records that came by SQS need all of them.
+    """
+    records = event.get("Records") if isinstance(event, Mapping) else None
+    names = [record.get("messageId") for record in records or () if isinstance(record, Mapping)]
+    if checkpoint not in names:
+        return [checkpoint]
+    return [name for name in names[names.index(checkpoint) :] if isinstance(name, str)]
+
+
+def _with_state(state: object, failures: list[Any]) -> BatchResponse:
+    return cast("BatchResponse", {"state": state, "batchItemFailures": failures})
+
+
+def _milliseconds(margin: float | timedelta | None) -> float | None:
+    if margin is None:
+        return None
+    seconds: Any = margin
+    if not isinstance(margin, (int, float)) and hasattr(margin, "total_seconds"):
+        seconds = margin.total_seconds()
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not seconds >= 0:
+        raise ValueError("deadline_margin= takes seconds from 0 on, or a timedelta")
+    return seconds * 1000
 
 
 lambda_handler = LambdaHandler(default_router)

@@ -381,7 +381,7 @@ class TestAFailure:
 
     def test_of_the_classifier_is_a_failure_of_the_record(self) -> None:
         router = StreamRouter(classify=lambda record: 1 // 0)
-        router.on_insert()(print)
+        router.on_insert("Product")(print)
         (failure,) = router.dispatch([wire_record()]).failures
         assert isinstance(failure.error, ZeroDivisionError)
 

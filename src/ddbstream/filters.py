@@ -1,0 +1,13 @@
+"""Filter patterns as an event source mapping sees them: evaluate one, or find what can never match.
+
+`Pattern` evaluates EventBridge's syntax over wire records. `lint` finds what Lambda accepts and never
+matches, such as ``numeric`` on an ``N``. ``StreamRouter.filter_criteria()`` derives a mapping's filters.
+"""
+
+from __future__ import annotations
+
+from ddbstream._filter_criteria import Filter, FilterCriteria
+from ddbstream._pattern_lint import Problem, lint
+from ddbstream._patterns import Pattern
+
+__all__ = ["Filter", "FilterCriteria", "Pattern", "Problem", "lint"]
