@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 else:
     T_co = TypeVar("T_co", covariant=True)
 
-__all__ = ["Origin", "StreamRecord", "UserIdentity"]
+__all__ = ["Origin", "StreamRecord", "T_co", "UserIdentity", "table_of"]
 
 # What DynamoDB's own TTL deletions carry:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html
@@ -237,7 +237,7 @@ class StreamRecord(Generic[T_co]):
     def table_name(self) -> str | None:
         """The table's name, from the record itself (Kinesis form) or from the ARN."""
         name = self.raw.get("tableName")
-        return name if isinstance(name, str) else _table_of(self.event_source_arn)
+        return name if isinstance(name, str) else table_of(self.event_source_arn)
 
     @property
     def aws_region(self) -> str | None:
@@ -390,7 +390,8 @@ def _order_of(sequence: object) -> tuple[int, int, str]:
         return (-1, 0, sequence)
 
 
-def _table_of(arn: object) -> str | None:
+def table_of(arn: object) -> str | None:
+    """The table name in the ARN of a table or stream; ``None`` if it is no such ARN."""
     # arn:partition:dynamodb:region:account:table/Name/stream/label, and the label has colons.
     if not isinstance(arn, str):
         return None

@@ -16,6 +16,7 @@ The tree::
     │   ├── RouterFrozenError (RuntimeError)     a route added after the first dispatch
     │   └── UnmatchedRecordError (LookupError)   no route wanted it, and unmatched="raise"
     ├── BatchError (RuntimeError)            a batch whose outcome cannot be reported to its host
+    ├── ExportError (RuntimeError)           an export's file is missing, damaged or incomplete
     └── PollerError (RuntimeError)
         ├── CheckpointError                  a checkpoint store failed, or holds what it should not
         │   └── FencedError                  another poller has taken over this checkpoint store
@@ -37,6 +38,7 @@ __all__ = [
     "DecodeError",
     "DiffError",
     "EncodeError",
+    "ExportError",
     "FencedError",
     "KeyTemplateError",
     "MissingImageError",
@@ -116,9 +118,7 @@ class DDBStreamError(Exception):
         self.event_id = self.event_id or event_id
         self.sequence_number = self.sequence_number or sequence_number
         for error in self.errors:
-            error.located(
-                prefix, model=model, event_id=event_id, sequence_number=sequence_number
-            )
+            error.located(prefix, model=model, event_id=event_id, sequence_number=sequence_number)
         return self
 
     def __str__(self) -> str:
@@ -205,6 +205,10 @@ class UnmatchedRecordError(RouterError, LookupError):
 
 class BatchError(DDBStreamError, RuntimeError):
     """A batch's outcome cannot be told to its host, so the whole batch has to come again."""
+
+
+class ExportError(DDBStreamError, RuntimeError):
+    """A file of a table's S3 export is missing, damaged, or not what the manifest says."""
 
 
 class PollerError(DDBStreamError, RuntimeError):

@@ -1,0 +1,150 @@
+"""An export through a router: file by file, in batches, from where an earlier run stopped.
+
+Rules:
+
+* Progress is saved after each batch, as the number of lines that are done: a run that is killed
+  repeats one batch at most, and skips none.
+* A run stops at the first failure. What it has done is saved; the next run goes on with the record
+  that failed.
+* One batch of records is held at a time, whatever the size of the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from ddbstream._progress import MemoryProgress, Progress
+from ddbstream.export._files import read_records
+from ddbstream.export._manifest import Export, ExportFile
+
+if TYPE_CHECKING:
+    from ddbstream._batch import Failure
+    from ddbstream._records import StreamRecord
+    from ddbstream._router import StreamRouter
+
+__all__ = ["LoadProgress", "LoadReport", "load"]
+
+_DONE: Final = "done"
+
+
+class LoadProgress(NamedTuple):
+    """How far a load or backfill has come.
+
+    Attributes:
+        records: Records done, in this run and before.
+        total: How many there are; an estimate for a live table, ``None`` if not known.
+        where: What was worked on: a file, or a segment of a table.
+    """
+
+    records: int
+    total: int | None
+    where: str
+
+
+@dataclass
+class LoadReport:
+    """What became of a load or backfill.
+
+    Attributes:
+        records: How many records this run handled.
+        skipped: How many an earlier run had done.
+        finished: How many files or segments are done, in this run or before.
+        total: How many of them there are.
+        failures: What stopped the run; at most one for each file or segment.
+    """
+
+    records: int = 0
+    skipped: int = 0
+    finished: int = 0
+    total: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything is done."""
+        return self.finished == self.total and not self.failures
+
+    def __str__(self) -> str:
+        parts = [f"{self.records} records", f"{self.finished} of {self.total} parts done"]
+        if self.skipped:
+            parts.append(f"{self.skipped} records done before")
+        if self.failures:
+            parts.append(f"{len(self.failures)} failures")
+        return ", ".join(parts)
+
+
+def load(  # noqa: PLR0913 - each is a choice of its own
+    source: Export | ExportFile | Iterable[ExportFile],
+    router: StreamRouter,
+    *,
+    progress: Progress | None = None,
+    keys: Sequence[str] = (),
+    batch_size: int = 500,
+    concurrency: int = 1,
+    context: object = None,
+    s3_client: Any = None,
+    on_progress: Callable[[LoadProgress], object] | None = None,
+) -> LoadReport:
+    """Hand an export's records to a router.
+
+    Files are independent of each other: any number of processes and machines may each load some of
+    them, into handlers that can bear it. Within a file, records keep their order.
+
+    Args:
+        source: An export, or some of its files.
+        router: Where the records go.
+        progress: Remembers which lines are done, by file.
+        keys: As in `read_records`; with ``concurrency`` they tell one item from another.
+        batch_size: How many records to hand over at once, and to repeat at most after a crash.
+        concurrency: How many items' records to handle at once.
+        context: What handlers with a second parameter get there.
+        s3_client: boto3's ``s3`` client, for files in S3; made if not given.
+        on_progress: Told of each batch that is done.
+
+    Raises:
+        ExportError: A file is missing, damaged or incomplete. What came before in it is done and
+            saved.
+    """
+    files = _files(source)
+    store = progress or MemoryProgress()
+    report = LoadReport(total=len(files))
+    total = sum(file.item_count for file in files)
+    for file in files:
+        key = f"{file.export_arn or ''} {file.key or file.location}"
+        state = store.load(key)
+        if state == _DONE:
+            report.finished += 1
+            report.skipped += file.item_count
+            continue
+        done = int(state or 0)
+        report.skipped += done
+        records = read_records(file, skip=done, keys=keys, s3_client=s3_client)
+        for batch in _batches(records, batch_size):
+            result = router.dispatch(
+                batch, stream_arn=file.table_arn, context=context, concurrency=concurrency
+            )
+            done += result.processed
+            report.records += result.processed
+            store.save(key, str(done))
+            if on_progress is not None:
+                on_progress(LoadProgress(report.records + report.skipped, total, file.location))
+            if result.failures or result.checkpoint is not None:
+                report.failures.extend(result.failures)
+                return report
+        store.save(key, _DONE)
+        report.finished += 1
+    return report
+
+
+def _files(source: Export | ExportFile | Iterable[ExportFile]) -> list[ExportFile]:
+    if isinstance(source, Export):
+        return list(source.files)
+    return [source] if isinstance(source, ExportFile) else list(source)
+
+
+def _batches(records: Iterator[StreamRecord[Any]], size: int) -> Iterator[list[StreamRecord[Any]]]:
+    while batch := list(islice(records, size)):
+        yield batch

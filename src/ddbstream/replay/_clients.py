@@ -1,0 +1,54 @@
+"""boto3 clients for a replay, given or made when first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ddbstream.replay._messages import FailedBatch, Fetch
+    from ddbstream.typing import StreamsClient
+
+__all__ = ["Clients", "fetcher"]
+
+
+class Clients:
+    """A ``dynamodbstreams`` client for each region, made when first needed."""
+
+    def __init__(
+        self, client: StreamsClient | None, endpoint_url: str | None, region_name: str | None
+    ) -> None:
+        self._given = client
+        self._endpoint_url = endpoint_url
+        self._region_name = region_name
+        self._made: dict[str | None, StreamsClient] = {}
+
+    def of(self, batch: FailedBatch) -> StreamsClient:
+        """The client for a batch's stream."""
+        if self._given is not None:
+            return self._given
+        parts = batch.stream_arn.split(":", 4)
+        region = self._region_name or (parts[3] if len(parts) == 5 else None) or None
+        if region not in self._made:
+            from ddbstream.poller._client import make_client
+
+            self._made[region] = make_client(endpoint_url=self._endpoint_url, region_name=region)
+        return self._made[region]
+
+
+def fetcher(s3_client: Any, endpoint_url: str | None, region_name: str | None) -> Fetch:
+    """Gets S3 objects, with a client made when the first is asked for."""
+    made: list[Any] = [s3_client] if s3_client is not None else []
+
+    def fetch(bucket: str, key: str) -> bytes:
+        if not made:
+            from ddbstream.poller._client import make_client
+
+            made.append(
+                make_client(endpoint_url=endpoint_url, region_name=region_name, service="s3")
+            )
+        answer: Mapping[str, Any] = made[0].get_object(Bucket=bucket, Key=key)
+        data: bytes = answer["Body"].read()
+        return data
+
+    return fetch

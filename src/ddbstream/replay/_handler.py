@@ -1,0 +1,103 @@
+"""A Lambda function that replays what its failure queue, topic or bucket tells it of.
+
+Rule: with an SQS queue, what a response does not name is deleted. So every message that is not done
+is named, those never tried included, or the whole invocation fails.
+
+Source: `SQS partial batch responses`_.
+
+.. _SQS partial batch responses: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ddbstream.exceptions import BatchError
+from ddbstream.replay._replay import ReplayReport, replay
+
+if TYPE_CHECKING:
+    from ddbstream._progress import Progress
+    from ddbstream._router import StreamRouter
+    from ddbstream.replay._reread import Clock
+    from ddbstream.typing import BatchResponse, StreamsClient
+
+__all__ = ["ReplayHandler"]
+
+
+class ReplayHandler:
+    """The handler of a function on a failure queue, topic or bucket.
+
+    Args:
+        router: Where the records go.
+        report_batch_item_failures: Set it if, and only if, the queue's event source mapping has
+            ``FunctionResponseTypes: [ReportBatchItemFailures]``: messages that are not done are
+            then named in the response. Otherwise the first failure is raised, and all messages come
+            again.
+        client: As in `replay`.
+        endpoint_url: As in `replay`.
+        region_name: As in `replay`.
+        s3_client: As in `replay`.
+        clock: As in `replay`.
+        progress: As in `replay`. A queue delivers a message more than once now and then, so one
+            that outlives an invocation keeps handlers from seeing a batch twice.
+        on_report: Told of each invocation's report: the place to record gaps.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a choice of its own
+        self,
+        router: StreamRouter,
+        *,
+        report_batch_item_failures: bool = False,
+        client: StreamsClient | None = None,
+        endpoint_url: str | None = None,
+        region_name: str | None = None,
+        s3_client: Any = None,
+        progress: Progress | None = None,
+        on_report: Callable[[ReplayReport], object] | None = None,
+        clock: Clock = time,
+    ) -> None:
+        self._router = router
+        self._report = report_batch_item_failures
+        self._on_report = on_report
+        self._options: dict[str, Any] = {
+            "client": client,
+            "endpoint_url": endpoint_url,
+            "region_name": region_name,
+            "s3_client": s3_client,
+            "progress": progress,
+            "clock": clock,
+        }
+
+    def __call__(self, event: Any, context: Any = None) -> BatchResponse:
+        """Handle one invocation.
+
+        Args:
+            event: What the queue's mapping, the topic or the bucket sends.
+            context: Lambda's context object; handlers with a second parameter get it.
+
+        Returns:
+            The messages that are not done; none, if all are.
+
+        Raises:
+            Exception: The first failure's own, in the default mode; in the other one if a message
+                that is not done has no id to be named by.
+        """
+        report = replay(event, self._router, context=context, **self._options)
+        if self._on_report is not None:
+            self._on_report(report)
+        named = report.unfinished_identifiers
+        if not named:
+            return {"batchItemFailures": []}
+        if self._report and all(isinstance(name, str) and name for name in named):
+            return {"batchItemFailures": [{"itemIdentifier": str(name)} for name in named]}
+        raise _reason(report)
+
+
+def _reason(report: ReplayReport) -> Exception:
+    if report.failures:
+        return report.failures[0].error
+    if report.unreadable:
+        return report.unreadable[0].error
+    return BatchError("a batch is not done, and no message can be named for it")

@@ -1,0 +1,189 @@
+"""On-failure messages: found in whatever carried them, and read.
+
+Sources: `Lambda destinations`_ (SQS, SNS, S3), `Pipes dead letters`_, `S3 notifications`_.
+
+.. _Lambda destinations: https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+.. _Pipes dead letters: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html
+.. _S3 notifications: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from urllib.parse import unquote_plus
+
+from ddbstream._creation_time import aware_datetime, nanoseconds
+from ddbstream._records import Origin
+from ddbstream._shape import is_map
+from ddbstream._wire._envelopes import contents
+from ddbstream._wire._on_failure import batch_info
+from ddbstream._wire._text import load
+from ddbstream._wire._unrecognised import looks_like
+from ddbstream.exceptions import DDBStreamError, PayloadError
+
+__all__ = ["FailedBatch", "Fetch", "Unreadable", "failed_batches"]
+
+Fetch = Callable[[str, str], bytes]
+"""Gets an S3 object: bucket and key to its bytes."""
+
+_TEXT: Final = (str, bytes, bytearray, memoryview)
+
+
+@dataclass(frozen=True)
+class FailedBatch:
+    """What an on-failure message says of the batch that was given up.
+
+    Attributes:
+        stream_arn: The stream.
+        shard_id: The shard.
+        start_sequence_number: Of the batch's first record.
+        end_sequence_number: Of its last.
+        size: How many records it had; ``None`` if the message does not say.
+        first_arrival: When its first record was made, to the second.
+        last_arrival: When its last record was made.
+        condition: Why it was given up: ``RetryAttemptsExhausted`` or ``RecordAgeExceeded``.
+        consumer: The ARN of the function or pipe that gave it up.
+        function_error: ``Unhandled``, or ``None`` where the function had reported single records.
+        identifier: What a batch response names the message by: its SQS message id.
+        payload: The batch itself, if the message carries it.
+    """
+
+    stream_arn: str
+    shard_id: str
+    start_sequence_number: str
+    end_sequence_number: str
+    size: int | None = None
+    first_arrival: datetime | None = None
+    last_arrival: datetime | None = None
+    condition: str | None = None
+    consumer: str | None = None
+    function_error: str | None = None
+    identifier: str | None = None
+    payload: Any = field(default=None, repr=False)
+
+    @property
+    def key(self) -> str:
+        """The same for each message about this batch, and for no other batch."""
+        return (
+            f"{self.stream_arn} {self.shard_id} "
+            f"{self.start_sequence_number} {self.end_sequence_number}"
+        )
+
+
+class Unreadable(NamedTuple):
+    """What should have been an on-failure message, and is none.
+
+    Attributes:
+        error: Why; never quotes the message.
+        identifier: What a batch response names the message by.
+    """
+
+    error: DDBStreamError
+    identifier: str | None
+
+
+def failed_batches(
+    source: object, *, fetch: Fetch | None = None
+) -> Iterator[FailedBatch | Unreadable]:
+    """The batches that on-failure messages tell of; an unreadable message does not hide others.
+
+    Args:
+        source: A message; a list of them; JSON text of them, one document or one a line; the path
+            of a file of that; a Lambda event or boto3 page of an SQS queue, an SNS notification, or
+            an S3 notification about objects that hold them.
+        fetch: Gets the objects that S3 notifications name; without it they are unreadable.
+    """
+    return _found(source, Origin(""), fetch)
+
+
+def _found(
+    source: object, origin: Origin, fetch: Fetch | None
+) -> Iterator[FailedBatch | Unreadable]:
+    try:
+        inside = _opened(source, fetch)
+    except DDBStreamError as error:
+        yield Unreadable(error, origin.item_identifier)
+        return
+    if not is_map(inside):
+        if isinstance(inside, Iterable):
+            for entry in inside:
+                if not (isinstance(entry, (str, bytes)) and not entry.strip()):
+                    yield from _found(entry, origin, fetch)
+            return
+        yield _unreadable(looks_like(inside), origin)
+        return
+    info = batch_info(inside)
+    message = contents(inside, origin)
+    if info is not None:
+        yield _batch(inside, info, origin)
+    elif message is not None:
+        yield from _found(message.payload, message.origin, fetch)
+    elif "Records" in inside or "Messages" in inside:
+        yield from _found(inside.get("Records", inside.get("Messages")), origin, fetch)
+    elif "dynamodb" in inside or "kinesis" in inside:
+        yield _unreadable("stream records themselves; a router's dispatch takes them", origin)
+    else:
+        yield _unreadable(looks_like(inside), origin)
+
+
+def _opened(source: object, fetch: Fetch | None) -> object:
+    if isinstance(source, PathLike):
+        return load(Path(source).read_bytes())
+    if isinstance(source, _TEXT):
+        return load(source)
+    if is_map(source) and fetch is not None and is_map(source.get("s3")):
+        names: Mapping[str, Any] = source["s3"]
+        # Keys come encoded as in a query string: a space is a plus sign.
+        return load(fetch(names["bucket"]["name"], unquote_plus(names["object"]["key"])))
+    return source
+
+
+def _unreadable(what: str, origin: Origin) -> Unreadable:
+    error = PayloadError(f"no on-failure message here: {what}", event_id=origin.item_identifier)
+    return Unreadable(error, origin.item_identifier)
+
+
+def _batch(
+    message: Mapping[str, Any], info: Mapping[str, Any], origin: Origin
+) -> FailedBatch | Unreadable:
+    needed = ("streamArn", "shardId", "startSequenceNumber", "endSequenceNumber")
+    missing = [name for name in needed if not isinstance(info.get(name), str)]
+    payload = message.get("payload")
+    if "KinesisBatchInfo" in message and payload is None:
+        return _unreadable(
+            "a batch of a Kinesis stream without its records, which Kinesis keeps", origin
+        )
+    if missing:
+        return _unreadable(f"an on-failure message without {', '.join(missing)}", origin)
+    if payload is None and not all(info[name].isdecimal() for name in needed[2:]):
+        return _unreadable("an on-failure message whose sequence numbers are no numbers", origin)
+    context = message.get("requestContext", message.get("context"))
+    context = context if is_map(context) else {}
+    response = message.get("responseContext")
+    size = info.get("batchSize")
+    return FailedBatch(
+        stream_arn=info["streamArn"],
+        shard_id=info["shardId"],
+        start_sequence_number=info["startSequenceNumber"],
+        end_sequence_number=info["endSequenceNumber"],
+        size=size if isinstance(size, int) else None,
+        first_arrival=_time(info.get("approximateArrivalOfFirstRecord")),
+        last_arrival=_time(info.get("approximateArrivalOfLastRecord")),
+        condition=context.get("condition"),
+        consumer=context.get("functionArn", context.get("partnerResourceArn")),
+        function_error=response.get("functionError") if is_map(response) else None,
+        identifier=origin.item_identifier,
+        payload=payload,
+    )
+
+
+def _time(value: object) -> datetime | None:
+    try:
+        return aware_datetime(nanoseconds(value))
+    except (ValueError, TypeError, ArithmeticError):
+        return None
