@@ -59,8 +59,8 @@ PUBLIC_MODULES = [
 ]
 
 
-# The modules at the top that users import from. `changed` and `aws_lambda` are where names that are
-# too special for the package itself live.
+# The modules that users import from. `changed`, `metrics` and `models` are for names that are too
+# special for the package itself.
 MODULES = {
     "ddbstream.aws_lambda",
     "ddbstream.changed",
@@ -68,6 +68,7 @@ MODULES = {
     "ddbstream.exceptions",
     "ddbstream.export",
     "ddbstream.metrics",
+    "ddbstream.models",
     "ddbstream.poller",
     "ddbstream.replay",
     "ddbstream.testing",
