@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from typing_extensions import TypedDict, Unpack
 
     from ddbstream._records import Change
-    from ddbstream._routes import Changed, Kind
+    from ddbstream._routes import Kind
+    from ddbstream.changed import Changed
 
     RecordT = TypeVar("RecordT")
 

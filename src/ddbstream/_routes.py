@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from ddbstream._model import Codec
     from ddbstream._patterns import Pattern
     from ddbstream._records import StreamRecord
+    from ddbstream.changed import Changed
 
-__all__ = ["Changed", "Kind", "Route", "build_route", "entity_of"]
+__all__ = ["Kind", "Route", "build_route", "entity_of"]
 
 Kind = type["StreamRecord[Any]"]
 Guard = Callable[["StreamRecord[Any]"], object]
-Changed = str | Iterable[str]
 
 _VERBS: dict[frozenset[Kind], str] = {
     frozenset({Insert}): "on_insert",
@@ -49,13 +49,11 @@ class Route:
         handler: The function.
         wants_context: Whether it takes the context as well.
         is_async: Whether calling it gives something to await.
-        changed: The paths of ``changed=``, in attribute names.
         pattern: The option, parsed.
         ttl: The option as given.
     """
 
     __slots__ = (
-        "changed",
         "codec",
         "entity",
         "guards",
@@ -88,7 +86,6 @@ class Route:
         self.entity = entity
         self.model = model
         self.codec = codec
-        self.changed: tuple[tuple[str | int, ...], ...] = ()
         self.pattern: Pattern | None = None
         self.ttl: bool | None = None
         self.guards: tuple[Guard, ...] = ()
@@ -122,7 +119,7 @@ def build_route(  # noqa: PLR0913 - one for each option of the decorators
         names: What its annotation may name beside its globals.
         kinds: The classes of record the decorator stands for.
         target: An entity's name, a model class, or None.
-        changed: Document paths, one of which has to differ.
+        changed: Document paths, one of which has to differ, or a filter of `ddbstream.changed`.
         where: A predicate over the typed record.
         pattern: A filter pattern over the wire record.
         ttl: Only deletions by Time to Live (True), or everything but them (False).
@@ -147,8 +144,7 @@ def build_route(  # noqa: PLR0913 - one for each option of the decorators
         guards.append(_ttl_guard(ttl, kinds, about))
         route.ttl = ttl is True
     if changed is not None:
-        route.changed = _paths(changed, codec, about)
-        guards.append(_changed_guard(route.changed))
+        guards.append(_changed_guard(changed, codec, about))
     if pattern is not None:
         from ddbstream._patterns import Pattern
 
@@ -226,45 +222,26 @@ def _ttl_guard(ttl: object, kinds: frozenset[Kind], about: str) -> Guard:
     raise RouteDefinitionError(f"{about}: ttl= takes True or False")
 
 
-def _paths(changed: Changed, codec: Codec[Any], about: str) -> tuple[tuple[str | int, ...], ...]:
-    from ddbstream._diff import parse_path  # only a route that asks for it pays for the module
+def _changed_guard(changed: Changed, codec: Codec[Any], about: str) -> Guard:
+    # Only a route that asks for it pays for the module.
+    from ddbstream.changed import change_filter
 
-    if not isinstance(changed, Iterable):
-        raise RouteDefinitionError(f"{about}: changed= takes document paths")
-    written = (changed,) if isinstance(changed, str) else tuple(changed)
-    if not written:
-        raise RouteDefinitionError(f"{about}: changed= names no path")
-    paths = []
-    for text in written:
-        try:
-            first, *rest = parse_path(text)
-        except (DDBStreamError, TypeError, ValueError) as error:
+    try:
+        found = change_filter(changed)
+    except DDBStreamError as error:
+        raise RouteDefinitionError(f"{about}: changed= takes document paths ({error})") from None
+    for path in found.paths:
+        first = path.parts[0]
+        known = {*codec.attributes, *codec.attributes.values()}
+        if codec.model is not None and first not in known:
             raise RouteDefinitionError(
-                f"{about}: changed= takes document paths ({error})"
-            ) from None
-        if codec.model is not None:
-            first = codec.attributes.get(str(first), first)
-            if first not in codec.attributes.values():
-                raise RouteDefinitionError(
-                    f"{about}: changed={text!r}, but {codec.name} has no field {first!r}",
-                    path=str(text),
-                    model=codec.model,
-                )
-        paths.append((first, *rest))
-    return tuple(paths)
-
-
-def _changed_guard(paths: tuple[tuple[str | int, ...], ...]) -> Guard:
-    from ddbstream._diff import changed_between
-
-    nothing: Mapping[str, Any] = {}
+                f"{about}: changed={path!r}, but {codec.name} has no field {first!r}",
+                path=str(path),
+                model=codec.model,
+            )
 
     def differs(record: StreamRecord[Any]) -> bool:
-        old, new = record._images()
-        if old == new:
-            return False
         # Against no item at all, an attribute that is there counts as changed.
-        old, new = old or nothing, new or nothing
-        return any(changed_between(old, new, path) for path in paths)
+        return found.matches(*record._images(), codec)
 
     return differs

@@ -8,6 +8,14 @@
 
 from __future__ import annotations
 
-from ddbstream._diff._filters import ChangeFilter, all_of, any_of, none_of, transition
+from ddbstream._diff._filters import (
+    Changed,
+    ChangeFilter,
+    all_of,
+    any_of,
+    change_filter,
+    none_of,
+    transition,
+)
 
-__all__ = ["ChangeFilter", "all_of", "any_of", "none_of", "transition"]
+__all__ = ["ChangeFilter", "Changed", "all_of", "any_of", "change_filter", "none_of", "transition"]

@@ -208,8 +208,12 @@ def changed_between(
         DecodeError: The values differ, and one of them is no attribute value.
     """
     try:
-        before = at(old, path)
-        after = at(new, path)
+        if len(path) == 1 and old is not None and new is not None:
+            before = old.get(path[0], ABSENT)  # type: ignore[arg-type]
+            after = new.get(path[0], ABSENT)  # type: ignore[arg-type]
+        else:
+            before = at(old, path)
+            after = at(new, path)
         if before == after:
             return False
         if before is ABSENT or after is ABSENT:

@@ -15,12 +15,10 @@ from ddbstream._diff._changes import Added, Change, Removed, Replaced, SetChange
 from ddbstream._diff._compare import Edit, decoded
 from ddbstream._diff._path import Parts, Path, parse_path
 from ddbstream._diff._values import ABSENT, are_sets
-from ddbstream.exceptions import DiffError
 
 if TYPE_CHECKING:
     from typing import final
 
-    from ddbstream._diff._forms import Form
     from ddbstream._model import Codec
     from ddbstream._update_expression import Condition
 else:
@@ -131,7 +129,9 @@ class Diff:
         path = Path.of(parts)
         if self._form == "wire":
             if self._new_codec is not None and self._new_codec.model is not None:
-                return self._typed_change(path, old, new)
+                from ddbstream._diff._typed import typed_values
+
+                return _changed(path, *typed_values(self, path.parts, old, new))
             if old is ABSENT:
                 return Added(path, decoded(new, path))
             if new is ABSENT:
@@ -141,22 +141,6 @@ class Diff:
                 return SetChanged(path, after - before, before - after)
             return Replaced(path, before, after)
         return _changed(path, old, new)
-
-    def _typed_change(self, path: Path, old: Any, new: Any) -> Change:
-        from ddbstream._diff._patch import moved, moves
-        from ddbstream._diff._typed import typed
-
-        parts = path.parts
-        before, after = old, new
-        if old is not ABSENT:
-            self._old_obj, before = typed(self._old_codec, self._old, self._old_obj, parts, old)
-        if new is not ABSENT:
-            if old is ABSENT:
-                place = (*moved(parts[:-1], moves(self._edits)), parts[-1])
-            else:
-                place = moved(parts, moves(self._edits))
-            self._new_obj, after = typed(self._new_codec, self._new, self._new_obj, place, new)
-        return _changed(path, before, after)
 
     def __iter__(self) -> Iterator[Change]:
         return iter(self._all())
@@ -220,36 +204,9 @@ class Diff:
         return resolved(parse_path(path), self._new_codec or self._old_codec)
 
     def _between(self, parts: Parts) -> tuple[Any, Any] | None:
-        """The old and new value at that path, if they differ."""
-        from ddbstream._diff._forms import within
+        from ddbstream._diff._lookup import between
 
-        depth = len(parts)
-        form = self._as_form()
-        for edited, old, new in self._edits:
-            length = len(edited)
-            if edited == parts:
-                return old, new
-            if edited[:depth] == parts:
-                if self._old is ABSENT:
-                    raise _unknown(parts)
-                return (
-                    within(form, {} if self._old is None else form.rebuilt(self._old), parts),
-                    within(form, {} if self._new is None else form.rebuilt(self._new), parts),
-                )
-            if parts[:length] == edited:
-                before = ABSENT if old is ABSENT else within(form, old, parts[length:])
-                after = ABSENT if new is ABSENT else within(form, new, parts[length:])
-                if before is after:
-                    return None
-                if before is ABSENT or after is ABSENT or not form.same(before, after, parts):
-                    return before, after
-                return None
-        return None
-
-    def _as_form(self) -> Form:
-        from ddbstream._diff._forms import PYTHON, WIRE
-
-        return WIRE if self._form == "wire" else PYTHON
+        return between(self, parts)
 
     # --- what can be done with it ---------------------------------------------------------------
 
@@ -394,7 +351,3 @@ def _changed(path: Path, old: Any, new: Any) -> Change:
         before, after = frozenset(old), frozenset(new)
         return SetChanged(path, after - before, before - after)
     return Replaced(path, old, new)
-
-
-def _unknown(parts: Parts) -> DiffError:
-    return DiffError("made of changes alone: it does not know the whole value", path=Path.of(parts))

@@ -7,9 +7,9 @@ route's model has such a field, else with an attribute's name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from ddbstream._attribute_value import from_attribute_value, to_attribute_value
 from ddbstream._diff._compare import at, changed_between
@@ -26,8 +26,15 @@ __all__ = ["ChangeFilter", "Changed", "all_of", "any_of", "change_filter", "none
 Image = Mapping[str, Any] | None
 
 
+@runtime_checkable
 class ChangeFilter(Protocol):
-    """A test of a change, on the wire form."""
+    """A test of a change, on the wire form.
+
+    Attributes:
+        paths: The paths that it looks at, as they were written.
+    """
+
+    paths: tuple[Path, ...]
 
     def matches(self, old: Image, new: Image, codec: Codec[Any] | None = None) -> bool:
         """Whether the change from ``old`` to ``new`` passes.
@@ -43,7 +50,7 @@ class ChangeFilter(Protocol):
         ...
 
 
-Changed = str | ChangeFilter | tuple[str | ChangeFilter, ...]
+Changed = str | ChangeFilter | Iterable[str | ChangeFilter]
 """What ``changed=`` takes."""
 
 
@@ -55,10 +62,10 @@ def change_filter(changed: Changed) -> ChangeFilter:
     """
     if isinstance(changed, str):
         return _At(changed)
-    if isinstance(changed, (tuple, list)):
-        return any_of(*changed)
-    if hasattr(changed, "matches"):
+    if isinstance(changed, ChangeFilter):
         return changed
+    if isinstance(changed, Iterable):
+        return any_of(*changed)
     raise DiffError(
         expected="a path, a tuple of paths, or any_of, all_of, none_of or transition",
         found=type(changed).__name__,
@@ -68,37 +75,40 @@ def change_filter(changed: Changed) -> ChangeFilter:
 class _At:
     """Whether the value at one path changed."""
 
-    __slots__ = ("_parts", "_path", "_seen")
+    __slots__ = ("_seen", "paths")
 
     def __init__(self, path: str) -> None:
-        self._path = path
-        self._parts = parse_path(path)
+        parts = parse_path(path)
+        self.paths: tuple[Path, ...] = (Path.of(parts),)
         # A route has one codec, so the last one asked about is nearly always the next one too.
-        self._seen: tuple[Codec[Any] | None, Parts] = (None, self._parts)
+        self._seen: tuple[Codec[Any] | None, Parts] = (None, parts)
 
     def parts(self, codec: Codec[Any] | None) -> Parts:
+        """The path in attribute names."""
         seen = self._seen
         if seen[0] is not codec:
-            seen = self._seen = (codec, resolved(self._parts, codec))
+            seen = self._seen = (codec, resolved(self.paths[0].parts, codec))
         return seen[1]
 
     def matches(self, old: Image, new: Image, codec: Codec[Any] | None = None) -> bool:
-        return changed_between(old, new, self.parts(codec))
+        seen = self._seen
+        return changed_between(old, new, seen[1] if seen[0] is codec else self.parts(codec))
 
     def __repr__(self) -> str:
-        return repr(self._path)
+        return repr(self.paths[0])
 
 
 class _Some:
     """Any, all or none of several filters."""
 
-    __slots__ = ("_filters", "_name")
+    __slots__ = ("_filters", "_name", "paths")
 
     def __init__(self, name: str, changed: tuple[Changed, ...]) -> None:
         if not changed:
             raise DiffError(f"{name} needs at least one path")
         self._name = name
         self._filters = tuple(map(change_filter, changed))
+        self.paths = tuple([path for each in self._filters for path in each.paths])
 
     def matches(self, old: Image, new: Image, codec: Codec[Any] | None = None) -> bool:
         if self._name == "all_of":
@@ -128,10 +138,11 @@ def none_of(*changed: Changed) -> ChangeFilter:
 class _Transition:
     """Whether the value at one path changed, from one value, to another."""
 
-    __slots__ = ("_at", "_now", "_was")
+    __slots__ = ("_at", "_now", "_was", "paths")
 
     def __init__(self, path: str, was: Any, now: Any) -> None:
         self._at = _At(path)
+        self.paths: tuple[Path, ...] = self._at.paths
         self._was = None if was is ... else _Value(was)
         self._now = None if now is ... else _Value(now)
 

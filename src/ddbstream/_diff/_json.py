@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ddbstream._attribute_value import to_attribute_value
 from ddbstream._diff._apply import python_items
+from ddbstream._diff._compare import check_name
 from ddbstream._diff._forms import PYTHON, WIRE, Form, within
 from ddbstream._diff._patch import in_order, moved, moves
 from ddbstream._diff._path import Parts, Path
@@ -65,6 +66,8 @@ def json_value(value: Any, parts: Parts = ()) -> Any:
     """
     kind = kind_of(value)
     if kind == "M":
+        for name in value:
+            check_name(name, parts)
         return {name: json_value(inner, (*parts, name)) for name, inner in value.items()}
     if kind == "L":
         return [json_value(inner, (*parts, at)) for at, inner in enumerate(value)]

@@ -82,11 +82,11 @@ def diff_images(
         DecodeError: A value that differs is malformed.
         DiffError: The items are nested too deeply to compare.
     """
-    if not isinstance(old, _ITEM) or not isinstance(new, _ITEM):
-        found = old if not isinstance(old, _ITEM) else new
-        raise DecodeError(
-            expected="an item (a map of attribute values)", found=type(found).__name__
-        )
+    for item in (old, new):
+        if not isinstance(item, _ITEM):
+            raise DecodeError(
+                expected="an item (a map of attribute values)", found=type(item).__name__
+            )
     if old is None or new is None:
         edits = _whole(old, new)
     elif lists == "align":

@@ -193,9 +193,13 @@ def edits_of(changes: Iterable[Change]) -> list[Edit]:
         else:
             raise DiffError(expected="a change", found=type(change).__name__)
     edits.sort(key=by_place)
-    for (parts, _, gone), (following, come, _) in pairwise(edits):
-        replaced = parts == following and gone is ABSENT and come is ABSENT
-        if following[: len(parts)] == parts and not (replaced and isinstance(parts[-1], int)):
+    # What comes into a list is at a position of the new one, where the old one may have another.
+    coming: list[Parts] = []
+    others: list[Parts] = []
+    for parts, old, _ in edits:
+        (coming if old is ABSENT and isinstance(parts[-1], int) else others).append(parts)
+    for parts, following in (*pairwise(coming), *pairwise(others)):
+        if following[: len(parts)] == parts:
             raise DiffError("two changes at one place", path=Path.of(following))
     kinds: dict[Parts, type] = {}
     for parts, _, _ in edits:
@@ -206,10 +210,11 @@ def edits_of(changes: Iterable[Change]) -> list[Edit]:
 
 
 def by_place(edit: Edit) -> tuple[Any, ...]:
-    """Sorts edits by path; at one position of an aligned list, what goes is before what comes."""
-    parts, _, new = edit
+    """Sorts edits by path; at one position of a list, what goes is first, what comes last."""
+    parts, old, new = edit
     # Text and positions meet only in edits written by hand; positions go first.
-    return tuple([(part.__class__ is str, part) for part in parts]), new is not ABSENT
+    place = tuple([(part.__class__ is str, part) for part in parts])
+    return place, new is not ABSENT, old is ABSENT
 
 
 def moves(edits: Sequence[Edit]) -> Moves:

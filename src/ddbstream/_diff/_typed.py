@@ -10,14 +10,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._diff._compare import decoded
+from ddbstream._diff._patch import moved, moves
 from ddbstream._diff._values import ABSENT
 from ddbstream.exceptions import DDBStreamError
 
 if TYPE_CHECKING:
+    from ddbstream._diff._diff import Diff
     from ddbstream._diff._path import Parts
     from ddbstream._model import Codec
 
-__all__ = ["resolved", "typed", "typed_at"]
+__all__ = ["resolved", "typed_at", "typed_values"]
 
 
 def resolved(parts: Parts, codec: Codec[Any] | None) -> Parts:
@@ -28,7 +30,29 @@ def resolved(parts: Parts, codec: Codec[Any] | None) -> Parts:
     return parts if attribute is None else (attribute, *parts[1:])
 
 
-def typed(
+def typed_values(diff: Diff, parts: Parts, old: Any, new: Any) -> tuple[Any, Any]:
+    """The two wire values of an edit at ``parts``, as the models of the diff have them.
+
+    Raises:
+        DecodeError: An image does not fit its model, or a value is malformed.
+    """
+    if old is not ABSENT:
+        diff._old_obj, value = _typed(diff._old_codec, diff._old, diff._old_obj, parts, old)
+    else:
+        value = ABSENT
+    if new is ABSENT:
+        return value, new
+    moving = moves(diff._edits)
+    if old is ABSENT:
+        # What comes into a list is at its position of the new one.
+        place = (*moved(parts[:-1], moving), parts[-1])
+    else:
+        place = moved(parts, moving)
+    diff._new_obj, after = _typed(diff._new_codec, diff._new, diff._new_obj, place, new)
+    return value, after
+
+
+def _typed(
     codec: Codec[Any] | None, image: Any, obj: Any, parts: Parts, value: Any
 ) -> tuple[Any, Any]:
     """The image as the model reads it, and the value at ``parts`` in it.
