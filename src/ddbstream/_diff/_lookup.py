@@ -1,0 +1,49 @@
+"""What is at a path before and after a change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ddbstream._diff._forms import PYTHON, WIRE, within
+from ddbstream._diff._path import Parts, Path
+from ddbstream._diff._values import ABSENT
+from ddbstream.exceptions import DiffError
+
+if TYPE_CHECKING:
+    from ddbstream._diff._diff import Diff
+
+__all__ = ["between"]
+
+
+def between(diff: Diff, parts: Parts) -> tuple[Any, Any] | None:
+    """The old and new value at that path, in the diff's form; ``None`` if they do not differ.
+
+    Raises:
+        DiffError: They differ inside, and the diff does not know the whole of them.
+    """
+    form = WIRE if diff._form == "wire" else PYTHON
+    depth = len(parts)
+    for edited, old, new in diff._edits:
+        if edited == parts:
+            return old, new
+        if edited[:depth] == parts:
+            if diff._old is ABSENT:
+                raise DiffError(
+                    "made of changes alone: it does not know the whole value", path=Path.of(parts)
+                )
+            old, new = (  # noqa: PLW2901
+                within(form, form.rebuilt(item), parts) for item in (diff._old, diff._new)
+            )
+            return old, new
+        length = len(edited)
+        if parts[:length] == edited:
+            before, after = (
+                ABSENT if value is ABSENT else within(form, value, parts[length:])
+                for value in (old, new)
+            )
+            if before is after:
+                return None
+            if before is ABSENT or after is ABSENT or not form.same(before, after, parts):
+                return before, after
+            return None
+    return None
