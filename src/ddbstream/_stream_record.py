@@ -321,7 +321,11 @@ class StreamRecord(Generic[T_co]):
             from ddbstream._diff import diff_images
 
             try:
-                self._diff = diff_images(*self._images(), codec=self._codec)
+                # An update expression must leave the key out, and the record knows which it is.
+                keys = self._change.get("Keys")
+                self._diff = diff_images(
+                    *self._images(), codec=self._codec, keys=keys if is_map(keys) else ()
+                )
             except DDBStreamError as error:
                 raise self._located(error) from None
         return self._diff
