@@ -215,6 +215,15 @@ def test_a_port_in_use_is_one_line_that_says_what_to_do(run: Run) -> None:
     assert re.fullmatch(rf"Error: port {port}: .*; try --port\n", result.stderr)
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "nonsense"])
+def test_an_endpoint_that_is_none_is_one_line(run: Run, url: str) -> None:
+    result = run("demo", "--endpoint-url", url)
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("Error: ")
+    assert url in result.stderr
+
+
 @pytest.mark.skipif(os.name == "nt", reason="a broken pipe is POSIX")
 def test_whoever_reads_its_first_line_and_goes_ends_it_quietly(tmp_path: Path) -> None:
     start = time.monotonic()

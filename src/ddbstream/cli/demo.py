@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ddbstream import Change, StreamRouter, by_key_prefix
-from ddbstream.cli._aws import boto3_client, dynamodb, environment
+from ddbstream.cli._aws import boto3_client, dynamodb, environment, reported
 from ddbstream.cli._product_catalog import ProductApi, functions, product_table, serving
 from ddbstream.cli._render import Output
 
@@ -63,7 +63,8 @@ def demo(endpoint_url: str | None, port: int | None, *, serve: bool, as_json: bo
         port = _SERVE_PORT if serve else 0
     with _terminable(), dynamodb(endpoint_url):
         try:
-            complete = _run(output, port, serve=serve)
+            with reported():
+                complete = _run(output, port, serve=serve)
         except KeyboardInterrupt:
             output.note("stopped", "dim")
             raise SystemExit(0 if serve else 130) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ddbstream import StreamRouter
 from ddbstream.cli._aws import aws_options, need
 from ddbstream.cli._load import Loaded
 from ddbstream.cli._polling import StartingPoint, run
+from ddbstream.exceptions import CheckpointError
 
 __all__ = ["poll"]
 
@@ -84,10 +86,8 @@ def poll(
     )
     # What the AWS client does at this level is of no use to who watches a poller.
     logging.getLogger("botocore").setLevel(logging.WARNING)
-    poller = StreamPoller(
-        table,
-        router,
-        checkpoints=SQLiteCheckpoints(checkpoints),
-        **options,
-    )
-    run(poller, once=once)
+    try:
+        store = SQLiteCheckpoints(checkpoints)
+    except (CheckpointError, sqlite3.Error) as error:
+        raise click.ClickException(f"{checkpoints}: {error}") from None
+    run(StreamPoller(table, router, checkpoints=store, **options), once=once)

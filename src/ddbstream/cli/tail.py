@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
@@ -91,6 +92,7 @@ def tail(
         on_gap="continue",
         on_event=_report,
     )
+    logging.getLogger("ddbstream").addHandler(logging.NullHandler())  # `_report` says what matters
     run(poller, once=once)
 
 
