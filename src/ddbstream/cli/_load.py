@@ -14,7 +14,7 @@ __all__ = ["Loaded"]
 
 if TYPE_CHECKING:
     _ParamType = click.ParamType[object]
-else:  # it is generic since click 8.2
+else:  # older versions of click have it without parameters
     _ParamType = click.ParamType
 
 

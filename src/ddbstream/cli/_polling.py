@@ -38,7 +38,7 @@ class Trimmed(click.ClickException):
 if TYPE_CHECKING:
     Start = Literal["TRIM_HORIZON", "LATEST"] | datetime
     _ParamType = click.ParamType[Start]
-else:  # it is generic since click 8.2
+else:  # older versions of click have it without parameters
     _ParamType = click.ParamType
 
 
