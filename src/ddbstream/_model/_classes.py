@@ -46,6 +46,9 @@ class ClassPlanner:
         nodes = [node.inner if isinstance(node, OptionalNode) else node for node in nodes]
         optional = optional or any(self._takes_none(arg) for arg in args if not _is_absence(arg))
         nodes = self._flat(nodes)
+        for node in nodes:
+            if optional and isinstance(node, LiteralNode) and node.stores_none:
+                raise ModelDefinitionError(f"{show(annotation)}: a member and None are both NULL")
         node = nodes[0] if len(nodes) == 1 else self._distinct(nodes, show(annotation))
         return OptionalNode(node) if optional else node
 
@@ -65,14 +68,13 @@ class ClassPlanner:
             nodes.append(tagged(objects, name))
         if len(nodes) == 1:
             return nodes[0]
-        literals = [node for node in nodes if isinstance(node, LiteralNode)]
+        # an enum's member is no other part's value, though it is stored as one
+        literals = [n for n in nodes if isinstance(n, LiteralNode) and not n.has_members]
         rest = [node for node in nodes if node not in literals]
         rest = _numbers_apart(rest)
-        seen: dict[str, Node] = {}
-        for node in rest:
-            for tag in sorted(node.tags):
-                other = seen.setdefault(tag, node)
-                if other is not node and not _numbers(other, node):
+        for index, node in enumerate(rest):
+            for other in rest[:index]:
+                for tag in sorted(node.tags & other.tags if not _numbers(other, node) else ()):
                     raise ModelDefinitionError(
                         f"{name}: two parts are both stored as {tag}, and nothing tells them apart"
                     )
@@ -153,6 +155,8 @@ class ClassPlanner:
     def _field(self, spec: FieldSpec, rename: Any, in_keys: dict[str, str]) -> Field:
         node = self._field_node(spec)
         default, factory = spec.default, spec.factory
+        if spec.argument is None:  # the class sets it itself
+            default, factory = MISSING, None
         if (
             default is MISSING
             and factory is None

@@ -60,7 +60,7 @@ class Attribute(_Marker):
         structure: Callable[[Any], Any] | None = None,
         unstructure: Callable[[Any], Any] | None = None,
     ) -> None:
-        if name is not None and not (isinstance(name, str) and name):
+        if name is not None and (not name or not isinstance(name, str)):
             raise ModelDefinitionError("an attribute's name is text, and not empty")
         self.name = name
         self.structure = structure

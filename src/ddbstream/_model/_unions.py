@@ -35,6 +35,8 @@ class LiteralNode(Node):
             stored: constant for constant, _, stored in choices if isinstance(stored, str)
         }
         self.has_text = len(self._texts) == len(self.choices)
+        self.has_members = any(isinstance(constant, Enum) for constant, _, _ in choices)
+        self.stores_none = any(s is None and constant is not None for constant, _, s in choices)
 
     def read(self, value: Any, path: Path, faults: Faults) -> Any:
         tag = tag_words(value)

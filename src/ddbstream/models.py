@@ -1,0 +1,30 @@
+"""What most models do not need: options of a class, conversions for a whole router, generated source.
+
+The names that most models do need are in ``ddbstream`` itself: ``from_item``, ``to_item``, ``keys``,
+``Attribute`` and ``Epoch``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ddbstream._model import codec_for, model
+from ddbstream._model._registry import Registry
+
+__all__ = ["Registry", "decoder_source", "model"]
+
+
+def decoder_source(model: Any, registry: Registry | None = None) -> str:
+    """The source that was generated to read a model, as tracebacks and debuggers show it.
+
+    Args:
+        model: The model's class.
+        registry: The one it is used with, if any.
+
+    Raises:
+        ModelDefinitionError: The class cannot work as a model.
+    """
+    from ddbstream._model._codec import ModelCodec
+
+    codec = codec_for(model, registry)
+    return codec.source if isinstance(codec, ModelCodec) else ""

@@ -1,0 +1,232 @@
+"""Unions and literals: told apart by wire tag, by a literal, or refused when bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, make_dataclass
+from decimal import Decimal
+from enum import Enum, IntFlag
+from typing import Annotated, Any, Literal, Optional, Union
+from uuid import UUID
+
+import pytest
+
+from ddbstream import Attribute, from_item, keys, to_item
+from ddbstream._model import codec_for
+from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
+
+
+@dataclass
+class Cat:
+    kind: Literal["cat", "kitten"]
+    lives: int
+
+
+@dataclass(frozen=True)
+class Dog:
+    kind: Literal["dog"]
+    name: str | None = None
+
+
+@dataclass
+class One:
+    version: Literal[1]
+    a: int
+
+
+@dataclass
+class Two:
+    version: Literal[2]
+    a: str
+
+
+@dataclass
+class Untagged:
+    a: int
+
+
+@dataclass
+class OtherCat:
+    kind: Literal["cat"]
+
+
+class Odd(Enum):
+    TEXT = "a"
+    NUMBER = 1
+    FRACTION = 1.5
+    YES = True
+    NOTHING = None
+    RAW = b"x"
+
+
+class Mode(IntFlag):
+    A = 1
+    B = 2
+
+
+def holding(annotation: Any) -> Any:
+    return make_dataclass("Holder", [("a", annotation)])
+
+
+def round_trip(annotation: Any, value: Any) -> Any:
+    model = holding(annotation)
+    codec: Any = codec_for(model)
+    for wire in ("json", "boto3"):
+        item = to_item(model(value), wire=wire)  # type: ignore[arg-type]
+        for made in (codec.decode(item).a, codec.read_slowly(item).a):
+            assert made == value
+            assert type(made) is type(value)
+    return item["a"]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "values"),
+    [
+        (Union[int, str], [1, "x"]),
+        (int | str | bytes | bool | None, [1, "x", b"x", True, None]),
+        (Union[float, int], [1, 1.5, -3, 1e23]),
+        (int | Decimal, [1, Decimal("1.5"), Decimal("1E+3")]),
+        (str | list[int] | dict[str, int] | set[str] | set[int], ["x", [1], {"a": 1}, {"a"}, {1}]),
+        (set[str] | set[int] | frozenset[bytes], [{"a"}, {1}]),
+        (Literal["auto"] | UUID, ["auto", UUID(int=5)]),
+        (Literal["auto", 5] | int | None, ["auto", 5, 6, None]),
+        (Literal["a"] | str, ["a", "b"]),
+        (Optional[Union[Cat, Dog]], [Cat("cat", 9), Cat("kitten", 1), Dog("dog", "x"), None]),
+        (Cat | Dog | str | list[Dog], [Cat("cat", 9), "x", [Dog("dog")]]),
+        (One | Two, [One(1, 5), Two(2, "x")]),
+        (Odd, list(Odd)),
+        (Literal["a", None] | None, ["a", None]),
+        (Mode, [Mode.A, Mode.A | Mode.B, Mode(0)]),
+        (Literal[Odd.TEXT, Odd.NUMBER], [Odd.TEXT, Odd.NUMBER]),
+        (Literal[1, True, "1"], [1, True, "1"]),
+        (set[Literal["a", "b"]], [{"a"}, {"a", "b"}]),
+        (set[Literal[1, 2]], [{1}, {1, 2}]),
+        (dict[Literal["a", "b"], int], [{"a": 1}]),
+        (tuple[int, str] | None, [(1, "x"), None]),
+    ],
+    ids=str,
+)
+def test_each_part_of_a_union_round_trips(annotation: Any, values: list[Any]) -> None:
+    for value in values:
+        round_trip(annotation, value)
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        str | UUID,
+        float | Decimal,
+        int | float | Decimal,
+        list[int] | list[str],
+        list[int] | tuple[int, ...],
+        dict[str, int] | Cat,
+        Cat | Untagged,
+        Cat | OtherCat,
+        Any | int,
+        Odd | str,
+        Odd | None,
+        set[str] | set[UUID],
+    ],
+    ids=str,
+)
+def test_parts_that_nothing_tells_apart_are_refused_when_bound(annotation: Any) -> None:
+    with pytest.raises(ModelDefinitionError) as caught:
+        codec_for(holding(annotation))
+    assert caught.value.path == "a"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        (int | str, 1.5),
+        (int | str, True),
+        (int | str, None),
+        (set[str] | set[int], {"a", 1}),
+        (set[str] | set[int], {b"x"}),
+        (Literal["a", 1], "b"),
+        (Literal["a", 1], True),
+        (Literal["a", 1], 1.0),
+        (Cat | Dog, Untagged(1)),
+        (Literal[1, 2], "1"),
+    ],
+    ids=str,
+)
+def test_a_value_of_no_part_is_refused_without_being_printed(annotation: Any, value: Any) -> None:
+    with pytest.raises(EncodeError) as caught:
+        to_item(holding(annotation)(value))
+    assert caught.value.path == "a"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "wire", "expected", "found"),
+    [
+        (int | str, {"BOOL": True}, "N or S", "BOOL"),
+        (int | str, {"N": "x"}, "an integral number in N", "malformed N"),
+        (int | str, {"N": "1.5"}, "an integral number in N", "a fraction"),
+        (int | str | None, {"M": {}}, "N or S or NULL", "M"),
+        (Literal["a", "b"], {"S": "secret"}, "Literal['a', 'b']", "another S"),
+        (Literal["a", "b"], {"N": "1"}, "S (Literal['a', 'b'])", "N"),
+        (Literal[1], {"N": "1.5"}, "Literal[1]", "another N"),
+        (Literal[1], {"BOOL": True}, "N (Literal[1])", "BOOL"),
+        (Odd, {"S": "secret"}, "Odd", "another S"),
+        (Cat | Dog, {"L": []}, "M", "L"),
+    ],
+    ids=str,
+)
+def test_a_wire_value_of_no_part_says_what_was_expected(
+    annotation: Any, wire: Any, expected: str, found: str
+) -> None:
+    with pytest.raises(DecodeError) as caught:
+        from_item({"a": wire}, holding(annotation))
+    assert (caught.value.path, caught.value.expected, caught.value.found) == ("a", expected, found)
+
+
+def test_a_class_is_chosen_by_its_tag_and_its_faults_are_its_own() -> None:
+    pets = Cat | Dog
+    assert from_item({"kind": {"S": "kitten"}, "lives": {"N": "9"}}, pets) == Cat("kitten", 9)
+    assert to_item(Dog("dog", "x"), model=pets) == {"kind": {"S": "dog"}, "name": {"S": "x"}}
+    for item, path in (
+        ({"kind": {"S": "cat"}}, "lives"),
+        ({"kind": {"S": "secret"}}, "kind"),
+        ({"kind": {"N": "1"}}, "kind"),
+        ({}, "kind"),
+    ):
+        with pytest.raises(DecodeError) as caught:
+            from_item(item, pets)
+        assert caught.value.path == path
+        assert "secret" not in str(caught.value)
+
+
+def test_a_tag_may_be_renamed_or_a_number() -> None:
+    @dataclass
+    class A:
+        kind: Annotated[Literal["a"], Attribute("_type")]
+
+    @dataclass
+    class B:
+        sort: Annotated[Literal["b"], Attribute("_type")]
+
+    assert from_item({"_type": {"S": "b"}}, A | B) == B("b")
+    assert from_item({"version": {"N": "2.0"}, "a": {"S": "x"}}, One | Two) == Two(2, "x")
+
+
+def test_keyed_models_in_a_union() -> None:
+    @keys(PK="P#{id}")
+    @dataclass
+    class P:
+        id: int
+        kind: Literal["p"] = "p"
+
+    @keys(PK="Q#{id}")
+    @dataclass
+    class Q:
+        id: int
+        kind: Literal["q"] = "q"
+
+    assert from_item(to_item(Q(1)), P | Q) == Q(1)
+
+
+def test_an_int_of_a_union_with_float_is_spelled_without_point() -> None:
+    assert round_trip(int | float, 3) == {"N": "3"}
+    assert round_trip(int | float, 3.0) == {"N": "3.0"}
+    assert from_item({"a": {"N": "-5"}}, holding(int | float)).a == -5
+    assert type(from_item({"a": {"N": "5E0"}}, holding(int | float)).a) is float
