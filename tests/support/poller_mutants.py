@@ -13,7 +13,7 @@ from typing import Any
 from unittest import mock
 
 from ddbstream.poller import _client, _delivery
-from ddbstream.poller._commands import Fault, RecordsPage
+from ddbstream.poller._commands import Fault, GetRecords, RecordsPage
 from ddbstream.poller._core import StreamCore
 from ddbstream.poller._policies import Backoff
 from ddbstream.poller._positions import After, AtStart, AtTime, End
@@ -21,6 +21,7 @@ from ddbstream.poller._shard import Stage
 
 Mutant = Callable[[Any], None]
 _NO_WAIT = Backoff(0.0, 0.0)
+_ANSWER = _client.StreamsApi.answer
 MUTANTS: dict[str, Mutant] = {}
 
 
@@ -77,12 +78,10 @@ def trusts_a_missing_iterator(core: Any) -> None:
     core._prove_end = broken
 
 
-def _trusting_records(self: Any, command: Any) -> Any:
-    try:
-        answer = self._client.get_records(ShardIterator=command.iterator, Limit=self._limit)
-    except Exception as error:
-        return _client.fault_of(error)
-    return RecordsPage(answer.get("Records", []), answer.get("NextShardIterator"))
+def _trusting_answer(self: Any, command: Any, answer: Any) -> Any:
+    if isinstance(command, GetRecords):
+        return RecordsPage(answer.get("Records", []), answer.get("NextShardIterator"))
+    return _ANSWER(self, command, answer)
 
 
 @mutant
@@ -402,6 +401,6 @@ def goes_on_when_fenced(core: Any) -> None:
 
 
 PATCHES: dict[str, list[tuple[Any, str, Any]]] = {
-    "trusts_a_missing_iterator": [(_client.StreamsApi, "records", _trusting_records)],
+    "trusts_a_missing_iterator": [(_client.StreamsApi, "answer", _trusting_answer)],
     "sequence_numbers_are_compared_as_text": [(_delivery, "rank", _text_rank)],
 }

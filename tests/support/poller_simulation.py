@@ -22,7 +22,7 @@ from ddbstream.poller import MemoryCheckpoints, Settings, retry
 from ddbstream.poller._client import StreamsApi
 from ddbstream.poller._commands import Deliver, Describe, GetRecords, Instant, Save
 from ddbstream.poller._core import State, StreamCore
-from ddbstream.poller._driver import Stream
+from ddbstream.poller._stream import Stream
 from ddbstream.poller._events import Gap
 from ddbstream.poller._policies import Backoff, FailurePolicy
 from ddbstream.poller._positions import After, AtStart, AtTime, End
@@ -380,11 +380,11 @@ class World:
 
     # The handlers
 
-    def dispatch(
-        self, process: int, records: list[Any], *, stream_arn: str, context: Any
-    ) -> Any:
+    def dispatch(self, process: int, records: list[Any], *, stream_arn: str, context: Any) -> Any:
         shard_id = context.shard_id
-        if process == len(self.processes) - 1:  # a replaced one cannot know what its successor saved
+        if (
+            process == len(self.processes) - 1
+        ):  # a replaced one cannot know what its successor saved
             self._check_not_durable(shard_id, records[0])
         service = self.service._streams[0].shards[shard_id]
         self._check_parent(service)

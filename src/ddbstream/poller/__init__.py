@@ -11,8 +11,8 @@ Needs boto3 (the extra ``poller``) unless a client is given.
 
 from __future__ import annotations
 
+from ddbstream.poller._batches import Batch
 from ddbstream.poller._core import State
-from ddbstream.poller._driver import DeadLetter, PollContext
 from ddbstream.poller._dynamodb_store import DynamoDBCheckpoints
 from ddbstream.poller._events import (
     BatchDelivered,
@@ -31,17 +31,20 @@ from ddbstream.poller._events import (
     StreamStarted,
 )
 from ddbstream.poller._file_store import FileCheckpoints
+from ddbstream.poller._metrics import Metrics, ShardStatus, StreamStatus
 from ddbstream.poller._policies import Backoff, FailurePolicy, Settings, block, retry, skip, stop
 from ddbstream.poller._poller import StreamPoller
 from ddbstream.poller._positions import After, AtStart, AtTime, End, Position, Start
 from ddbstream.poller._sqlite_store import SQLiteCheckpoints
 from ddbstream.poller._stores import CheckpointStore, Lease, MemoryCheckpoints
+from ddbstream.poller._stream import DeadLetter, PollContext
 
 __all__ = [
     "After",
     "AtStart",
     "AtTime",
     "Backoff",
+    "Batch",
     "BatchDelivered",
     "BatchFailed",
     "CallFailed",
@@ -56,6 +59,7 @@ __all__ = [
     "Gap",
     "Lease",
     "MemoryCheckpoints",
+    "Metrics",
     "PageRead",
     "PollContext",
     "Position",
@@ -66,11 +70,13 @@ __all__ = [
     "Settings",
     "ShardEnded",
     "ShardStarted",
+    "ShardStatus",
     "Start",
     "State",
     "StreamListed",
     "StreamPoller",
     "StreamStarted",
+    "StreamStatus",
     "block",
     "retry",
     "skip",

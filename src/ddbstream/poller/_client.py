@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Union
 
 from ddbstream.exceptions import StreamNotFoundError
 from ddbstream.poller._commands import (
@@ -22,10 +22,11 @@ from ddbstream.poller._commands import (
     RecordsPage,
     StreamPage,
 )
+from ddbstream.poller._fast_records import install
 from ddbstream.poller._positions import After, AtTime
 from ddbstream.typing import StreamsClient
 
-__all__ = ["StreamsApi", "fault_of", "knows_timestamps", "make_client", "resolve_stream"]
+__all__ = ["Call", "StreamsApi", "fault_of", "knows_timestamps", "make_client", "resolve_stream"]
 
 _KINDS: dict[str, FaultKind] = {
     "ExpiredIteratorException": "expired",
@@ -80,8 +81,12 @@ def knows_timestamps(client: object) -> bool:
     return "AT_TIMESTAMP" in shape.members["ShardIteratorType"].enum
 
 
+Call = Union[Describe, GetIterator, GetRecords]
+_GARBLED = Fault("transient", "GarbledAnswer")
+
+
 class StreamsApi:
-    """The calls for one stream. Each returns a checked result or a `Fault`, and never raises an Exception.
+    """The calls for one stream. Each gives a checked result or a `Fault`, and never raises an Exception.
 
     Args:
         client: boto3's ``dynamodbstreams`` client, or anything like it.
@@ -94,60 +99,66 @@ class StreamsApi:
         self._arn = stream_arn
         self._limit = page_limit
 
-    def describe(self, command: Describe) -> StreamPage | Fault:
-        """`DescribeStream`, one page."""
-        extra = {"ExclusiveStartShardId": command.cursor} if command.cursor else {}
+    def run(self, command: Call) -> StreamPage | str | RecordsPage | Fault:
+        """Make the call that a command asks for."""
+        method, arguments = self.request(command)
         try:
-            answer = self._client.describe_stream(StreamArn=self._arn, **extra)
-        except Exception as error:
+            answer = getattr(self._client, method)(**arguments)
+        except Exception as error:  # noqa: BLE001 - whatever a client raises is a failed call
             return fault_of(error)
-        description = answer.get("StreamDescription")
-        if not isinstance(description, Mapping) or "Shards" not in description:
-            return Fault("transient", "GarbledAnswer")
-        shards = [
-            ListedShard(
-                shard["ShardId"],
-                shard.get("ParentShardId") or None,
-                shard.get("SequenceNumberRange", {}).get("EndingSequenceNumber"),
-            )
-            for shard in description["Shards"]
-        ]
-        status = description.get("StreamStatus") or "ENABLED"
-        cursor = description.get("LastEvaluatedShardId") or None
-        return StreamPage(status, shards, cursor, _service_time(answer))
+        return self.answer(command, answer)
 
-    def iterator(self, command: GetIterator) -> str | Fault:
-        """`GetShardIterator`."""
-        arguments: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
-        if isinstance(command.position, After):
-            arguments["ShardIteratorType"] = "AFTER_SEQUENCE_NUMBER"
-            arguments["SequenceNumber"] = command.position.sequence_number
-        elif isinstance(command.position, AtTime) and command.timestamp:
-            arguments["ShardIteratorType"] = "AT_TIMESTAMP"
-            arguments["Timestamp"] = command.position.time
-        try:
-            answer = self._client.get_shard_iterator(
-                StreamArn=self._arn, ShardId=command.shard_id, **arguments
-            )
-        except Exception as error:
-            return fault_of(error)
-        iterator = answer.get("ShardIterator")
-        return iterator if isinstance(iterator, str) else Fault("transient", "GarbledAnswer")
+    def request(self, command: Call) -> tuple[str, dict[str, Any]]:
+        """The client's method for a command, and its arguments."""
+        if isinstance(command, GetRecords):
+            return "get_records", {"ShardIterator": command.iterator, "Limit": self._limit}
+        if isinstance(command, Describe):
+            cursor = {"ExclusiveStartShardId": command.cursor} if command.cursor else {}
+            return "describe_stream", {"StreamArn": self._arn, **cursor}
+        arguments = {"StreamArn": self._arn, "ShardId": command.shard_id, **_place(command)}
+        return "get_shard_iterator", arguments
 
-    def records(self, command: GetRecords) -> RecordsPage | Fault:
-        """`GetRecords`."""
-        try:
-            answer = self._client.get_records(ShardIterator=command.iterator, Limit=self._limit)
-        except Exception as error:
-            return fault_of(error)
-        records = answer.get("Records")
-        if not isinstance(records, list):
-            return Fault("transient", "GarbledAnswer")
-        headers = _headers(answer)
-        size = headers.get("content-length", "0")
-        return RecordsPage(
-            records, answer.get("NextShardIterator") or None, int(size) if size.isdigit() else 0
+    def answer(
+        self, command: Call, answer: Mapping[str, Any]
+    ) -> StreamPage | str | RecordsPage | Fault:
+        """What an answer comes to: it is believed only if it has what it must have."""
+        if isinstance(command, GetRecords):
+            records = answer.get("Records")
+            if not isinstance(records, list):
+                return _GARBLED
+            size = _headers(answer).get("content-length", "")
+            iterator = answer.get("NextShardIterator") or None
+            return RecordsPage(records, iterator, int(size) if size.isdigit() else 0)
+        if isinstance(command, Describe):
+            return _stream_page(answer)
+        token = answer.get("ShardIterator")
+        return token if isinstance(token, str) else _GARBLED
+
+
+def _place(command: GetIterator) -> dict[str, Any]:
+    if isinstance(command.position, After):
+        number = command.position.sequence_number
+        return {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": number}
+    if isinstance(command.position, AtTime) and command.timestamp:
+        return {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": command.position.time}
+    return {"ShardIteratorType": "TRIM_HORIZON"}
+
+
+def _stream_page(answer: Mapping[str, Any]) -> StreamPage | Fault:
+    description = answer.get("StreamDescription")
+    if not isinstance(description, Mapping) or not isinstance(description.get("Shards"), list):
+        return _GARBLED
+    shards = [
+        ListedShard(
+            shard["ShardId"],
+            shard.get("ParentShardId") or None,
+            shard.get("SequenceNumberRange", {}).get("EndingSequenceNumber"),
         )
+        for shard in description["Shards"]
+    ]
+    status = description.get("StreamStatus") or "ENABLED"
+    cursor = description.get("LastEvaluatedShardId") or None
+    return StreamPage(status, shards, cursor, _service_time(answer))
 
 
 def _headers(answer: Mapping[str, Any]) -> Mapping[str, str]:
@@ -190,9 +201,12 @@ def make_client(
         max_pool_connections=max(10, connections),
     )
     session: Any = boto3.session.Session()
-    return session.client(
+    client = session.client(
         service, endpoint_url=endpoint_url, region_name=region_name, config=config
     )
+    if service == "dynamodbstreams":
+        install(client)
+    return client
 
 
 def resolve_stream(name: str, client: Any, tables: Any = None) -> str:

@@ -97,7 +97,6 @@ class StreamCore:
         policy: For records that fail.
         chance: Numbers in [0, 1), for jitter.
         timestamps: Whether the client knows AT_TIMESTAMP.
-        auto_commit: Whether what is delivered may be saved at once, or only after `commit`.
     """
 
     def __init__(
@@ -111,9 +110,8 @@ class StreamCore:
         policy: FailurePolicy,
         chance: Callable[[], float],
         timestamps: bool = False,
-        auto_commit: bool = True,
     ) -> None:
-        ctx = self._ctx = Context(stream_arn, settings, policy, chance, timestamps, auto_commit)
+        ctx = self._ctx = Context(stream_arn, settings, policy, chance, timestamps)
         self.lineage = Lineage(ctx)
         self._reader = Reader(ctx, self.lineage, self._want_listing)
         self._delivery = Delivery(ctx, self.lineage)
@@ -162,6 +160,16 @@ class StreamCore:
         """Why the core stopped; None while it runs."""
         return self._ctx.exit
 
+    @property
+    def busy(self) -> int:
+        """Deliveries and saves in flight."""
+        return self._ctx.busy
+
+    @property
+    def lease_until(self) -> float:
+        """Until when, on the monotonic clock, nobody else can own the store."""
+        return self._ctx.lease_until
+
     def poll(self, at: Instant) -> list[Command]:
         """Everything to be done now that is not being done already."""
         out: list[Command] = []
@@ -208,6 +216,18 @@ class StreamCore:
             self._ctx.draining = True
             for shard_id in self._ctx.unsaved:
                 self._ctx.agenda.touch(shard_id)
+
+    def auto_commit(self, *, enabled: bool) -> None:
+        """Say whether what is delivered may be saved at once (as it is at first), or only after `commit`."""
+        self._ctx.auto_commit = enabled
+
+    def awaits_commit(self) -> str | None:
+        """A shard that has nothing left but a `commit` to come; for drivers without ``auto_commit``."""
+        for shard in self.lineage.shards.values():
+            if shard.stage is Stage.ENDING and shard.proven and shard.idle:
+                if rank(shard.committed) < rank(shard.done):
+                    return shard.shard_id
+        return None
 
     def commit(self, shard_id: str, position: Position, count: int) -> None:
         """Let what is done up to a position be saved; for drivers without ``auto_commit``."""

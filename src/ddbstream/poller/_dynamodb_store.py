@@ -88,7 +88,7 @@ class DynamoDBCheckpoints:
         """See `CheckpointStore.acquire`."""
         now = self._clock()
         free = "attribute_not_exists(expires) OR expires <= :now OR lease_owner = :owner"
-        values = {":owner": owner, ":expires": now + ttl, ":zero": 0, ":one": 1, ":format": _FORMAT}
+        values: dict[str, str | float] = {":owner": owner, ":expires": now + ttl, ":zero": 0, ":one": 1, ":format": _FORMAT}
         condition = {} if takeover else {"ConditionExpression": free}
         if not takeover:
             values[":now"] = now
@@ -173,9 +173,7 @@ class DynamoDBCheckpoints:
         """See `CheckpointStore.forget`."""
         for first in range(0, len(shard_ids), _DELETES):
             keys = (_key(lease.stream_arn, s) for s in shard_ids[first : first + _DELETES])
-            self._write(
-                lease, [{"Delete": {"TableName": self._table, "Key": key}} for key in keys]
-            )
+            self._write(lease, [{"Delete": {"TableName": self._table, "Key": key}} for key in keys])
 
     def release(self, lease: Lease) -> None:
         """See `CheckpointStore.release`."""

@@ -142,7 +142,7 @@ class Settings:
     missing_parent: float = 600.0
     missing_parent_dated: float = 3_600.0
     missing_parent_listings: int = 3
-    gone_after: float = 60.0
+    gone_after: float = 15.0
     max_unsaved: int = 2
     save_records: int = 1
     save_seconds: float = 5.0

@@ -1,61 +1,81 @@
-"""`StreamPoller`: a stream, a router and a checkpoint store, put together."""
+"""`StreamPoller`: streams, a router and a checkpoint store, put together."""
 
 from __future__ import annotations
 
 import logging
-import os
-import random
-import secrets
-import socket
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import datetime, timezone
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Literal
 
 from ddbstream.exceptions import PollerError
-from ddbstream.poller._client import StreamsApi, knows_timestamps, make_client, resolve_stream
-from ddbstream.poller._core import StreamCore
-from ddbstream.poller._driver import Driver, Router, Stream
+from ddbstream.poller._batches import Batch, Batches
+from ddbstream.poller._commands import Deliver
+from ddbstream.poller._driver import Driver
 from ddbstream.poller._events import Event, Exit
 from ddbstream.poller._log import log_event
-from ddbstream.poller._policies import FailurePolicy, Settings, block, skip, stop
-from ddbstream.poller._positions import AtStart, AtTime
-from ddbstream.poller._stores import CheckpointStore, MemoryCheckpoints
-from ddbstream.poller._workers import Clock, InlineWorkers, SystemClock, ThreadWorkers, instant
+from ddbstream.poller._metrics import Metrics
+from ddbstream.poller._opening import Opener
+from ddbstream.poller._policies import FailurePolicy, Settings
+from ddbstream.poller._stores import CheckpointStore
+from ddbstream.poller._stream import Router, Stream
+from ddbstream.poller._workers import Clock, InlineWorkers, SystemClock, ThreadWorkers, Workers
 from ddbstream.typing import StreamsClient
 
 __all__ = ["StreamPoller"]
 
 logger = logging.getLogger("ddbstream.poller")
 
-_POLICIES: dict[str, Callable[[], FailurePolicy]] = {"block": block, "skip": skip, "stop": stop}
-
 
 class StreamPoller:
     """Reads a table's stream and hands its records to a router.
 
-    At least once, in order within an item, parents before children, nothing skipped without a report.
-    The position of a shard is saved only when everything before it is handled.
+    At least once, in order within an item, parents before children, nothing skipped without a report. The position
+    of a shard is saved only when everything before it is handled.
+
+    ```python
+    StreamPoller("Product", router, checkpoints=SQLiteCheckpoints("product.db")).run()
+    ```
+
+    Without a router it is an iterator, all in one thread:
+
+    ```python
+    for batch in StreamPoller("Product", checkpoints=SQLiteCheckpoints("product.db")):
+        router.dispatch(batch.records, stream_arn=batch.stream_arn)
+        batch.commit()
+    ```
 
     Args:
         table_or_stream_arn: A table's name or ARN, a stream's ARN, or several of them.
         router: A `ddbstream.StreamRouter`, or anything with its ``dispatch``.
         checkpoints: Where positions are kept; by default they are gone with the process.
-        start: Where to begin if the store knows nothing of the stream: ``"TRIM_HORIZON"`` (the oldest record,
-            at most 24 hours), ``"LATEST"`` (now, kept in the store before the first read), or an aware datetime.
-        client: A ``dynamodbstreams`` client, or one like it; by default boto3's, with limits that suit a poller.
+        start: Where to begin if the store knows nothing of the stream: ``"TRIM_HORIZON"`` (the oldest
+            record, at most 24 hours), ``"LATEST"`` (now; kept in the store before the first read, so that
+            a crash loses nothing), or an aware datetime.
+        client: A ``dynamodbstreams`` client, or one like it; by default boto3's, with limits that suit a
+            poller.
         endpoint_url: For that client: DynamoDB Local and other stand-ins.
         region_name: For that client.
-        on_failure: What happens to a record that fails: ``"block"`` (again and again, the default), ``"skip"``,
-            ``"stop"``, or what `ddbstream.poller.retry` makes.
-        on_gap: ``"fail"`` raises RecordsTrimmedError when records have left the stream unread; ``"continue"`` reports
-            a `Gap` and reads on.
+        on_failure: What happens to a record that fails: ``"block"`` (it comes again and again, its shard
+            waits), ``"skip"``, ``"stop"``, or what `ddbstream.poller.retry` makes.
+        on_gap: ``"fail"`` raises RecordsTrimmedError when records have left the stream unread;
+            ``"continue"`` reports a `Gap` and reads on.
         on_event: Called with every event, in the poller's thread; must be quick.
+        follow: Go on with the table's next stream when this one was disabled and all of it is read.
+        takeover: Take the store's lease from a poller that is alive, which then stops. If false, raise
+            FencedError while there is one.
+        max_lag: Seconds of lag beyond which `healthy` is false. The default is a quarter of the time that
+            records live.
         max_workers: Shards that are read, and handled, at once.
         grace: Seconds that handlers get to finish after `stop`.
-        takeover: Take the store's lease from a poller that is alive, which then stops. If false, raise FencedError.
         settings: Every other number.
-        clock: Both clocks; a `ddbstream.testing.FakeClock` makes everything run in one thread, without waiting.
+        clock: Both clocks; with a `ddbstream.testing.FakeClock` everything runs in one thread and never
+            waits.
+
+    Attributes:
+        exit: Why the last run ended; None before, and while one is under way.
+        metrics: Counts and the state of every shard.
 
     Raises:
         ValueError: ``start`` or ``on_failure`` is none of these.
@@ -64,7 +84,7 @@ class StreamPoller:
     def __init__(
         self,
         table_or_stream_arn: str | Sequence[str],
-        router: Router,
+        router: Router | None = None,
         *,
         checkpoints: CheckpointStore | None = None,
         start: Literal["TRIM_HORIZON", "LATEST"] | datetime = "TRIM_HORIZON",
@@ -74,9 +94,11 @@ class StreamPoller:
         on_failure: Literal["block", "skip", "stop"] | FailurePolicy = "block",
         on_gap: Literal["fail", "continue"] | None = None,
         on_event: Callable[[Event], object] | None = None,
+        follow: bool = False,
+        takeover: bool = True,
+        max_lag: float | None = 21_600.0,
         max_workers: int = 32,
         grace: float = 30.0,
-        takeover: bool = True,
         settings: Settings | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -84,29 +106,38 @@ class StreamPoller:
             [table_or_stream_arn] if isinstance(table_or_stream_arn, str) else table_or_stream_arn
         )
         self._names = list(names)
-        self._router = router
-        self._store = checkpoints if checkpoints is not None else MemoryCheckpoints()
-        self._begin = _begin(start)
-        self._client = client
-        self._endpoint_url = endpoint_url
-        self._region_name = region_name
-        self._policy = _policy(on_failure)
-        self._settings = settings if settings is not None else Settings()
-        if on_gap is not None:
-            self._settings = replace(self._settings, on_gap=on_gap)
+        self._clock: Clock = clock if clock is not None else SystemClock()
+        self._opener = Opener(
+            router=router,
+            checkpoints=checkpoints,
+            start=start,
+            client=client,
+            endpoint_url=endpoint_url,
+            region_name=region_name,
+            on_failure=on_failure,
+            on_gap=on_gap,
+            takeover=takeover,
+            connections=max_workers + 4,
+            settings=settings,
+            clock=self._clock,
+        )
+        self._has_router = router is not None
         self._listener = on_event
+        self._follow = follow
+        self._max_lag = max_lag
         self._max_workers = max_workers
         self._grace = grace
-        self._takeover = takeover
-        self._clock: Clock = clock if clock is not None else SystemClock()
-        self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._driver: Driver | None = None
         self._stop_asked = False
+        self.metrics = Metrics()
         self.exit: Exit | None = None
-        """Why the last run ended; None before, and while one is under way."""
 
-    def run(self) -> Exit:
-        """Read until `stop` is called or the stream ends (it was disabled or deleted, and all of it is read).
+    def run(self, *, install_signals: bool = False) -> Exit:
+        """Read until `stop` is called or the stream ends: it was disabled or deleted, and all of it is read.
+
+        Args:
+            install_signals: Have SIGTERM and SIGINT call `stop`; a second one ends the process at once. Only
+                in the main thread.
 
         Returns:
             Why it ended: ``stopped`` or ``stream_ended``.
@@ -117,7 +148,10 @@ class StreamPoller:
             StreamNotFoundError: No such table or stream.
             PollerError: The service refuses the calls, or a record fails and the policy is to stop.
         """
-        return self._run(until_caught_up=False, timeout=None)
+        self._need_router()
+        with self._driving() as driver, _signals(self.stop if install_signals else None):
+            self.exit = driver.run()
+        return self._ended()
 
     def run_until_caught_up(self, timeout: float | None = None) -> Exit:
         """Read until everything that the stream holds is handled and saved: for tests and for cron.
@@ -131,103 +165,133 @@ class StreamPoller:
         Raises:
             PollerError: As `run`.
         """
-        return self._run(until_caught_up=True, timeout=timeout)
+        self._need_router()
+        with self._driving() as driver:
+            self.exit = driver.run(until_caught_up=True, timeout=timeout)
+        return self._ended()
+
+    def batches(
+        self, *, until_caught_up: bool = False, timeout: float | None = None
+    ) -> Iterator[Batch]:
+        """Batches to handle in a loop of one's own; see `Batch.commit`.
+
+        Args:
+            until_caught_up: End when everything that the stream holds has been given.
+            timeout: Seconds after which to end anyway.
+
+        Raises:
+            PollerError: As `run`; or a shard's last batch is not committed and nothing else is left to give.
+        """
+        batches = Batches(self._clock, until_caught_up=until_caught_up, timeout=timeout)
+        with self._driving(batches.take) as batches.driver:
+            yield from batches
+            self.exit = batches.exit
+        self._ended()
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self.batches()
 
     def stop(self) -> None:
-        """Drain, save and return from `run`. From any thread, or a signal handler; again and again."""
+        """Drain, save, and return from `run`. From any thread, or a signal handler; again and again."""
         self._stop_asked = True
         if self._driver is not None:
             self._driver.stop()
 
     def healthy(self) -> bool:
-        """Whether the poller runs and every stream is listed and read."""
+        """Whether the poller runs, and reads what there is: see `problem`."""
+        return self.problem() is None
+
+    def problem(self) -> str | None:
+        """What is wrong, in a few words; None if nothing is.
+
+        A stream must have been listed lately, an enabled one must have a shard that is read, no shard may fail
+        for long, and no lag may be larger than ``max_lag``.
+        """
         driver = self._driver
         if driver is None:
-            return False
-        return all(stream.core.exit is None for stream in driver.streams)
+            return "not running"
+        statuses = self.metrics.streams
+        if not statuses:
+            return "not started yet"
+        discovery = self._opener.settings.discovery
+        problems = (s.problem(discovery=discovery, max_lag=self._max_lag) for s in statuses)
+        return next((problem for problem in problems if problem is not None), None)
 
-    def _run(self, *, until_caught_up: bool, timeout: float | None) -> Exit:
+    def _need_router(self) -> None:
+        if not self._has_router:
+            raise PollerError("a poller without a router is iterated: for batch in poller: …")
+
+    def _ended(self) -> Exit:
+        assert self.exit is not None
+        if self.exit.error is not None:
+            raise self.exit.error
+        return self.exit
+
+    @contextmanager
+    def _driving(
+        self, deliver: Callable[[Stream, Deliver], object] | None = None
+    ) -> Iterator[Driver]:
         if self._driver is not None:
             raise PollerError("the poller is running already")
         self.exit = None
-        threads = isinstance(self._clock, SystemClock)
-        size = self._max_workers
-        workers = (
-            ThreadWorkers({"read": size, "handle": size, "control": 2})
-            if threads
-            else InlineWorkers(self._clock)
+        self.metrics = Metrics()
+        workers = self._make_workers()
+        opener = self._opener
+        driver = self._driver = Driver(
+            workers,
+            self._clock,
+            self.metrics,
+            self._on_event,
+            grace=self._grace,
+            follow=opener.open_successor if self._follow else None,
+            follow_every=opener.settings.discovery,
+            deliver=deliver,
         )
-        driver = self._driver = Driver(workers, self._clock, self._on_event, self._grace)
         try:
-            client = self._client or self._make_client("dynamodbstreams")
             for name in self._names:
-                driver.streams.append(self._open(name, client))
+                driver.streams.append(opener.open(name))
             if self._stop_asked:
                 driver.stop()
-            self.exit = driver.run(until_caught_up=until_caught_up, timeout=timeout)
+            yield driver
         finally:
             workers.close()
             for stream in driver.streams:
                 stream.release()
             self._driver = None
             self._stop_asked = False
-        if self.exit.error is not None:
-            raise self.exit.error
-        return self.exit
 
-    def _open(self, name: str, client: Any) -> Stream:
-        tables = None
-        if self._client is None and not (name.startswith("arn:") and "/stream/" in name):
-            tables = self._make_client("dynamodb")
-        arn = resolve_stream(name, client, tables)
-        settings = self._settings
-        lease = self._store.acquire(arn, self._owner, ttl=settings.lease, takeover=self._takeover)
-        core = StreamCore(
-            arn,
-            self._store.load(lease),
-            begin=self._begin,
-            at=instant(self._clock),
-            settings=settings,
-            policy=self._policy,
-            chance=random.Random().random,
-            timestamps=knows_timestamps(client),
-        )
-        api = StreamsApi(client, arn, page_limit=settings.page_limit)
-        return Stream(core, api, self._store, lease, self._router, self._policy.sink)
-
-    def _make_client(self, service: str) -> Any:
-        return make_client(
-            endpoint_url=self._endpoint_url,
-            region_name=self._region_name,
-            service=service,
-            connections=self._max_workers + 4,
-        )
+    def _make_workers(self) -> Workers:
+        if not isinstance(self._clock, SystemClock):
+            return InlineWorkers(self._clock)
+        size = self._max_workers
+        return ThreadWorkers({"read": size, "handle": size, "control": 2})
 
     def _on_event(self, event: Event) -> None:
         log_event(logger, event)
         if self._listener is not None:
             try:
                 self._listener(event)
-            except Exception:
+            except Exception:  # a listener's trouble is not the poller's
                 logger.exception("on_event failed")
 
 
-def _begin(start: Literal["TRIM_HORIZON", "LATEST"] | datetime) -> AtStart | AtTime | None:
-    if isinstance(start, datetime):
-        if start.tzinfo is None:
-            raise ValueError("start needs a datetime with a time zone")
-        return AtTime(start.astimezone(timezone.utc).timestamp())
-    if start == "TRIM_HORIZON":
-        return AtStart()
-    if start == "LATEST":
-        return None
-    raise ValueError("start is 'TRIM_HORIZON', 'LATEST' or a datetime")
+@contextmanager
+def _signals(stop: Callable[[], None] | None) -> Iterator[None]:
+    if stop is None:
+        yield
+        return
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    before = [signal.getsignal(number) for number in numbers]
 
+    def handle(number: int, frame: Any) -> None:
+        for each, old in zip(numbers, before, strict=True):
+            signal.signal(each, old)  # the second one does what it always did
+        stop()
 
-def _policy(on_failure: str | FailurePolicy) -> FailurePolicy:
-    if isinstance(on_failure, FailurePolicy):
-        return on_failure
+    for number in numbers:
+        signal.signal(number, handle)
     try:
-        return _POLICIES[on_failure]()
-    except KeyError:
-        raise ValueError("on_failure is 'block', 'skip', 'stop' or a policy") from None
+        yield
+    finally:
+        for number, old in zip(numbers, before, strict=True):
+            signal.signal(number, old)

@@ -36,6 +36,10 @@ from ddbstream.poller._shard import Batch, Shard, Stage, record_time, sequence_n
 
 __all__ = ["Reader", "is_older"]
 
+# "Trimmed" for the oldest record there is: nothing is left. DynamoDB Local says that of a shard whose
+# records are all trimmed; more than once, because one may have been trimmed between two calls.
+_TRIMMED_WHOLE = 3
+
 
 def is_older(record: Record, moment: float) -> bool:
     """Whether a record is certainly older than a moment, by its approximate creation time.
@@ -198,6 +202,9 @@ class Reader:
                 if not self._trimmed(shard):
                     return
                 wait = 0.0
+            elif shard.closed and shard.attempts >= _TRIMMED_WHOLE:
+                self._declare_gone(shard, at)
+                return
         elif fault.kind == "gone":
             shard.iterator = None
             if shard.gone_since is None:

@@ -413,9 +413,7 @@ class FakeStream:
                 self._refuse_trimmed(shard, token["after"], operation)
             return self._page(stream, shard, token["after"], min(limit, self._page_records))
 
-    def _page(
-        self, stream: StreamData, shard: FakeShard, after: int, limit: int
-    ) -> dict[str, Any]:
+    def _page(self, stream: StreamData, shard: FakeShard, after: int, limit: int) -> dict[str, Any]:
         troubles = self._troubles
         if troubles.strikes("empty_page"):
             token = self._token(stream, shard, after, explicit=after > 0)
@@ -431,9 +429,7 @@ class FakeStream:
             answer["NextShardIterator"] = self._token(stream, shard, last, explicit=last > 0)
         return answer
 
-    def _token(
-        self, stream: StreamData, shard: FakeShard, after: int, *, explicit: bool
-    ) -> str:
+    def _token(self, stream: StreamData, shard: FakeShard, after: int, *, explicit: bool) -> str:
         return json.dumps(
             {
                 "arn": stream.arn,

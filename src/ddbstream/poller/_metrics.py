@@ -1,0 +1,208 @@
+"""Counts of what happened, and a picture of where every shard is; as values, and as Prometheus text."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from ddbstream.poller._commands import Instant
+from ddbstream.poller._core import StreamCore
+from ddbstream.poller._events import (
+    BatchDelivered,
+    BatchFailed,
+    CallFailed,
+    Event,
+    Gap,
+    PageRead,
+    PositionSaved,
+    RecordGivenUp,
+    SaveFailed,
+    ShardEnded,
+)
+from ddbstream.poller._shard import Shard, Stage, record_time
+
+__all__ = ["Metrics", "ShardStatus", "StreamStatus"]
+
+_STALLED = 300.0  # seconds of failing calls after which a shard counts as stalled
+
+
+@dataclass(frozen=True, slots=True)
+class ShardStatus:
+    """Where one shard is.
+
+    Attributes:
+        shard_id: Its id.
+        stage: ``waiting`` for its parent, ``reading``, or ``ending``.
+        lag: Seconds since the oldest record that is not done was made; 0 at the tip.
+        silent: Seconds since it was read successfully.
+        failures: Failed calls, or failed deliveries, in a row.
+    """
+
+    shard_id: str
+    stage: str
+    lag: float
+    silent: float
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """Where one stream is.
+
+    Attributes:
+        stream_arn: Its ARN.
+        status: As the last listing has it; ``None`` before the first.
+        listed_ago: Seconds since the last complete listing; None before the first.
+        shards: Shards that are not ended.
+        ended: How many are.
+        in_flight: Batches with the handlers, and saves under way.
+        lease_left: Seconds the lease lasts without another renewal.
+        exit: Why it stopped, or None.
+    """
+
+    stream_arn: str
+    status: str | None
+    listed_ago: float | None
+    shards: tuple[ShardStatus, ...]
+    ended: int
+    in_flight: int
+    lease_left: float
+    exit: str | None
+
+    @property
+    def lag(self) -> float:
+        """The largest lag of any shard."""
+        return max((shard.lag for shard in self.shards), default=0.0)
+
+    def problem(self, *, discovery: float, max_lag: float | None) -> str | None:
+        """What is wrong with it, in a few words; None if nothing is."""
+        if self.exit is not None:
+            return None if self.exit == "stream_ended" else f"stopped: {self.exit}"
+        if self.listed_ago is None:
+            return "not listed yet"
+        if self.listed_ago > 3 * discovery + 60:
+            return "not listed for long"
+        reading = [shard for shard in self.shards if shard.stage != "waiting"]
+        if self.status == "ENABLED" and not reading:
+            return "no shard of an enabled stream is read"
+        if any(shard.failures and shard.silent > _STALLED for shard in reading):
+            return "a shard cannot be read"
+        if max_lag is not None and self.lag > max_lag:
+            return "the lag is too large"
+        return None
+
+
+class Metrics:
+    """What a poller counts. Threads may read it while the poller runs.
+
+    Attributes:
+        counters: By name, and by a label where there is one: ``("calls_failed", "ThrottlingException")``.
+    """
+
+    def __init__(self) -> None:
+        self.counters: Counter[tuple[str, str]] = Counter()
+        self._lock = threading.Lock()
+        self._streams: tuple[StreamStatus, ...] = ()
+        self._taken_at: float | None = None
+
+    @property
+    def streams(self) -> tuple[StreamStatus, ...]:
+        """Every stream as it was last looked at, about once a second."""
+        return self._streams
+
+    def count(self, event: Event) -> None:
+        """Take in an event."""
+        counting = _COUNTED.get(type(event))
+        if counting is not None:
+            with self._lock:
+                for name, label, number in counting(event):
+                    self.counters[name, label] += number
+
+    def look(self, cores: Iterable[tuple[str, StreamCore]], at: Instant, *, force: bool) -> None:
+        """Take a picture of the cores; for the driver's thread, which owns them."""
+        if not force and self._taken_at is not None and at.mono - self._taken_at < 1.0:
+            return
+        self._taken_at = at.mono
+        self._streams = tuple(_status(arn, core, at) for arn, core in cores)
+
+    def prometheus(self) -> str:
+        """Everything in Prometheus's text format."""
+        with self._lock:
+            counters = sorted(self.counters.items())
+        lines = []
+        for (name, label), number in counters:
+            labels = f'{{kind="{label}"}}' if label else ""
+            lines.append(f"ddbstream_poller_{name}_total{labels} {number}")
+        for stream in self._streams:
+            where = f'{{stream="{stream.stream_arn}"}}'
+            stages = Counter(shard.stage for shard in stream.shards)
+            lines += [
+                f"ddbstream_poller_lag_seconds{where} {stream.lag:.3f}",
+                f"ddbstream_poller_shards_ended{where} {stream.ended}",
+                f"ddbstream_poller_in_flight{where} {stream.in_flight}",
+                f"ddbstream_poller_lease_left_seconds{where} {stream.lease_left:.3f}",
+            ]
+            if stream.listed_ago is not None:
+                lines.append(f"ddbstream_poller_listed_ago_seconds{where} {stream.listed_ago:.3f}")
+            for stage in ("waiting", "reading", "ending"):
+                lines.append(f"ddbstream_poller_shards_{stage}{where} {stages[stage]}")
+        return "\n".join(lines) + "\n"
+
+
+def _status(arn: str, core: StreamCore, at: Instant) -> StreamStatus:
+    shards = core.lineage.shards.values()
+    listed = core.listed_at
+    return StreamStatus(
+        arn,
+        core.lineage.status if core.lineage.completed else None,
+        None if listed is None else at.mono - listed,
+        tuple(_shard_status(shard, at) for shard in shards if shard.stage is not Stage.ENDED),
+        sum(shard.stage is Stage.ENDED for shard in shards),
+        core.busy,
+        core.lease_until - at.mono,
+        None if core.exit is None else core.exit.reason,
+    )
+
+
+def _shard_status(shard: Shard, at: Instant) -> ShardStatus:
+    silent = max(0.0, at.wall - shard.fresh_at) if shard.fresh_at else 0.0
+    failures = max(shard.attempts, shard.delivery_attempts)
+    return ShardStatus(shard.shard_id, shard.stage.value, _lag(shard, at), silent, failures)
+
+
+def _lag(shard: Shard, at: Instant) -> float:
+    oldest: float | None = None
+    if shard.batch is not None:
+        oldest = record_time(
+            shard.batch.records[min(shard.batch.index, len(shard.batch.records) - 1)]
+        )
+    elif shard.stage is Stage.READING and shard.empties < 2:
+        oldest = shard.last_record_time
+    return 0.0 if oldest is None else max(0.0, at.wall - oldest)
+
+
+_Counts = list[tuple[str, str, int]]
+
+
+def _of_page(event: PageRead) -> _Counts:
+    pages = ("pages", "", 1) if event.records else ("empty_pages", "", 1)
+    return [pages, ("records_read", "", event.records), ("bytes_read", "", event.size)]
+
+
+def _of_call(event: CallFailed) -> _Counts:
+    return [("calls_failed", event.code, 1), ("retries", event.kind, 1)]
+
+
+_COUNTED: dict[type, Callable[..., _Counts]] = {
+    PageRead: _of_page,
+    CallFailed: _of_call,
+    BatchDelivered: lambda event: [("batches", "", 1), ("records_done", "", event.records)],
+    BatchFailed: lambda event: [("handler_failures", "", 1)],
+    RecordGivenUp: lambda event: [("records_given_up", event.how, 1)],
+    PositionSaved: lambda event: [("saves", "", 1)],
+    SaveFailed: lambda event: [("saves_failed", event.code, 1)],
+    Gap: lambda event: [("gaps", event.reason, 1)],
+    ShardEnded: lambda event: [("shards_ended", "", 1)],
+}

@@ -1,0 +1,133 @@
+"""From what a user says to a core that is ready to run: the arguments, the lease, the client."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Any, Literal
+
+from ddbstream.exceptions import StreamNotFoundError
+from ddbstream.poller._client import StreamsApi, knows_timestamps, make_client, resolve_stream
+from ddbstream.poller._core import StreamCore
+from ddbstream.poller._policies import FailurePolicy, Settings, block, skip, stop
+from ddbstream.poller._positions import AtStart, AtTime
+from ddbstream.poller._stores import CheckpointStore, MemoryCheckpoints
+from ddbstream.poller._stream import Router, Stream
+from ddbstream.poller._workers import Clock, instant
+
+__all__ = ["Opener"]
+
+_POLICIES: dict[str, Callable[[], FailurePolicy]] = {"block": block, "skip": skip, "stop": stop}
+
+
+class Opener:
+    """Opens streams for a poller: see `StreamPoller` for the arguments."""
+
+    def __init__(
+        self,
+        *,
+        router: Router | None,
+        checkpoints: CheckpointStore | None,
+        start: Literal["TRIM_HORIZON", "LATEST"] | datetime,
+        client: Any,
+        endpoint_url: str | None,
+        region_name: str | None,
+        on_failure: Literal["block", "skip", "stop"] | FailurePolicy,
+        on_gap: Literal["fail", "continue"] | None,
+        takeover: bool,
+        connections: int,
+        settings: Settings | None,
+        clock: Clock,
+    ) -> None:
+        self._router = router
+        self._store = checkpoints if checkpoints is not None else MemoryCheckpoints()
+        self._begin = _begin(start)
+        self._injected = client is not None
+        self._client = client
+        self._tables: Any = None
+        self._endpoint_url = endpoint_url
+        self._region_name = region_name
+        self._policy = _policy(on_failure)
+        self._takeover = takeover
+        self._connections = connections
+        self._clock = clock
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.settings = settings if settings is not None else Settings()
+        if on_gap is not None:
+            self.settings = replace(self.settings, on_gap=on_gap)
+
+    def open(self, name: str) -> Stream:
+        """Resolve a name, take the stream's lease and load its positions."""
+        return self._open(self._resolve(name), self._begin)
+
+    def open_successor(self, ended: Stream) -> Stream | None:
+        """The stream that its table has now, from its beginning; None if it is still the ended one."""
+        table = ended.arn.partition("/stream/")[0]
+        try:
+            arn = self._resolve(table)
+        except StreamNotFoundError:
+            return None
+        return None if arn == ended.arn else self._open(arn, AtStart())
+
+    def _open(self, arn: str, begin: AtStart | AtTime | None) -> Stream:
+        client, settings = self._streams_client(), self.settings
+        lease = self._store.acquire(arn, self._owner, ttl=settings.lease, takeover=self._takeover)
+        core = StreamCore(
+            arn,
+            self._store.load(lease),
+            begin=begin,
+            at=instant(self._clock),
+            settings=settings,
+            policy=self._policy,
+            chance=random.Random().random,  # noqa: S311 - spreads waits, keeps no secret
+            timestamps=knows_timestamps(client),
+        )
+        core.auto_commit(enabled=self._router is not None)
+        api = StreamsApi(client, arn, page_limit=settings.page_limit)
+        return Stream(core, api, self._store, lease, self._router, self._policy.sink)
+
+    def _resolve(self, name: str) -> str:
+        if name.startswith("arn:") and "/stream/" in name:
+            return name
+        if not self._injected and self._tables is None:
+            self._tables = self._make_client("dynamodb")
+        return resolve_stream(name, self._streams_client(), self._tables)
+
+    def _streams_client(self) -> Any:
+        if self._client is None:
+            self._client = self._make_client("dynamodbstreams")
+        return self._client
+
+    def _make_client(self, service: str) -> Any:
+        return make_client(
+            endpoint_url=self._endpoint_url,
+            region_name=self._region_name,
+            service=service,
+            connections=self._connections,
+        )
+
+
+def _begin(start: Literal["TRIM_HORIZON", "LATEST"] | datetime) -> AtStart | AtTime | None:
+    if isinstance(start, datetime):
+        if start.tzinfo is None:
+            raise ValueError("start needs a datetime with a time zone")
+        return AtTime(start.astimezone(timezone.utc).timestamp())
+    if start == "TRIM_HORIZON":
+        return AtStart()
+    if start == "LATEST":
+        return None
+    raise ValueError("start is 'TRIM_HORIZON', 'LATEST' or a datetime")
+
+
+def _policy(on_failure: str | FailurePolicy) -> FailurePolicy:
+    if isinstance(on_failure, FailurePolicy):
+        return on_failure
+    try:
+        return _POLICIES[on_failure]()
+    except KeyError:
+        raise ValueError("on_failure is 'block', 'skip', 'stop' or a policy") from None
