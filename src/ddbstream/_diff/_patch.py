@@ -181,17 +181,17 @@ def edits_of(changes: Iterable[Change]) -> list[Edit]:
     """
     edits: list[Edit] = []
     for change in changes:
-        parts = change.path.parts
-        if isinstance(change, Added):
-            edits.append((parts, ABSENT, change.value))
-        elif isinstance(change, Removed):
-            edits.append((parts, change.value, ABSENT))
-        elif isinstance(change, SetChanged):
-            edits.append((parts, change.removed, change.added))
-        elif isinstance(change, Replaced):
-            edits.append((parts, change.old, change.new))
-        else:
-            raise DiffError(expected="a change", found=type(change).__name__)
+        match change:
+            case Added(path, value):
+                edits.append((path.parts, ABSENT, value))
+            case Removed(path, value):
+                edits.append((path.parts, value, ABSENT))
+            case Replaced(path, old, new):
+                edits.append((path.parts, old, new))
+            case SetChanged(path, added, removed):
+                edits.append((path.parts, removed, added))
+            case _:
+                raise DiffError(expected="a change", found=type(change).__name__)
     edits.sort(key=by_place)
     # What comes into a list is at a position of the new one, where the old one may have another.
     coming: list[Parts] = []
