@@ -75,11 +75,16 @@ def _pydantic_field(cls: Any, name: str, info: Any, *, is_model: bool) -> FieldS
     argument = name
     if not is_model and isinstance(info.validation_alias, str):
         argument = info.validation_alias
+    # a factory may look at the other fields, and then it is pydantic's to call
+    factory = None if info.default_factory_takes_validated_data else info.default_factory
+    has_default = info.default_factory is None and not info.is_required()
     return FieldSpec(
         name=name,
         annotation=annotation,
+        default=info.default if has_default else MISSING,
+        factory=factory,
         argument=argument if info.init is not False else None,
-        omitted=not info.is_required(),  # its factory may look at the other fields
+        omitted=not info.is_required(),  # pydantic copies a default that can change
         stored_name=alias if isinstance(alias, str) else None,
         stored=info.init_var is not True,
         owner=cls,

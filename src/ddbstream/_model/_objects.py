@@ -51,8 +51,10 @@ class Field:
         """The value where the attribute is absent; MISSING if the constructor is to find it."""
         if self.collects:
             return {}
-        if self.omitted:
-            return MISSING
+        return MISSING if self.omitted else self.restored()
+
+    def restored(self) -> Any:
+        """The value that reading gives where the attribute is absent; MISSING if nobody can know."""
         return self.factory() if self.factory else self.default
 
 
@@ -140,9 +142,7 @@ class ObjectNode(MapNode):
             if name in self.known:
                 continue
             if self.collector is None:
-                faults.note(
-                    (*path, str(name)), f"no attribute that {self.name} does not have", "one"
-                )
+                faults.note((*path, str(name)), f"no attribute besides those of {self.name}", "one")
             elif not isinstance(name, str):
                 faults.note(path, "text as attribute names", kind_of(name))
             else:
@@ -225,9 +225,9 @@ class ObjectNode(MapNode):
     def _left_out(self, f: Field, member: Any) -> bool:
         """Whether the attribute is not written, because its absence reads as the same value."""
         if member is None:
-            return self.none_omitted and not f.required and f.absent() is None
+            return self.none_omitted and not f.required and f.restored() is None
         if f.node.left_out(member):
-            return not f.required and f.absent() == member
+            return not f.required and f.restored() == member
         # msgspec's UNSET says by its name what it is
         return type(member).__name__ == "UnsetType" and f.default is member
 

@@ -1,0 +1,233 @@
+"""Errors say where and what, hold no stored value, and show the generated source."""
+
+from __future__ import annotations
+
+import gc
+import linecache
+import pickle
+import traceback
+import weakref
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any
+from uuid import UUID
+
+import pytest
+
+from ddbstream import DDBStreamError, Epoch, from_item, to_item
+from ddbstream._model import codec_for
+from ddbstream.exceptions import DecodeError, EncodeError
+from ddbstream.models import decoder_source
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+@dataclass
+class Size:
+    width: float
+    height: float
+
+
+@dataclass
+class Product:
+    id: UUID
+    price: Decimal
+    colour: Colour = Colour.RED
+    size: Size | None = None
+    tags: set[str] = field(default_factory=set)
+    sizes: list[Size] = field(default_factory=list)
+    by_name: dict[str, Size] = field(default_factory=dict)
+    raw: bytes = b""
+    stock: int = 0
+    made: Annotated[datetime | None, Epoch("s")] = None
+
+
+GOOD: dict[str, Any] = {
+    "id": {"S": "12345678-1234-5678-1234-567812345678"},
+    "price": {"N": "1.5"},
+}
+
+
+def fault_of(changes: dict[str, Any], model: Any = Product) -> DDBStreamError:
+    with pytest.raises(DecodeError) as caught:
+        from_item({**GOOD, **changes}, model)
+    error = caught.value
+    texts = [str(error), repr(error), repr(vars(error)), *traceback.format_exception(error)]
+    assert "secret" not in "".join(texts)
+    assert error.__cause__ is error.__context__ is None
+    assert error.model is model
+    return error
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "expected", "found"),
+    [
+        ({"price": {"S": "secret"}}, "price", "N", "S"),
+        ({"price": {"N": "secret"}}, "price", "a number in N", "malformed N"),
+        ({"price": {"N": "NaN"}}, "price", "a number in N", "malformed N"),
+        ({"price": None}, "price", "N", "nothing"),
+        ({"price": "secret"}, "price", "N", "Python str"),
+        ({"price": {}}, "price", "N", "no tags"),
+        ({"price": {"N": "1", "S": "secret"}}, "price", "N", "2 tags (N, S)"),
+        ({"price": {"secret!": "1"}}, "price", "N", "an unknown tag"),
+        ({"price": {"NULL": True}}, "price", "N", "NULL"),
+        ({"id": {"S": "secret"}}, "id", "a UUID in S", "malformed S"),
+        ({"id": {"S": 5}}, "id", "a UUID in S", "malformed S"),
+        ({"colour": {"S": "secret"}}, "colour", "a value of Colour in S", "malformed S"),
+        ({"stock": {"N": "1.5"}}, "stock", "an integral number in N", "a fraction"),
+        ({"stock": {"N": "1E+9999"}}, "stock", "an integral number in N", "a number out of range"),
+        ({"raw": {"B": "secret!"}}, "raw", "bytes or base64 text in B", "malformed B"),
+        ({"raw": {"B": "YWI"}}, "raw", "bytes or base64 text in B", "malformed B"),
+        ({"size": {"M": {"width": {"N": "1"}}}}, "size.height", "N", "nothing"),
+        ({"size": {"M": []}}, "size", "a map of attribute values", "Python list"),
+        ({"size": {"L": []}}, "size", "M or NULL", "L"),
+        ({"size": {"M": {"width": {"S": "secret"}, "height": {"N": "1"}}}}, "size.width", "N", "S"),
+        ({"sizes": {"L": [{"M": {}}, {"S": "secret"}]}}, "sizes[0].width", "N", "nothing"),
+        ({"sizes": {"L": {}}}, "sizes", "a list in L", "Python dict"),
+        ({"by_name": {"M": {"a.b": {"N": "1"}}}}, "by_name.a.b", "M", "N"),
+        ({"by_name": {"M": {5: {"N": "1"}}}}, "by_name", "text as attribute names", "Python int"),
+        ({"tags": {"SS": ["a", 5]}}, "tags[1]", "text in S", "malformed S"),
+        ({"tags": {"NS": ["1"]}}, "tags", "SS", "NS"),
+        ({"tags": {"SS": "secret"}}, "tags", "a list in SS", "Python str"),
+        ({"made": {"N": "1E+20"}}, "made", "ISO 8601 text in S, or an epoch number in N", "a number out of range"),
+        ({"made": {"S": "secret"}}, "made", "ISO 8601 text in S, or an epoch number in N", "malformed S"),
+    ],
+    ids=str,
+)
+def test_an_error_says_where_what_and_what_instead(
+    changes: dict[str, Any], path: str, expected: str, found: str
+) -> None:
+    error = fault_of(changes)
+    assert (error.path, error.expected, error.found) == (path, expected, found)
+    assert f"expected {expected}, got {found}" in str(error)
+    assert str(error).endswith(f" at {path} (model Product)")
+
+
+def test_an_item_that_is_no_map() -> None:
+    for item in (None, [], "x", 5, object()):
+        with pytest.raises(DecodeError) as caught:
+            from_item(item, Product)  # type: ignore[call-overload]
+        assert caught.value.expected == "a map of attribute values"
+        assert caught.value.model is Product
+
+
+def test_all_of_an_items_faults_are_there_at_once() -> None:
+    error = fault_of(
+        {
+            "price": {"S": "secret"},
+            "stock": {"N": "secret"},
+            "tags": {"SS": [1, "a", 2]},
+            "size": {"M": {"width": {"S": "secret"}}},
+        }
+    )
+    assert str(error) == "6 faults, the first: expected N, got S at price (model Product)"
+    assert [single.path for single in error.errors] == [
+        "price",
+        "size.width",
+        "size.height",
+        "tags[0]",
+        "tags[2]",
+        "stock",
+    ]
+    assert all(single.model is Product for single in error.errors)
+    error.located("NewImage", event_id="e1", sequence_number="7")
+    assert error.path == "NewImage.price"
+    assert error.errors[3].path == "NewImage.tags[0]"
+    assert error.errors[3].event_id == "e1"
+
+
+def test_a_hundred_faults_are_enough() -> None:
+    error = fault_of({"sizes": {"L": [{"S": "x"}] * 5000}})
+    assert len(error.errors) == 100
+
+
+def test_errors_can_be_pickled_with_what_they_know() -> None:
+    error = fault_of({"price": {"S": "x"}, "stock": {"S": "y"}})
+    again = pickle.loads(pickle.dumps(error))
+    assert str(again) == str(error)
+    assert [str(single) for single in again.errors] == [str(single) for single in error.errors]
+    assert (again.path, again.expected, again.found, again.model) == ("price", "N", "S", Product)
+    with pytest.raises(EncodeError) as caught:
+        to_item(Product("x", Decimal(1)))  # type: ignore[arg-type]
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_what_a_class_raises_is_named_by_class_and_line() -> None:
+    @dataclass
+    class Checked:
+        a: int
+
+        def __post_init__(self) -> None:
+            raise ValueError(f"secret {self.a}")
+
+    with pytest.raises(DecodeError) as caught:
+        from_item({"a": {"N": "1"}}, Checked)
+    text = "".join(traceback.format_exception(caught.value))
+    assert "secret" not in text
+    assert "Checked refused its values with ValueError (test_errors.py:" in text
+
+    @dataclass
+    class Outer:
+        inner: list[Checked]
+
+    with pytest.raises(DecodeError) as caught:
+        from_item({"inner": {"L": [{"M": {"a": {"N": "1"}}}]}}, Outer)
+    assert caught.value.path == "inner[0]"
+
+
+def test_an_interrupt_is_no_decode_error() -> None:
+    @dataclass
+    class Interrupted:
+        a: int
+
+        def __post_init__(self) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        from_item({"a": {"N": "1"}}, Interrupted)
+
+
+def test_writing_says_where() -> None:
+    product = Product(UUID(int=1), Decimal(1), size=Size(1.0, "secret"))  # type: ignore[arg-type]
+    with pytest.raises(EncodeError) as caught:
+        to_item(product)
+    assert str(caught.value) == "expected float, got str at size.height (model Product)"
+    product = Product(UUID(int=1), Decimal("NaN"))
+    with pytest.raises(EncodeError, match="finite number, got NaN or Infinity at price"):
+        to_item(product)
+    product = Product(UUID(int=1), Decimal(1), by_name={"x": Size(1.0, 1e300)})
+    with pytest.raises(EncodeError, match=r"out of range at by_name\.x\.height"):
+        to_item(product)
+
+
+def test_the_generated_source_shows_in_tracebacks_and_goes_with_its_class() -> None:
+    seen: list[str] = []
+
+    def define() -> weakref.ref[Any]:
+        @dataclass
+        class Looking:
+            a: int
+
+            def __post_init__(self) -> None:
+                seen.extend(traceback.format_stack())
+
+        from_item({"a": {"N": "1"}}, Looking)
+        assert decoder_source(Looking) == decoder_source(Looking)
+        return weakref.ref(Looking)
+
+    before = set(linecache.cache)
+    gone = define()
+    assert any("Looking(x" in line and "<ddbstream " in line for line in seen)
+    linecache.checkcache()
+    gc.collect()
+    assert gone() is None
+    assert {name for name in linecache.cache if name.startswith("<ddbstream")} <= before
+
+
+def test_reading_slowly_says_the_same_as_reading_fast() -> None:
+    codec: Any = codec_for(Product)
+    assert codec.read_slowly(GOOD) == codec.decode(GOOD)

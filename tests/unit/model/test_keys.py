@@ -1,0 +1,261 @@
+"""``@keys``: fields in composite keys, both ways and inverse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Literal
+from uuid import UUID
+
+import pytest
+
+from ddbstream import from_item, keys, to_item
+from ddbstream._model import codec_for
+from ddbstream.exceptions import DecodeError, EncodeError, KeyTemplateError, ModelDefinitionError
+
+ID = UUID("12345678-1234-5678-1234-56781234abcd")
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+@keys(PK="Product#{id}", SK="User#Product")
+@dataclass(slots=True)
+class Product:
+    id: UUID
+    name: str
+
+
+@keys(PK="T#{tenant}#U#{user}", SK="{{v}}{number:05d}!", GSI1PK="day-{day}")
+@dataclass
+class Wide:
+    tenant: str
+    user: int
+    number: int
+    day: date | None = None
+
+
+def both_ways(obj: Any) -> dict[str, Any]:
+    item = to_item(obj)
+    codec: Any = codec_for(type(obj))
+    assert codec.decode(item) == obj
+    assert codec.read_slowly(item) == obj
+    return item  # type: ignore[return-value]
+
+
+def test_a_field_is_read_from_its_key_and_written_to_it() -> None:
+    item = both_ways(Product(ID, "x"))
+    assert item == {
+        "PK": {"S": f"Product#{ID}"},
+        "SK": {"S": "User#Product"},
+        "name": {"S": "x"},
+    }
+    assert codec_for(Product).attributes == {"id": "PK", "name": "name"}
+
+
+def test_several_fields_formats_and_braces() -> None:
+    assert both_ways(Wide("a", 7, 42, date(2026, 11, 23))) == {
+        "PK": {"S": "T#a#U#7"},
+        "SK": {"S": "{v}00042!"},
+        "GSI1PK": {"S": "day-2026-11-23"},
+    }
+    both_ways(Wide("", -7, 1234567))
+
+
+def test_a_key_with_a_none_in_it_is_left_out() -> None:
+    assert "GSI1PK" not in both_ways(Wide("a", 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("pk", "sk"),
+    [
+        (f"Order#{ID}", "User#Product"),
+        (f"Product#{ID}", "User#Order"),
+        (f"Product#{ID}", ""),
+        ("", "User#Product"),
+        ("Product#", "User#Product"),
+        ("Product#secret", "User#Product"),
+        (f"Product#{str(ID).upper()}", "User#Product"),
+        (f"Product#{ID.hex}", "User#Product"),
+        (f"Product#{{{ID}}}", "User#Product"),
+        (f"product#{ID}", "User#Product"),
+        (f"XProduct#{ID}", "User#Product"),
+    ],
+)
+def test_a_key_that_does_not_match_is_a_key_template_error(pk: str, sk: str) -> None:
+    item = {"PK": {"S": pk}, "SK": {"S": sk}, "name": {"S": "x"}}
+    with pytest.raises(KeyTemplateError) as caught:
+        from_item(item, Product)
+    assert caught.value.path == ("SK" if sk != "User#Product" else "PK")
+    assert caught.value.model is Product
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("pk", "sk"),
+    [
+        ("T#a#U#007", "{v}00042!"),
+        ("T#a#U#+7", "{v}00042!"),
+        ("T#a#U#7.0", "{v}00042!"),
+        ("T#a", "{v}00042!"),
+        ("T#a#U#7", "{v}42!"),
+        ("T#a#U#7", "{v}000042!"),
+        ("T#a#U#7", "{v}00042"),
+        ("T#a#U#7", "{v}"),
+        ("T#a#U#7", "v00042!"),
+    ],
+)
+def test_what_would_not_be_written_the_same_is_not_read(pk: str, sk: str) -> None:
+    with pytest.raises(KeyTemplateError):
+        from_item({"PK": {"S": pk}, "SK": {"S": sk}}, Wide)
+
+
+@pytest.mark.parametrize("tenant", ["#U#", "a#U#b", "a#U#", "x#U"])
+def test_what_would_not_be_read_the_same_is_not_written(tenant: str) -> None:
+    with pytest.raises(EncodeError, match="separates the parts") as caught:
+        to_item(Wide(tenant, 1, 2))
+    assert caught.value.path == "PK"
+    assert tenant not in str(caught.value).replace("{tenant}#U#{user}", "")
+
+
+@pytest.mark.parametrize(
+    ("missing", "path"), [("PK", "PK"), ("SK", "SK")], ids=["with a field", "literal"]
+)
+def test_a_missing_key_is_an_error(missing: str, path: str) -> None:
+    item = to_item(Product(ID, "x"))
+    del item[missing]
+    with pytest.raises(DecodeError, match="expected S, got nothing") as caught:
+        from_item(item, Product)
+    assert caught.value.path == path
+
+
+@pytest.mark.parametrize(
+    ("key", "found"),
+    [({"N": "1"}, "N"), ({"S": 5}, "malformed S"), (None, "nothing"), ({"S": "x", "N": "1"}, "2 tags (N, S)")],
+)
+def test_a_key_that_is_no_text_is_an_error(key: Any, found: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        from_item({**to_item(Product(ID, "x")), "PK": key}, Product)
+    assert (caught.value.path, caught.value.found) == ("PK", found)
+
+
+def test_a_field_in_two_keys_must_be_the_same_in_both() -> None:
+    @keys(PK="P#{id}", SK="P#{id}#{n}")
+    @dataclass
+    class Twice:
+        id: str
+        n: int
+
+    item = both_ways(Twice("a", 1))
+    assert item["SK"] == {"S": "P#a#1"}
+    with pytest.raises(KeyTemplateError, match="the id of the other keys"):
+        from_item({"PK": {"S": "P#a"}, "SK": {"S": "P#b#1"}}, Twice)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [
+        (str, "a#b", "a#b"),
+        (int, -5, "-5"),
+        (bool, True, "true"),
+        (Decimal, Decimal("1.50"), "1.50"),
+        (float, 1e22, "1e+22"),
+        (bytes, b"ab", "YWI="),
+        (UUID, ID, str(ID)),
+        (date, date(2026, 1, 2), "2026-01-02"),
+        (datetime, datetime(2026, 1, 2, tzinfo=timezone.utc), "2026-01-02T00:00:00+00:00"),
+        (Colour, Colour.RED, "red"),
+        (Literal["a", "b"], "b", "b"),
+    ],
+    ids=str,
+)
+def test_typed_parts(kind: Any, value: Any, text: str) -> None:
+    @keys(PK="{id}")
+    @dataclass
+    class Model:
+        id: kind
+
+    assert both_ways(Model(value)) == {"PK": {"S": text}}
+
+
+def test_a_wrong_value_in_a_key_is_refused_at_the_key() -> None:
+    for value in (5, None):
+        with pytest.raises(EncodeError) as caught:
+            to_item(Product(value, "x"))  # type: ignore[arg-type]
+        assert caught.value.path == "PK"
+
+
+def test_a_subclass_inherits_keys_and_replaces_them() -> None:
+    @keys(SK="User#Gadget")
+    @dataclass
+    class Gadget(Product):
+        volts: int = 0
+
+    assert both_ways(Gadget(ID, "x", 5))["SK"] == {"S": "User#Gadget"}
+    assert both_ways(Product(ID, "x"))["SK"] == {"S": "User#Product"}
+
+
+def test_the_decorators_stand_in_either_order() -> None:
+    @dataclass
+    @keys(PK="P#{id}")
+    class Model:
+        id: str
+
+    assert both_ways(Model("a")) == {"PK": {"S": "P#a"}}
+
+
+def test_a_nested_model_has_keys_of_its_own() -> None:
+    @dataclass
+    class Outer:
+        inner: Product
+        others: list[Product] = field(default_factory=list)
+
+    both_ways(Outer(Product(ID, "x"), [Product(ID, "y")]))
+    with pytest.raises(KeyTemplateError) as caught:
+        from_item({"inner": {"M": {**to_item(Product(ID, "x")), "PK": {"S": "x"}}}, "others": {"L": []}}, Outer)
+    assert caught.value.path == "inner.PK"
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["", "{", "}", "{a", "a}", "{}", "{0}", "{a.b}", "{a[0]}", "{a!r}", "{a:{b}}", "{a}{b}", "{a b}"],
+)
+def test_a_template_that_cannot_work_fails_at_once(template: str) -> None:
+    with pytest.raises(ModelDefinitionError) as caught:
+        keys(PK=template)
+    assert caught.value.path == "PK"
+
+
+def test_a_template_that_does_not_fit_its_class_fails_when_bound() -> None:
+    @keys(PK="{nothing}")
+    @dataclass
+    class Stranger:
+        a: str
+
+    @keys(PK="{a}")
+    @dataclass
+    class NoText:
+        a: list[int]
+
+    @keys(PK="{a:05d}")
+    @dataclass
+    class NoNumber:
+        a: str
+
+    @keys(a="{b}")
+    @dataclass
+    class Clash:
+        a: str
+        b: str
+
+    for model, words in (
+        (Stranger, "no field nothing"),
+        (NoText, "no text for a key"),
+        (NoNumber, "a format is for an int"),
+        (Clash, "stored as a"),
+    ):
+        with pytest.raises(ModelDefinitionError, match=words):
+            codec_for(model)
