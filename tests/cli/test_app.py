@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Run = Callable[..., subprocess.CompletedProcess[str]]
 
-COMMANDS = ["demo", "decode", "invoke", "streams", "tail", "poll"]
+COMMANDS = ["demo", "decode", "invoke", "streams", "tail", "poll", "replay", "filters"]
 
 
 def without(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -16,6 +16,8 @@ _FAMILIES = {
     "streams": "streams",
     "tail": "tail",
     "poll": "poll",
+    "replay": "replay",
+    "filters": "filters",
 }
 """Command -> the module of its family, which has it under the same name."""
 

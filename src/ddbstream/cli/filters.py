@@ -1,0 +1,44 @@
+"""``ddbstream filters``: what an event source mapping may leave out."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from ddbstream import StreamRouter
+from ddbstream.cli._load import Loaded
+
+__all__ = ["filters"]
+
+
+@click.command()
+@click.argument("router", type=Loaded("router"))
+@click.option(
+    "--key",
+    "keys",
+    metavar="ATTRIBUTE",
+    multiple=True,
+    help="A key attribute of the table; give each. Knowing them makes the filters simpler.",
+)
+@click.option(
+    "--max",
+    "max_filters",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="How many the mapping may have; AWS grants up to 10.",
+)
+def filters(router: StreamRouter, keys: tuple[str, ...], max_filters: int) -> None:
+    """Print the FilterCriteria of an event source mapping for ROUTER (module:name).
+
+    Every record that a route wants passes them, and so do some that none wants. They are JSON, for
+    aws lambda update-event-source-mapping --filter-criteria, SAM and CloudFormation. Derive them
+    anew with every deployment: what the filters leave out is gone for the function.
+    """
+    if not isinstance(router, StreamRouter):
+        raise click.UsageError(f"ROUTER is a {type(router).__name__}, and no StreamRouter")
+    criteria = router.filter_criteria(keys=keys or None, max_filters=max_filters)
+    if criteria is None:
+        click.echo("this router wants every record: there is nothing to leave out", err=True)
+    click.echo(json.dumps(criteria or {"Filters": []}, indent=2))
