@@ -1,0 +1,233 @@
+"""One shard of a simulated event source mapping: its records, batches, retries and window.
+
+Rules, from AWS Lambda's `DynamoDB parameters`_, `errors`_ and `windows`_, and recordings of a
+mapping:
+
+* With a parallelization factor a shard has that many lanes; one item's records are all in one lane.
+* A lane has one batch at work. It is retried, with growing pauses, until it is done, its retries
+  are used up, or it is too old; what is given up goes to the on-failure destination, and the lane
+  goes on.
+* ``MaximumRetryAttempts`` 3 means 4 invocations. Progress by a partial response, and a split, start
+  a fresh count.
+* Bisecting halves a batch whose function failed. A partial response cuts it where it says.
+* A batch is of one tumbling window. When that is over, the function is invoked once more, without
+  records, until it succeeds.
+* What is older than 24 hours is gone from the stream, wherever it was.
+
+.. _DynamoDB parameters: https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
+.. _errors: https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+.. _windows: https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-windows.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+__all__ = ["Arrived", "Batch", "Config", "Lane", "OpenWindow", "arrived", "pause"]
+
+RETENTION: Final = 24 * 3600.0
+
+# The payload of a synchronous invocation: Lambda's quotas, 6 MB.
+PAYLOAD_LIMIT: Final = 6_000_000
+
+Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
+
+
+@dataclass(frozen=True)
+class Config:
+    """A mapping's parameters, in AWS's words and units."""
+
+    batch_size: int
+    batching_window: float
+    max_attempts: int
+    max_age: float
+    bisect: bool
+    window: float
+    reports_failures: bool
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A record in the stream, in Lambda's JSON.
+
+    Attributes:
+        at: When it arrived, in epoch seconds.
+        size: Of its JSON, in bytes.
+    """
+
+    record: dict[str, Any]
+    at: float
+    size: int
+
+    @property
+    def sequence_number(self) -> str:
+        """As its text."""
+        return str(self.record.get("dynamodb", {}).get("SequenceNumber"))
+
+
+@dataclass
+class Batch:
+    """Records that are invoked with together.
+
+    Attributes:
+        records: In order.
+        invocations: How many there were since the last progress.
+        due: When the next may be.
+        function_error: The last one's.
+    """
+
+    records: list[Arrived]
+    due: float
+    invocations: int = 0
+    function_error: str | None = None
+
+
+@dataclass
+class OpenWindow:
+    """A tumbling window that has begun and is not over.
+
+    Attributes:
+        start: In epoch seconds, a multiple of the window's length.
+        state: What the last invocation answered.
+        ends_early: Whether the state grew over its limit.
+        due: When the final invocation may be tried.
+        attempts: How often it was.
+    """
+
+    start: float
+    end: float
+    state: dict[str, Any] = field(default_factory=dict)
+    ends_early: bool = False
+    due: float = 0.0
+    attempts: int = 0
+
+
+class Lane:
+    """The records of one shard, or those of its items that go together."""
+
+    def __init__(self, shard_id: str, config: Config) -> None:
+        self.shard_id = shard_id
+        self.waiting: deque[Arrived] = deque()
+        self.work: deque[Batch] = deque()
+        self.window: OpenWindow | None = None
+        self.steps = 0
+        self._config = config
+
+    def due(self, now: float) -> float | None:
+        """When there is something to do next; None if nothing is left."""
+        if self.work:
+            return max(now, self.work[0].due)
+        if self.window is not None and self._window_is_over():
+            return max(now, self.window.due)
+        if self.waiting:
+            ready = self.waiting[0].at + self._config.batching_window
+            return now if self._is_full() else max(now, ready)
+        if self.window is not None:
+            return max(now, self.window.end, self.window.due)
+        return None
+
+    def trim(self, now: float) -> list[Arrived]:
+        """Take out what the stream does not keep any longer."""
+        gone = []
+        for batch in list(self.work):
+            kept = [one for one in batch.records if now - one.at <= RETENTION]
+            gone += [one for one in batch.records if now - one.at > RETENTION]
+            batch.records = kept
+            if not kept:
+                self.work.remove(batch)
+        while self.waiting and now - self.waiting[0].at > RETENTION:
+            gone.append(self.waiting.popleft())
+        return gone
+
+    def too_old(self, now: float) -> Batch | None:
+        """Take out the records that ``MaximumRecordAgeInSeconds`` gives up."""
+        batch = self.head(now)
+        if self._config.max_age < 0 or batch is None:
+            return None
+        old = [one for one in batch.records if now - one.at > self._config.max_age]
+        if not old:
+            return None
+        batch.records = [one for one in batch.records if one not in old]
+        if not batch.records:
+            self.work.popleft()
+        return Batch(old, now, batch.invocations, batch.function_error)
+
+    def head(self, now: float) -> Batch | None:
+        """The batch to invoke with; made of what waits if there is none. None for a final call."""
+        if not self.work and not (self.window is not None and self._window_is_over()):
+            records = self._take()
+            if records:
+                self.work.append(Batch(records, now))
+        return self.work[0] if self.work else None
+
+    def ended(self, batch: Batch, done: int, now: float, error: str | None) -> Batch | None:
+        """An invocation with the batch ended: see what comes next; gives back what is given up."""
+        self.work.popleft()
+        rest = batch.records[done:]
+        if not rest:
+            return None
+        if done:
+            self.work.appendleft(Batch(rest, now))
+            return None
+        invocations = batch.invocations + 1
+        if error is not None and self._config.bisect and len(rest) > 1:
+            middle = len(rest) // 2
+            self.work.appendleft(Batch(rest[middle:], now))
+            self.work.appendleft(Batch(rest[:middle], now))
+            return None
+        again = Batch(rest, now + pause(invocations), invocations, error)
+        if 0 <= self._config.max_attempts < invocations:
+            return again
+        self.work.appendleft(again)
+        return None
+
+    def window_of(self, arrived: Arrived) -> float:
+        """When the window of a record begins."""
+        return arrived.at - arrived.at % self._config.window
+
+    def open_window(self, batch: Batch) -> None:
+        """See that the window that a batch belongs to is open."""
+        if self._config.window and self.window is None:
+            start = self.window_of(batch.records[0])
+            self.window = OpenWindow(start, start + self._config.window)
+
+    def _window_is_over(self) -> bool:
+        """Whether the final invocation comes next: no records of the window are left."""
+        window = self.window
+        if window is None or self.work:
+            return False
+        if window.ends_early:
+            return True
+        return bool(self.waiting) and self.window_of(self.waiting[0]) > window.start
+
+    def _is_full(self) -> bool:
+        return len(self.waiting) >= self._config.batch_size or (
+            sum(one.size for one in self.waiting) > PAYLOAD_LIMIT
+        )
+
+    def _take(self) -> list[Arrived]:
+        records: list[Arrived] = []
+        size = 0
+        while self.waiting and len(records) < self._config.batch_size:
+            following = self.waiting[0]
+            if records and (
+                size + following.size > PAYLOAD_LIMIT
+                or (self._config.window and self.window_of(following) != self.window_of(records[0]))
+            ):
+                break
+            records.append(self.waiting.popleft())
+            size += following.size
+        return records
+
+
+def pause(failures: int) -> float:
+    """Seconds to wait after so many failures; AWS does not say how long it waits."""
+    return min(2.0 ** min(failures, 6), 60.0)
+
+
+def arrived(record: dict[str, Any], at: float) -> Arrived:
+    """A record that reaches the stream."""
+    return Arrived(record, at, len(json.dumps(record)))
