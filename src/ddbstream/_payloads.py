@@ -147,7 +147,7 @@ def _fitting_text(number: Decimal) -> str:
     """The shortest text where zeros have to go to stay within 38 digits, else the number's own."""
     _check_range(number)
     sign, digits, exponent = number.as_tuple()
-    if not number:
+    if not number and not MIN_EXPONENT <= int(exponent) <= MAX_EXPONENT:
         return "-0" if sign else "0"
     if len(digits) <= MAX_DIGITS:
         return str(number)

@@ -1,0 +1,425 @@
+"""Random model classes, with values for them: random fields, annotations, options and nesting."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import itertools
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from typing import Annotated, Any, Literal, NamedTuple, NewType, Optional, TypedDict, Union
+from uuid import UUID
+
+import attrs
+import msgspec
+from hypothesis import strategies as st
+
+from ddbstream import Attribute, Epoch, keys
+from ddbstream.models import model
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+
+class Colour(enum.Enum):
+    RED = "r"
+    GREEN = "g"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+class Name(str, enum.Enum):
+    ADA = "ada"
+    BOB = "bob"
+
+
+class Right(enum.Flag):
+    READ = 1
+    WRITE = 2
+    RUN = 4
+
+
+class Odd(enum.Enum):
+    TEXT = "a"
+    NUMBER = 1
+    RAW = b"x"
+
+
+UserId = NewType("UserId", str)
+Cents = NewType("Cents", int)
+
+
+class Money:
+    """A class of the user's own, with conversions."""
+
+    def __init__(self, cents: int) -> None:
+        self.cents = cents
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Money) and other.cents == self.cents
+
+    def __hash__(self) -> int:
+        return hash(self.cents)
+
+    def __repr__(self) -> str:
+        return f"Money({self.cents})"
+
+
+@dataclass
+class Tree:
+    """A recursive model."""
+
+    value: int
+    children: list[Tree] = field(default_factory=list)
+    named: dict[str, Tree] = field(default_factory=dict)
+    parent: Tree | None = None
+
+
+@dataclass
+class Kind:
+    """An annotation, and what its values are.
+
+    Attributes:
+        annotation: The annotation.
+        values: A strategy for its values.
+        tags: The wire tags they are written with, to build unions of.
+        in_set: Whether a set can hold it.
+        key: Whether its text is without ``#``, for key templates.
+        text: Whether it has a text form at all.
+    """
+
+    annotation: Any
+    values: st.SearchStrategy[Any]
+    tags: frozenset[str]
+    in_set: bool = False
+    key: bool = False
+    text: bool = False
+
+
+def _kind(annotation: Any, values: Any, tag: str, **marks: bool) -> Kind:
+    return Kind(annotation, values, frozenset(tag.split()), **marks)
+
+
+@st.composite
+def decimals(draw: Draw) -> Decimal:
+    """Every number that DynamoDB holds: 38 digits, 1E-130 to 9.99E+125, and zero."""
+    digits = draw(st.integers(1, 38))
+    exponent = draw(st.integers(-130, 125)) - digits + 1
+    number = Decimal(draw(st.integers(10 ** (digits - 1), 10**digits - 1)))
+    number = number.scaleb(exponent) if draw(st.booleans()) else -number.scaleb(exponent)
+    return draw(st.sampled_from([number, number, number, Decimal(0), Decimal("-0"), Decimal("0.00")]))
+
+
+floats = st.one_of(
+    st.floats(-1e125, 1e125).filter(lambda x: x == 0 or abs(x) >= 1e-130), st.floats(-10, 10, width=16)
+)
+integers = st.one_of(
+    st.integers(-(10**38) + 1, 10**38 - 1),
+    st.integers(-5, 5),
+    st.builds(lambda n, e: n * 10**e, st.integers(-99, 99), st.integers(0, 123)),
+)
+zones = st.builds(lambda m: timezone(timedelta(minutes=m)), st.integers(-1439, 1439))
+utc_times = st.datetimes(timezones=st.just(timezone.utc))
+texts = st.text(max_size=12)
+
+SCALARS: list[Kind] = [
+    _kind(str, texts, "S", in_set=True, text=True),
+    _kind(int, integers, "N", in_set=True, key=True, text=True),
+    _kind(float, floats, "N", in_set=True, text=True),
+    _kind(bool, st.booleans(), "BOOL", key=True, text=True),
+    _kind(bytes, st.binary(max_size=12), "B", in_set=True, key=True, text=True),
+    _kind(bytearray, st.binary(max_size=12).map(bytearray), "B"),
+    _kind(Decimal, decimals(), "N", in_set=True, text=True),
+    _kind(datetime, st.one_of(st.datetimes(), st.datetimes(timezones=zones)), "S N", text=True),
+    _kind(Annotated[datetime, Epoch("s")], utc_times, "S N"),
+    _kind(Annotated[datetime, Epoch("ms")], utc_times, "S N"),
+    _kind(Annotated[datetime, Epoch("us")], utc_times, "S N"),
+    _kind(date, st.dates(), "S", in_set=True, key=True, text=True),
+    _kind(time, st.one_of(st.times(), st.times(timezones=zones)), "S", text=True),
+    _kind(timedelta, st.timedeltas(), "S N"),
+    _kind(UUID, st.uuids(), "S", in_set=True, key=True, text=True),
+    _kind(Colour, st.sampled_from(Colour), "S", in_set=True, key=True, text=True),
+    _kind(Level, st.sampled_from(Level), "N", in_set=True, key=True, text=True),
+    _kind(Name, st.sampled_from(Name), "S", in_set=True, key=True, text=True),
+    _kind(
+        Right,
+        st.builds(lambda n: Right(n), st.integers(0, 7)),
+        "N",
+        in_set=True,
+        text=True,
+    ),
+    _kind(Odd, st.sampled_from(Odd), "S N B"),
+    _kind(UserId, texts, "S", text=True),
+    _kind(Cents, integers, "N", text=True),
+    _kind(Literal["a", "b"], st.sampled_from(["a", "b"]), "S", in_set=True, key=True, text=True),
+    _kind(Literal["x", 1, True], st.sampled_from(["x", 1, True]), "S N BOOL"),
+    _kind(
+        Annotated[Money, Attribute(structure=lambda n: Money(int(n)), unstructure=lambda m: m.cents)],
+        st.builds(Money, integers),
+        "any",
+    ),
+]
+
+plain_sets = st.one_of(
+    st.sets(texts, min_size=1, max_size=3),
+    st.sets(decimals(), min_size=1, max_size=3),
+    st.sets(st.binary(max_size=4), min_size=1, max_size=3),
+)
+plain = st.recursive(
+    st.one_of(st.none(), st.booleans(), texts, decimals(), st.binary(max_size=8), plain_sets),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+plain_items = st.dictionaries(texts, plain, max_size=5)
+
+trees = st.recursive(
+    st.builds(Tree, integers),
+    lambda inner: st.builds(
+        Tree,
+        integers,
+        st.lists(inner, max_size=2),
+        st.dictionaries(texts, inner, max_size=2),
+        st.one_of(st.none(), inner),
+    ),
+    max_leaves=4,
+)
+
+_serial = itertools.count(1)
+
+
+def scalars(want: Callable[[Kind], bool] = lambda _: True) -> st.SearchStrategy[Kind]:
+    return st.sampled_from([kind for kind in SCALARS if want(kind)])
+
+
+@st.composite
+def kinds(draw: Draw, depth: int) -> Kind:
+    """A random annotation, nested ``depth`` times at most."""
+    if depth == 0 or draw(st.integers(0, 2)) == 0:
+        return draw(scalars())
+    make = draw(st.sampled_from(MAKERS))
+    made: Kind = make(draw, depth - 1)
+    return made
+
+
+def _list(draw: Draw, depth: int) -> Kind:
+    inner = draw(kinds(depth))
+    values = st.lists(inner.values, max_size=3)
+    form = draw(st.sampled_from(["list", "sequence", "tuple", "deque"]))
+    item = inner.annotation
+    if form == "tuple":
+        return _kind(tuple[item, ...], values.map(tuple), "L")  # type: ignore[valid-type]
+    if form == "deque":
+        return _kind(deque[item], values.map(deque), "L")  # type: ignore[valid-type]
+    return _kind(list[item] if form == "list" else Sequence[item], values, "L")  # type: ignore[valid-type]
+
+
+def _tuple(draw: Draw, depth: int) -> Kind:
+    inners = [draw(kinds(depth)) for _ in range(draw(st.integers(1, 3)))]
+    annotation = tuple[tuple(inner.annotation for inner in inners)]  # type: ignore[misc]
+    return _kind(annotation, st.tuples(*[inner.values for inner in inners]), "L")
+
+
+def _set(draw: Draw, depth: int) -> Kind:
+    inner = draw(scalars(lambda kind: kind.in_set))
+    frozen = draw(st.booleans())
+    values = st.sets(inner.values, min_size=1, max_size=4)
+    tag = f"{min(inner.tags)}S"
+    item = inner.annotation
+    if frozen:
+        return _kind(frozenset[item], values.map(frozenset), tag)  # type: ignore[valid-type]
+    return _kind(set[item], values, tag)  # type: ignore[valid-type]
+
+
+def _dict(draw: Draw, depth: int) -> Kind:
+    key, inner = draw(scalars(lambda kind: kind.text)), draw(kinds(depth))
+    values = st.dictionaries(key.values, inner.values, max_size=3)
+    form = draw(st.sampled_from([dict, Mapping, OrderedDict]))
+    if form is OrderedDict:
+        values = values.map(OrderedDict)
+    return _kind(form[key.annotation, inner.annotation], values, "M")
+
+
+def _optional(draw: Draw, depth: int) -> Kind:
+    inner = draw(kinds(depth))
+    tags = inner.tags | {"NULL"}
+    return Kind(Optional[inner.annotation], st.one_of(st.none(), inner.values), tags)  # noqa: UP045
+
+
+def _union(draw: Draw, depth: int) -> Kind:
+    parts: list[Kind] = []
+    tags: frozenset[str] = frozenset()
+    for _ in range(draw(st.integers(2, 4))):
+        part = draw(kinds(depth))
+        if not part.tags & tags and "any" not in part.tags:
+            parts.append(part)
+            tags |= part.tags
+    if not parts:
+        return draw(scalars())  # type: ignore[no-any-return]
+    annotation = Union[tuple(part.annotation for part in parts)]  # noqa: UP007
+    return Kind(annotation, st.one_of(*[part.values for part in parts]), tags)
+
+
+def _any(draw: Draw, depth: int) -> Kind:
+    tags = frozenset({"any", "S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS", "BS"})
+    return Kind(Any, plain, tags)
+
+
+def _named_tuple(draw: Draw, depth: int) -> Kind:
+    inners = [(f"f{i}", draw(kinds(depth))) for i in range(draw(st.integers(1, 3)))]
+    cls: Any = NamedTuple(f"NT{next(_serial)}", [(name, kind.annotation) for name, kind in inners])  # type: ignore[misc]
+    return _kind(cls, st.builds(cls, **{name: kind.values for name, kind in inners}), "M")
+
+
+def _typed_dict(draw: Draw, depth: int) -> Kind:
+    inners = {f"f{i}": draw(kinds(depth)) for i in range(draw(st.integers(1, 3)))}
+    total = draw(st.booleans())
+    annotations = {name: kind.annotation for name, kind in inners.items()}
+    cls: Any = TypedDict(f"TD{next(_serial)}", annotations, total=total)  # type: ignore[misc]
+    values = {name: kind.values for name, kind in inners.items()}
+    if total:
+        # without a default these take None or the empty set where they are absent
+        return _kind(cls, st.fixed_dictionaries(values), "M")
+    return _kind(cls, st.fixed_dictionaries({}, optional=values), "M")
+
+
+def _tagged_union(draw: Draw, depth: int) -> Kind:
+    classes, values = [], []
+    for number in range(draw(st.integers(2, 3))):
+        kind = draw(kinds(depth))
+        tag = f"t{number}"
+        cls = dataclasses.make_dataclass(
+            f"Tagged{next(_serial)}", [("tag", Literal[tag]), ("value", kind.annotation)]
+        )
+        classes.append(cls)
+        values.append(st.builds(cls, st.just(tag), kind.values))
+    return _kind(Union[tuple(classes)], st.one_of(*values), "M")  # noqa: UP007
+
+
+def _tree(draw: Draw, depth: int) -> Kind:
+    return _kind(Tree, trees, "M")
+
+
+def _nested(draw: Draw, depth: int) -> Kind:
+    made: Kind = draw(models(depth))
+    return made
+
+
+MAKERS: list[Callable[[Draw, int], Kind]] = [
+    _list,
+    _tuple,
+    _set,
+    _dict,
+    _optional,
+    _union,
+    _any,
+    _named_tuple,
+    _typed_dict,
+    _tagged_union,
+    _tree,
+    _nested,
+    _nested,
+]
+
+NAMES = ["a", "b_c", "d", "some_name", "x1", "value", "type", "item", "self_", "made"]
+
+
+@st.composite
+def models(draw: Draw, depth: int = 2) -> Kind:
+    """A random class with fields: how it is made, its fields, defaults, keys and options."""
+    names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=6, unique=True))
+    inners = {name: draw(kinds(depth)) for name in names}
+    declared: list[tuple[str, Any, Any]] = []
+    for name, kind in inners.items():
+        annotation, values = kind.annotation, kind.values
+        if draw(st.integers(0, 5)) == 0:
+            annotation = Annotated[annotation, Attribute(f"{name}!")]
+        default: Any = dataclasses.MISSING
+        if draw(st.integers(0, 3)) == 0:
+            default = draw(values)
+        elif "S" in next(iter(kind.tags)) and kind.tags <= {"SS", "NS", "BS"}:
+            # a set without a default may be empty
+            inners[name] = dataclasses.replace(
+                kind, values=st.one_of(values, st.just(type(draw(values))()))
+            )
+        declared.append((name, annotation, default))
+    maker = draw(st.sampled_from([_dataclass, _dataclass, _dataclass, _attrs, _struct]))
+    cls = maker(draw, declared)
+    _decorate(draw, cls, inners)
+    values = st.builds(cls, **{name: kind.values for name, kind in inners.items()})
+    return Kind(cls, values, frozenset({"M"}))
+
+
+def _dataclass(draw: Draw, declared: list[tuple[str, Any, Any]]) -> Any:
+    fields = []
+    for name, annotation, default in declared:
+        if default is dataclasses.MISSING:
+            fields.append((name, annotation, field(kw_only=draw(st.booleans()))))
+        elif draw(st.booleans()) or type(default).__hash__ is None:
+            factory = field(default_factory=lambda value=default: value, kw_only=True)
+            fields.append((name, annotation, factory))
+        else:
+            fields.append((name, annotation, field(default=default, kw_only=True)))
+    return dataclasses.make_dataclass(
+        f"Model{next(_serial)}",
+        fields,
+        frozen=draw(st.booleans()),
+        slots=draw(st.booleans()),
+        kw_only=draw(st.booleans()),
+    )
+
+
+def _attrs(draw: Draw, declared: list[tuple[str, Any, Any]]) -> Any:
+    fields = {
+        name: attrs.field(type=annotation, kw_only=True)
+        if default is dataclasses.MISSING
+        else attrs.field(type=annotation, kw_only=True, factory=lambda value=default: value)
+        for name, annotation, default in declared
+    }
+    return attrs.make_class(
+        f"Attrs{next(_serial)}", fields, frozen=draw(st.booleans()), slots=draw(st.booleans())
+    )
+
+
+def _struct(draw: Draw, declared: list[tuple[str, Any, Any]]) -> Any:
+    fields: list[Any] = [
+        (name, annotation)
+        if default is dataclasses.MISSING
+        else (name, annotation, msgspec.field(default_factory=lambda value=default: value))
+        for name, annotation, default in declared
+    ]
+    return msgspec.defstruct(
+        f"Struct{next(_serial)}",
+        fields,
+        kw_only=True,
+        rename=draw(st.sampled_from([None, "camel"])),
+        tag=draw(st.sampled_from([None, "a tag"])),
+        tag_field="the tag",
+        forbid_unknown_fields=draw(st.booleans()),
+    )
+
+
+def _decorate(draw: Draw, cls: Any, inners: dict[str, Kind]) -> None:
+    if draw(st.booleans()):
+        model(
+            rename=draw(st.sampled_from([None, "camelCase", "PascalCase", "SCREAMING_SNAKE_CASE"])),
+            unknown=draw(st.sampled_from([None, "forbid", "ignore"])),
+            none=draw(st.sampled_from([None, "omit"])),
+        )(cls)
+    safe = [name for name, kind in inners.items() if kind.key]
+    loose = [name for name, kind in inners.items() if kind.text and not kind.key]
+    templates = {}
+    if draw(st.booleans()):
+        templates["SK "] = "a {{literal}}"
+    if safe and draw(st.booleans()):
+        templates["PK "] = "P#" + "#".join(f"{{{name}}}" for name in safe)
+    if loose and draw(st.booleans()):
+        templates["GSI "] = f"{{{loose[0]}}}"
+    if templates:
+        keys(**templates)(cls)
