@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, final
 
 from ddbstream._model import codec_for
+from ddbstream._origin import Origin, UserIdentity
 from ddbstream._shape import is_map
-from ddbstream._stream_record import Origin, StreamRecord, T_co, UserIdentity
+from ddbstream._stream_record import StreamRecord, T_co
 
 if TYPE_CHECKING:
     from ddbstream.exceptions import DDBStreamError

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar, cast
 
 from ddbstream._creation_time import aware_datetime, nanoseconds
 from ddbstream._model import codec_for
+from ddbstream._origin import Origin, UserIdentity, table_of
 from ddbstream._shape import is_map
 from ddbstream.exceptions import DDBStreamError, MissingImageError, RecordError
 
@@ -34,62 +35,11 @@ if TYPE_CHECKING:
 else:
     T_co = TypeVar("T_co", covariant=True)
 
-__all__ = ["Origin", "StreamRecord", "T_co", "UserIdentity", "table_of"]
+__all__ = ["StreamRecord", "T_co"]
 
 # What DynamoDB's own TTL deletions carry:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html
 _TTL_SERVICE: Final = ("Service", "dynamodb.amazonaws.com")
-
-
-class UserIdentity(NamedTuple):
-    """Who made the change, where DynamoDB says so: today, its TTL process only."""
-
-    type: str | None
-    principal_id: str | None
-
-
-class Origin:
-    """What a payload knows about its records that they do not say themselves.
-
-    One object is shared by all records of a payload, except where an envelope has its own word on
-    each.
-
-    Args:
-        form: What carried the record here, outermost: ``dynamodb``, ``kinesis``, ``sqs``, ``sns``,
-            ``eventbridge``, ``on-failure`` or ``export``.
-        stream_arn: The stream or table the record came from, if the record does not say so.
-        item_identifier: What a batch response names the record by, where that is not its sequence
-            number.
-        envelope: The Kinesis record or message that the record was wrapped in.
-    """
-
-    __slots__ = ("envelope", "form", "item_identifier", "stream_arn")
-
-    def __init__(
-        self,
-        form: str,
-        stream_arn: str | None = None,
-        item_identifier: str | None = None,
-        envelope: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.form = form
-        self.stream_arn = stream_arn
-        self.item_identifier = item_identifier
-        self.envelope = envelope
-
-    def with_stream(self, arn: object) -> Origin:
-        """The same origin, with the ARN that a payload gives, unless one is known already."""
-        if self.stream_arn is not None or not isinstance(arn, str):
-            return self
-        return Origin(self.form, arn, self.item_identifier, self.envelope)
-
-    def inside(
-        self, form: str, message: Mapping[str, Any], identifier: str | None = None
-    ) -> Origin:
-        """The origin of what a message holds: the outermost message is the one that counts."""
-        if self.envelope is not None:
-            return self
-        return Origin(form, self.stream_arn, identifier, message)
 
 
 class StreamRecord(Generic[T_co]):
@@ -392,14 +342,3 @@ def _order_of(sequence: object) -> tuple[int, int, str]:
         return (int(sequence), 0, "")
     except ValueError:
         return (-1, 0, sequence)
-
-
-def table_of(arn: object) -> str | None:
-    """The table name in the ARN of a table or stream; ``None`` if it is no such ARN."""
-    # arn:partition:dynamodb:region:account:table/Name/stream/label, and the label has colons.
-    if not isinstance(arn, str):
-        return None
-    parts = arn.split(":", 5)
-    if len(parts) != 6 or not parts[5].startswith("table/"):
-        return None
-    return parts[5].split("/", 2)[1] or None

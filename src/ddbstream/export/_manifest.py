@@ -18,8 +18,8 @@ from os import PathLike, fspath
 from typing import Any, Final, Literal
 
 from ddbstream._creation_time import aware_datetime, nanoseconds
+from ddbstream._origin import table_of
 from ddbstream._shape import is_map
-from ddbstream._stream_record import table_of
 from ddbstream._wire._text import load
 from ddbstream.exceptions import DDBStreamError, ExportError
 from ddbstream.export._storage import Place, place_of

@@ -140,7 +140,7 @@ def replay(  # noqa: PLR0913 - each is a choice of its own
         clock: Tells the time and waits: the ``time`` module, or a test's `FakeClock`.
 
     Raises:
-        PayloadError, OSError: The source as a whole cannot be read.
+        OSError: The source is a path, and the file cannot be read.
     """
     clients = Clients(client, endpoint_url, region_name)
     run = _Run(router, progress or MemoryProgress(), clients, clock, dry_run=dry_run)
