@@ -117,7 +117,7 @@ class TestLambdaEvent:
         assert caught.value.path == "NewImage.odd"
 
     def test_a_number_written_as_a_json_number_is_that_number(self) -> None:
-        """``{"N": 12}`` comes from fixtures edited by hand (commons-codec): nothing is ambiguous."""
+        """``{"N": 12}`` comes from fixtures edited by hand (commons-codec); it is unambiguous."""
         assert new_image(n={"N": 12})["n"] == Decimal(12)
 
     @pytest.mark.parametrize("text", ["AAA", "A", "====", "no base64!", "Zm9v\u00e9"])
