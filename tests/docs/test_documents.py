@@ -24,7 +24,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest import SkipTest
 
 import pytest
@@ -116,8 +116,21 @@ def story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.chdir(tmp_path)
+    started: list[Any] = []
+
+    def recorded(*arguments: Any, **options: Any) -> Any:
+        mock = mock_aws(*arguments, **options)
+        start, stop = mock.start, mock.stop
+        mock.start = lambda *each, **named: (started.append(mock), start(*each, **named))
+        mock.stop = lambda: (started.remove(mock), stop())
+        return mock
+
+    # A reader's script may leave moto running; the tests after this one must not find its tables.
+    monkeypatch.setattr("moto.mock_aws", recorded)
     with mock_aws():
         yield
+        for mock in [*started]:
+            mock.stop()
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=[str(p.relative_to(ROOT)) for p in DOCUMENTS])
