@@ -20,6 +20,16 @@ from ddbstream.poller._positions import After, AtStart, AtTime, End
 from ddbstream.poller._shard import Stage
 
 Mutant = Callable[[Any], None]
+# Mistakes that show only when something is trimmed: looked for where outages are the rule.
+ABOUT_TRIMS = frozenset(
+    {
+        "trimmed_ends_the_shard",
+        "trimmed_is_silent",
+        "a_late_first_read_is_not_checked",
+        "a_long_stop_is_not_noticed",
+        "gone_shards_are_not_reported",
+    }
+)
 _NO_WAIT = Backoff(0.0, 0.0)
 _ANSWER = _client.StreamsApi.answer
 MUTANTS: dict[str, Mutant] = {}

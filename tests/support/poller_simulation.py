@@ -12,7 +12,7 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -58,7 +58,25 @@ class Profile:
     shards: int
 
     @classmethod
-    def draw(cls, rng: random.Random) -> Profile:
+    def draw(cls, rng: random.Random, *, outages: bool) -> Profile:
+        profile = cls._draw(rng)
+        if not outages:
+            return profile
+        return replace(
+            profile,
+            hours=rng.choice([40, 60]),
+            writes=rng.choice([600, 1800]),
+            rollovers=rng.choice([1, 4, 30]),
+            crash=rng.choice([0, 0.01]),
+            outage=0.7,
+            slow=rng.choice([0, 0.02]),
+            start_after=rng.choice([0, 0.5, 20]),
+            begin=AtStart(),
+            settings=replace(profile.settings, idle=60, idle_max=600, lease=3600, discovery=1800),
+        )
+
+    @classmethod
+    def _draw(cls, rng: random.Random) -> Profile:
         calm = rng.random() < 0.2
         faults = Faults(
             error=rng.choice([0, 0.02, 0.15]),
@@ -166,6 +184,8 @@ class Process:
                 world.on_gap(event)
         if core.exit is not None:
             self.alive = False
+            if core.exit.reason != "fenced":
+                raise Violation(f"the poller gave up: {core.exit}")
             return
         wake = core.wake_at()
         if wake is not None and (self.wake is None or wake < self.wake):
@@ -182,11 +202,18 @@ class World:
     """A seeded run; `run` it. ``core`` may be a broken variant, to see that it is caught."""
 
     def __init__(
-        self, seed: int, *, core: Callable[..., StreamCore] = StreamCore, max_steps: int = 12_000
+        self,
+        seed: int,
+        *,
+        core: Callable[..., StreamCore] = StreamCore,
+        max_steps: int = 12_000,
+        outages: bool | None = None,
     ) -> None:
         self.seed = seed
         self.rng = random.Random(seed)
-        self.profile = Profile.draw(self.rng)
+        self.profile = Profile.draw(
+            self.rng, outages=seed % 4 == 3 if outages is None else outages
+        )
         self.make_core = core
         self.max_steps = max_steps
         self.clock = FakeClock()
@@ -221,7 +248,7 @@ class World:
         self.describes: list[float] = []
         self.poison: dict[str, int] = {}
         self.repeats_allowed = False
-        self.last_outage = 0.0
+        self.outages = 0
         self.slow: dict[int, Any] = {}
         self.finished_early: dict[int, Any] = {}
 
@@ -274,13 +301,16 @@ class World:
                 shard.empties = 0  # what was the tip then need not be the tip now
         if not any(process.alive for process in self.processes):
             self._start_process()
-        limit, steps = self.clock.monotonic() + 30 * HOUR, self.result.steps + 30_000
+        limit, steps = self.clock.monotonic() + 30 * HOUR, self.result.steps + 100_000
+        # A second child may be listed late, and nothing tells that it is coming.
+        listed = self.clock.monotonic() + 2 * self.profile.settings.discovery + 300
         while self._heap:
             alive = [process for process in self.processes if process.alive]
             if not alive:
                 self._start_process()
                 continue
-            if len(alive) == 1 and alive[0].stream.core.caught_up():
+            late = self.clock.monotonic() > listed
+            if late and len(alive) == 1 and alive[0].stream.core.caught_up():
                 return
             if self.clock.monotonic() > limit or self.result.steps > steps:
                 raise Violation("no progress: the reader does not catch up")
@@ -343,7 +373,7 @@ class World:
             return
         process.alive = False
         if self.chance("outage"):
-            self.last_outage = self.clock.monotonic()
+            self.outages += 1
             self.after(self.rng.uniform(20, 40) * HOUR, self._start_process)
         else:
             self.after(self.rng.choice([0, 1, 30]), self._start_process)
@@ -489,7 +519,7 @@ class World:
         self.result.gaps += 1
         horizon = self.clock.time() - 86_400
         if gap.shard_id is None:
-            if self.clock.monotonic() - self.last_outage < 20 * HOUR:
+            if not self.outages:
                 raise Violation("a gap was reported without an outage")
             return
         shard = self.service._streams[0].shards[gap.shard_id]
@@ -509,7 +539,7 @@ class World:
                     raise Violation("a record is lost that the service still has")
                 if not any(self._covers(gap, when, shard, number, time) for gap, when in self.gaps):
                     raise Violation("a record is lost without a gap")
-            if done:
+            if done and not shard.is_gone(self.clock.time() - 86_400):
                 self._check_saved(shard, max(done))
         self._check_budget()
 
@@ -524,10 +554,19 @@ class World:
     def _wanted_set(self, shard: Any) -> set[int]:
         return set(self._wanted_numbers(shard))
 
-    @staticmethod
-    def _covers(gap: Gap, when: float, shard: Any, number: int, time: float) -> bool:
+    def _is_ancestor(self, shard: Any, shard_id: str | None) -> bool:
+        shards = self.service._streams[0].shards
+        while shard_id is not None:
+            if shard_id == shard.shard_id:
+                return True
+            shard_id = shards[shard_id].parent_id
+        return False
+
+    def _covers(self, gap: Gap, when: float, shard: Any, number: int, time: float) -> bool:
         if gap.shard_id is None:
             return time < when - 86_400 + 600
+        if gap.reason == "parent_missing":
+            return self._is_ancestor(shard, gap.shard_id)
         if gap.shard_id != shard.shard_id:
             return False
         after = int(gap.after.sequence_number) if isinstance(gap.after, After) else 0

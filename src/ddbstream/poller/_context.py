@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ddbstream.exceptions import RecordsTrimmedError
-from ddbstream.poller._commands import Instant
+from ddbstream.poller._commands import Fault, Instant
 from ddbstream.poller._events import Event, Exit, Gap
 from ddbstream.poller._policies import FailurePolicy, Settings
 from ddbstream.poller._positions import After, AtTime, Position, Start
@@ -15,6 +15,7 @@ from ddbstream.poller._shard import Shard
 
 __all__ = ["Agenda", "Context"]
 
+_HEALING = ("ExpiredToken", "ExpiredTokenException")  # when the credentials are refreshed
 _SURELY_TRIMMED = 3600.0  # beyond the retention: no clock is wrong by more
 
 
@@ -87,6 +88,16 @@ class Context:
             self.exit = exit_
             self.report(exit_)
 
+    def refuses_for_good(self, fault: Fault, since: float) -> bool:
+        """Whether a refusal that has lasted ``since`` seconds is final.
+
+        Before any call has succeeded it is a mistake of configuration. Later it may heal, as expired credentials
+        do at any time.
+        """
+        if not self.ever_answered and fault.code not in _HEALING:
+            return True
+        return since > self.settings.fatal_after
+
     def gap(self, gap: Gap) -> bool:
         """Report a gap, and say whether to go on."""
         self.report(gap)
@@ -124,7 +135,8 @@ class Context:
         if isinstance(self.start.position, AtTime):
             return max(shard.birth or 0.0, self.start.position.time)
         began = self.start.fixed_at
-        if shard.birth is not None and shard.birth >= began - self.settings.retention:
+        whole = began - self.settings.retention + 2 * self.settings.retention_slack
+        if shard.birth is not None and shard.birth >= whole:
             return shard.birth
         return began
 

@@ -142,7 +142,8 @@ class StreamCore:
         ctx = self._ctx
         ctx.start, ctx.resumed = state.start, True
         alive = state.last_alive
-        if alive is not None and at.wall - alive > ctx.settings.retention:
+        longest = ctx.settings.retention - ctx.settings.retention_slack
+        if alive is not None and at.wall - alive > longest:
             if not ctx.gap(Gap(ctx.stream_arn, None, None, None, "stopped_too_long")):
                 return
             alive = at.wall
@@ -418,8 +419,7 @@ class StreamCore:
         if fault.kind in ("denied", "invalid"):
             if self._refused_since is None:
                 self._refused_since = at.mono
-            since = at.mono - self._refused_since
-            if not ctx.ever_answered or since > ctx.settings.fatal_after:
+            if ctx.refuses_for_good(fault, at.mono - self._refused_since):
                 ctx.fail(refusal("DescribeStream", None, fault))
                 return
             wait = ctx.settings.denied_backoff.after(self._describe_attempts, ctx.chance())
@@ -472,10 +472,10 @@ class StreamCore:
     def _alive_at(self, at: Instant) -> float:
         """Up to when nothing unread can have been trimmed without a word from the service."""
         waiting = [
-            shard.fresh_at if shard.stage is Stage.READING else self._ctx.owed_from(shard)
+            shard.fresh_at if shard.stage is Stage.READING else shard.first_seen
             for shard in self.lineage.shards.values()
             if (shard.stage is Stage.READING and not isinstance(shard.read, After))
-            or (shard.stage is Stage.WAITING and shard.birth is not None)
+            or (shard.stage is Stage.WAITING and shard.birth is None)
         ]
         return min([at.wall, *waiting])
 

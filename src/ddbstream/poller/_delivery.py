@@ -35,7 +35,7 @@ from ddbstream.poller._events import (
     ShardEnded,
 )
 from ddbstream.poller._lineage import Lineage
-from ddbstream.poller._positions import End, Position, rank
+from ddbstream.poller._positions import After, End, Position, rank
 from ddbstream.poller._shard import Shard, Stage, record_time, sequence_number
 
 __all__ = ["Delivery"]
@@ -198,6 +198,10 @@ class Delivery:
         all_done = shard.idle and rank(shard.committed) >= rank(shard.done)
         if shard.stage is Stage.ENDING and shard.proven and all_done:
             return End()
+        if shard.saved is None and shard.empties and not isinstance(shard.committed, After):
+            return shard.committed  # after a restart: this shard was in reach, up to the last sign of life
+        if shard.unsaved_records == 0 and not shard.save_attempts and not self._ctx.draining:
+            return None
         if rank(shard.committed) <= rank(shard.saved):
             return None
         if shard.unsaved_records >= settings.save_records or self._ctx.draining:

@@ -60,7 +60,8 @@ class Gap:
         reason: ``trimmed`` (the service said so), ``shard_gone`` (an unfinished shard has left the stream),
             ``stopped_too_long`` (nothing was read for longer than the stream keeps records),
             ``trimmed_before_first_read`` (a shard grew older than that before its turn came),
-            ``parent_missing`` (a shard's parent was never listed).
+            ``parent_missing`` (a shard's parent was never listed; it, and what came before it, was not
+            read).
     """
 
     stream_arn: str

@@ -37,6 +37,7 @@ class Lineage:
         """Add a shard that the store knows. A position is proof that its parent is done."""
         stage = Stage.ENDED if isinstance(position, End) else Stage.READING
         shard = self.shards[shard_id] = Shard(shard_id, position, stage)
+        shard.saved = position
         if isinstance(position, AtTime):
             shard.drop_before = position.time
         return shard

@@ -83,8 +83,8 @@ class Start:
         return {"position": dump_position(self.position), "fixed_at": self.fixed_at}
 
 
-def rank(position: Position) -> tuple[int, int | float]:
-    """A key that sorts positions of one shard by how far they are.
+def rank(position: Position | None) -> tuple[int, int | float]:
+    """A key that sorts positions of one shard by how far they are; none at all is before every one.
 
     Raises:
         CheckpointError: The sequence number is no number.
@@ -96,6 +96,8 @@ def rank(position: Position) -> tuple[int, int | float]:
             raise CheckpointError("a sequence number in a position is not a number") from None
     if isinstance(position, AtTime):
         return (1, position.time)
+    if position is None:
+        return (-1, 0)
     return (0, 0) if isinstance(position, AtStart) else (3, 0)
 
 

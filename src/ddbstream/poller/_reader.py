@@ -170,7 +170,8 @@ class Reader:
         if isinstance(shard.read, After) or shard.gap_after is not None:
             return True
         settings = self._ctx.settings
-        if at.wall - shard.fresh_at <= settings.retention + settings.retention_slack:
+        # Rather a gap too many, within what clocks differ by, than a silent one.
+        if at.wall - shard.fresh_at <= settings.retention - settings.retention_slack:
             return True
         return self._ctx.gap(
             Gap(self._ctx.stream_arn, shard.shard_id, None, None, "trimmed_before_first_read")
@@ -218,7 +219,7 @@ class Reader:
         elif fault.kind in ("denied", "invalid"):
             if shard.refused_since is None:
                 shard.refused_since = at.mono
-            if not self._ctx.ever_answered or at.mono - shard.refused_since > settings.fatal_after:
+            if self._ctx.refuses_for_good(fault, at.mono - shard.refused_since):
                 self._ctx.fail(refusal(operation, shard.shard_id, fault))
                 return
             wait = settings.denied_backoff.after(shard.attempts, self._ctx.chance())

@@ -181,7 +181,7 @@ class Shard:
         self.done: Position = position
         # Saving.
         self.committed: Position = position
-        self.saved: Position = position
+        self.saved: Position | None = None
         self.saving = False
         self.save_at = 0.0
         self.save_attempts = 0
