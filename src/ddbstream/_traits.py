@@ -73,12 +73,14 @@ def _ttl_removal(
         return "no"
     if attribute is None or old is None:
         return "unknown"
+    value = old.get(attribute)
+    if value is None or (is_map(value) and "N" not in value):
+        return "no"  # TTL passes over an item without a number there.
     try:
         deleted = record.approximate_creation_ns
-        expires = int(old[attribute]["N"])
+        expires = int(value["N"])
     except (DDBStreamError, KeyError, TypeError, ValueError):
-        # TTL skips an item whose attribute is missing, or is no whole number of seconds.
-        return "no" if attribute not in old or "N" not in old[attribute] else "unknown"
+        return "unknown"
     if deleted is None:
         return "unknown"
     return "likely" if 0 <= deleted // 1_000_000_000 - expires < _TTL_OLDEST else "no"
@@ -106,7 +108,7 @@ def _replica(
         return "likely" if old and _value(old, "deleting") is True else "unknown"
     if not new or not any(name.startswith(_REP) for name in new):
         return "unknown"
-    elsewhere = _value(new, "updateregion") not in {None, here}
+    elsewhere = _value(new, "updateregion") not in (None, here)
     if event == "INSERT":
         return "certain" if elsewhere else "no"
     if old is None:

@@ -25,6 +25,7 @@ from ddbstream._wire._on_failure import batch_info
 from ddbstream._wire._text import load
 from ddbstream._wire._unrecognised import looks_like
 from ddbstream.exceptions import DDBStreamError, PayloadError
+from ddbstream.poller._client import fault_of
 
 __all__ = ["FailedBatch", "Fetch", "Unreadable", "failed_batches"]
 
@@ -137,10 +138,22 @@ def _opened(source: object, fetch: Fetch | None) -> object:
     if isinstance(source, _TEXT):
         return load(source)
     if is_map(source) and fetch is not None and is_map(source.get("s3")):
-        names: Mapping[str, Any] = source["s3"]
-        # Keys come encoded as in a query string: a space is a plus sign.
-        return load(fetch(names["bucket"]["name"], unquote_plus(names["object"]["key"])))
+        return load(_fetched(source["s3"], fetch))
     return source
+
+
+def _fetched(named: Mapping[str, Any], fetch: Fetch) -> bytes:
+    bucket, entry = named.get("bucket"), named.get("object")
+    name = bucket.get("name") if is_map(bucket) else None
+    key = entry.get("key") if is_map(entry) else None
+    if not isinstance(name, str) or not isinstance(key, str):
+        raise PayloadError("no on-failure message here: an S3 notification that names no object")
+    try:
+        # Keys come encoded as in a query string: a space is a plus sign.
+        return fetch(name, unquote_plus(key))
+    except Exception as error:  # noqa: BLE001 - one object must not keep others from being read
+        code = fault_of(error).code
+    raise PayloadError(f"an object with an on-failure message cannot be read: {code}")
 
 
 def _unreadable(what: str, origin: Origin) -> Unreadable:

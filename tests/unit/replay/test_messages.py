@@ -45,8 +45,7 @@ def test_a_partial_failure_has_no_function_error() -> None:
 
 
 def test_a_pipes_message_says_which_batch() -> None:
-    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html.
-    """
+    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html."""
     batch = only(testing.pipes_failure_message([testing.insert({"id": "a"})]))
     assert batch.consumer == "arn:aws:pipes:eu-west-1:123456789012:pipe/changes"
     assert batch.condition == "RetryAttemptsExhausted"
@@ -109,8 +108,7 @@ def s3_event(key: str) -> dict[str, Any]:
 
 
 def test_an_s3_notification_names_an_object_that_is_fetched() -> None:
-    """The key is encoded as in a query: notification-content-structure.html of the S3 user guide.
-    """
+    """The key is encoded as in a query: notification-content-structure.html of the S3 user guide."""
     asked = []
 
     def fetch(bucket: str, key: str) -> bytes:
@@ -121,6 +119,25 @@ def test_an_s3_notification_names_an_object_that_is_fetched() -> None:
     assert only(s3_event(key), fetch=fetch).payload == {"Records": []}
     assert only(sqs_message(s3_event(key), "m"), fetch=fetch).identifier == "m"
     assert asked == [("failures", key.replace("+", " ").replace("%3D", "="))] * 2
+
+
+def test_an_object_that_cannot_be_read_does_not_hide_the_others() -> None:
+    def fetch(bucket: str, key: str) -> bytes:
+        if key == "gone":
+            raise ConnectionError("hunter2")
+        return json.dumps(MESSAGE).encode()
+
+    event = {"Records": [*s3_event("gone")["Records"], *s3_event("here")["Records"]]}
+    bad, good = failed_batches(event, fetch=fetch)
+    assert isinstance(bad, Unreadable)
+    assert str(bad.error).endswith("cannot be read: ConnectionError")
+    assert isinstance(good, FailedBatch)
+
+
+@pytest.mark.parametrize("s3", [{}, {"bucket": 7}, {"bucket": {"name": "b"}, "object": {"key": 7}}])
+def test_a_notification_that_names_no_object_is_unreadable(s3: Any) -> None:
+    found = only({"s3": s3, "eventSource": "aws:s3"}, fetch=lambda bucket, key: b"")
+    assert "names no object" in str(found.error)
 
 
 def test_without_a_way_to_fetch_an_object_is_unreadable() -> None:

@@ -42,8 +42,7 @@ def written(stream: FakeStream, count: int, start: int = 0) -> list[str]:
 
 
 def message(stream: FakeStream, numbers: list[str], **changes: Any) -> dict[str, Any]:
-    """The on-failure message about the records of these numbers, in the stream's only open shard.
-    """
+    """The on-failure message about the records of these numbers, in the stream's only open shard."""
     records = [
         testing.insert({"PK": "x"}, sequence_number=number, created=stream.clock.time())
         for number in (numbers[0], numbers[-1])
