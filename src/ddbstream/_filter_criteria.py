@@ -2,12 +2,12 @@
 
 Rules:
 
-* A record that some route wants passes. So does one whose handling would fail: to leave it out
-  would hide the failure. What a filter cannot say (``where=``, ``changed=``, a classifier of the
-  user's) is left out of it, which lets more pass.
+* A record that some route wants passes. So does one whose handling would fail, which would be
+  hidden otherwise; except that one which a classifier cannot tell may be left out by ``ttl=`` or
+  ``pattern=``. What a filter cannot say (``where=``, ``changed=``, a classifier of the user's) is
+  not in it, which lets more pass.
 * Filters are as narrow as the syntax allows, joined where that loses nothing, and within the
-  mapping's
-  limits: AWS, `event filtering`_: 5 filters, or 10 by quota; 4,096 characters each.
+  mapping's limits: AWS, `event filtering`_: 5 filters, or 10 by quota; 4,096 characters each.
 
 Theory of operation: a route is a list of alternatives, each a map from a path to the tests of which
 one has to hold there. Two alternatives that differ in one path alone are one, with both lists of

@@ -138,19 +138,20 @@ def build_route(  # noqa: PLR0913 - one for each option of the decorators
     entity, model = _target(target, about)
     codec = codec_for(_bound(model, signature.model, about))
     route = Route(handler, signature, kinds=kinds, entity=entity, model=model, codec=codec)
-    # Cheap guards first: each spares the ones behind it.
+    # First what a mapping's filter can say as well: a record that the filter leaves out, since this
+    # does not want it, may not fail in what comes behind.
     guards: list[Guard] = []
     if ttl is not None:
         guards.append(_ttl_guard(ttl, kinds, about))
         route.ttl = ttl is True
-    if changed is not None:
-        guards.append(_changed_guard(changed, codec, about))
     if pattern is not None:
         from ddbstream._patterns import Pattern
 
         route.pattern = Pattern(pattern)
         _refuse_dead(route.pattern, about)
         guards.append(route.pattern.matches_record)
+    if changed is not None:
+        guards.append(_changed_guard(changed, codec, about))
     if where is not None:
         if not callable(where) or is_async(where):
             raise RouteDefinitionError(f"{about}: where= takes a plain function of the record")

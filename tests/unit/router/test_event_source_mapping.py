@@ -1,7 +1,7 @@
 """The simulated mapping does what AWS documents, or was recorded doing; each class names the page.
 
-Pages are of the AWS Lambda developer guide. "Recorded" is LocalStack's suite for DynamoDB event sources,
-whose snapshots were taken on AWS; the values here are our own.
+Pages are of the AWS Lambda developer guide. "Recorded" is LocalStack's suite for DynamoDB event
+sources, whose snapshots were taken on AWS; the values here are our own.
 """
 
 from __future__ import annotations
@@ -239,7 +239,7 @@ class TestRetries:
 
 
 class TestResponses:
-    """services-ddb-batchfailurereporting; recorded: the five answers of success, those of failure."""
+    """services-ddb-batchfailurereporting; recorded: the answers of success and of failure."""
 
     @pytest.mark.parametrize(
         "answer", [[], None, {}, {"batchItemFailures": []}, {"batchItemFailures": None}]

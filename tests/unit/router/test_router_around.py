@@ -439,12 +439,8 @@ class TestMetrics:
         result = router.dispatch([wire_record(number=n) for n in (1, 2, 3)])
         first, second, batch = events
         assert isinstance(first, HandlerEvent)
-        assert (first.record.event_id, first.route, first.error) == (
-            "event-1",
-            f"{__name__}.TestMetrics.{self.test_tell_of_each_handler_and_each_batch.__name__}"
-            ".<locals>.handle",
-            None,
-        )
+        assert (first.record.event_id, first.error) == ("event-1", None)
+        assert first.route.endswith("test_tell_of_each_handler_and_each_batch.<locals>.handle")
         assert first.seconds >= 0
         assert first.lag is not None
         assert isinstance(second.error, Boom)
