@@ -134,6 +134,8 @@ class StreamCore:
         self._renew_at = at.mono
         self._renew_issued = at.mono
         self._renew_attempts = 0
+        self._renewed = 0  # renewals answered, well or not
+        self._last_renewal = 0
         ctx.lease_until = at.mono + settings.lease
         if state.start is not None:
             self._resume(state, at)
@@ -215,6 +217,8 @@ class StreamCore:
         """Drain: fetch and deliver nothing more, save what is done, then exit."""
         if not self._ctx.draining:
             self._ctx.draining = True
+            self._renew_at = float("-inf")  # once more: what was in reach until now is the last sign of life
+            self._last_renewal = self._renewed
             for shard_id in self._ctx.unsaved:
                 self._ctx.agenda.touch(shard_id)
 
@@ -482,6 +486,7 @@ class StreamCore:
     def _on_renewed(self, result: Result, at: Instant) -> None:
         ctx = self._ctx
         self._renewing = False
+        self._renewed += 1
         if isinstance(result, Fault):
             self._renew_attempts += 1
             wait = ctx.settings.save_backoff.after(self._renew_attempts, ctx.chance())
@@ -504,7 +509,7 @@ class StreamCore:
         if ctx.exit is not None or ctx.busy:
             return
         if ctx.draining:
-            if not ctx.unsaved:
+            if not ctx.unsaved and (self._renewed > self._last_renewal or not self._is_reading()):
                 ctx.leave(Exit("stopped"))
             return
         if self.lineage.status in ("DISABLED", "GONE") and self.lineage.completed:

@@ -79,7 +79,8 @@ class Delivery:
     def _store_is_behind(self, shard: Shard) -> bool:
         if not (shard.saving or shard.save_attempts):
             return False
-        return shard.saving + shard.unsaved_batches >= self._ctx.settings.max_unsaved
+        waiting = shard.saving_batches + shard.unsaved_batches
+        return waiting >= self._ctx.settings.max_unsaved
 
     def on_delivered(self, shard: Shard, result: Delivered, at: Instant) -> None:
         """Take in how a delivery went."""
@@ -189,6 +190,7 @@ class Delivery:
             ctx.agenda.later(shard.save_at, shard.shard_id)
             return
         shard.saving = True
+        shard.saving_batches = shard.unsaved_batches
         shard.unsaved_batches = shard.unsaved_records = 0
         ctx.busy += 1
         out.append(Save(shard.shard_id, position))
@@ -219,12 +221,13 @@ class Delivery:
         ctx.busy -= 1
         if isinstance(result, Fault):
             shard.save_attempts += 1
-            shard.unsaved_batches += 1
+            shard.unsaved_batches += shard.saving_batches
+            shard.saving_batches = 0
             wait = ctx.settings.save_backoff.after(shard.save_attempts, ctx.chance())
             shard.save_at = at.mono + wait
             ctx.report(SaveFailed(ctx.stream_arn, shard.shard_id, result.code, wait))
             return
-        shard.save_attempts = 0
+        shard.save_attempts = shard.saving_batches = 0
         shard.saved = command.position
         shard.saved_at = at.mono
         ctx.report(PositionSaved(ctx.stream_arn, shard.shard_id, command.position))

@@ -82,6 +82,7 @@ class Driver:
         self._goal: Exit | None = None
         self._give_up_at: float | None = None
         self._looking: dict[str, float] = {}  # ended stream -> when to look for its successor again
+        self._last: set[str] = set()  # ended streams that had no successor when last looked
         self.streams: list[Stream] = []
 
     def stop(self) -> None:
@@ -138,7 +139,9 @@ class Driver:
                 raise result.error
             if isinstance(result, Stream):
                 self._replace(stream, result)
-            elif command is not None:
+            elif command is None:
+                self._last.add(stream.arn)
+            else:
                 stream.core.receive(command, result, instant(self._clock))
 
     def _find_goal(
@@ -162,8 +165,16 @@ class Driver:
         return [stream for stream in self.streams if stream.core.exit is None]
 
     def _caught_up(self) -> bool:
-        running = self._running()
-        return bool(running) and all(stream.core.caught_up() for stream in running)
+        going = bool(self._running()) or self._follow is not None
+        return going and all(self._is_caught_up(stream) for stream in self.streams)
+
+    def _is_caught_up(self, stream: Stream) -> bool:
+        core = stream.core
+        if self._follow is None:
+            return core.exit is not None or core.caught_up()
+        if core.exit is not None:
+            return stream.arn in self._last
+        return core.lineage.status == "ENABLED" and core.caught_up()
 
     def _first_failure(self) -> Exit | None:
         exits = (stream.core.exit for stream in self.streams)

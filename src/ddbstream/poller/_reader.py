@@ -129,6 +129,7 @@ class Reader:
         )
         if result.next_iterator is None:
             shard.stage = Stage.ENDING
+            shard.empties = 0
             shard.proven = False
             shard.proof_after = self._want_listing(at, at.mono)
         else:

@@ -129,6 +129,7 @@ class Shard:
         "saved",
         "saved_at",
         "saving",
+        "saving_batches",
         "shard_id",
         "stage",
         "tries_for_child",
@@ -183,6 +184,7 @@ class Shard:
         self.committed: Position = position
         self.saved: Position | None = None
         self.saving = False
+        self.saving_batches = 0
         self.save_at = 0.0
         self.save_attempts = 0
         self.saved_at = 0.0
