@@ -108,7 +108,7 @@ def s3_event(key: str) -> dict[str, Any]:
 
 
 def test_an_s3_notification_names_an_object_that_is_fetched() -> None:
-    """The key is encoded as in a query: notification-content-structure.html of the S3 user guide."""
+    """The key is encoded as in a query: notification-content-structure.html (S3 user guide)."""
     asked = []
 
     def fetch(bucket: str, key: str) -> bytes:
