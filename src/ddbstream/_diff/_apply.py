@@ -43,7 +43,7 @@ def _form_of(change: Diff, item: Any) -> Gives:
         return "model"
     if change._form == "python" and change._old is not ABSENT:
         return "python"
-    if not item:
+    if not item:  # of either form
         return change._form
     return "wire" if looks_wire(item) else "python"
 

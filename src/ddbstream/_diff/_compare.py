@@ -10,11 +10,16 @@ inside what only one of them has, nor where the type changed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from operator import itemgetter
 from typing import Any, Final
 
-from ddbstream._attribute_value import TAGS, from_attribute_value, tag_of
+from ddbstream._attribute_value import (
+    from_attribute_value,
+    read_quickly,
+    tag_of,
+)
 from ddbstream._diff._path import Parts, Path
 from ddbstream._diff._values import ABSENT, kind_of, same
 from ddbstream.exceptions import DDBStreamError, DecodeError, DiffError
@@ -22,8 +27,6 @@ from ddbstream.exceptions import DDBStreamError, DecodeError, DiffError
 __all__ = ["Edit", "at", "changed_between", "check_name", "decoded", "python_edits", "wire_edits"]
 
 Edit = tuple[Parts, Any, Any]
-
-_CONTAINERS: Final[dict[Any, type]] = {"M": dict, "L": list}
 
 
 def wire_edits(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Edit]:
@@ -85,33 +88,28 @@ def _wire_list(old: list[Any], new: list[Any], prefix: Parts, edits: list[Edit])
 
 
 def _wire_value(old: Any, new: Any, path: Parts, edits: list[Edit]) -> None:
-    """The edits between two wire values that are not ``==``."""
-    tag, before = _tagged(old, path)
-    other, after = _tagged(new, path)
-    if tag == other:
-        if tag == "M":
-            return _wire_map(before, after, path, edits)
-        if tag == "L":
-            return _wire_list(before, after, path, edits)
-        # Read without a model, two values of one tag are the same if Python says so.
-        if (
-            tag not in _OF_ONE_SPELLING
-            and not _surely_differ(tag, before, after)
-            and decoded(old, path) == decoded(new, path)
-        ):
-            return None
-    edits.append((path, old, new))
-    return None
-
-
-_OF_ONE_SPELLING: Final = frozenset({"S", "BOOL"})
+    """The edits between two wire values that are not ``==``; quickly, where they are as usual."""
+    if old.__class__ is dict and new.__class__ is dict and len(old) == 1 == len(new):
+        (tag,) = old
+        if tag in new:
+            before, after = old[tag], new[tag]
+            if tag == "M" and before.__class__ is dict and after.__class__ is dict:
+                return _wire_map(before, after, path, edits)
+            if tag == "L" and before.__class__ is list and after.__class__ is list:
+                return _wire_list(before, after, path, edits)
+            if _surely_differ(tag, before, after):
+                edits.append((path, old, new))
+                return None
+    return _wire_value_slowly(old, new, path, edits)
 
 
 def _surely_differ(tag: str, before: Any, after: Any) -> bool:
-    """Whether a cheap look is enough to see that two payloads are two values."""
+    """Whether a cheap look is enough to see that two payloads that are not ``==`` differ."""
+    if tag == "S":
+        return before.__class__ is str and after.__class__ is str
     try:
         if tag == "N":
-            # Equal numbers have one nearest float, so two floats are of two numbers.
+            # Equal numbers have one nearest double, so two doubles are of two numbers.
             return float(before) != float(after)
         if tag == "SS":
             return set(before) != set(after)
@@ -120,13 +118,23 @@ def _surely_differ(tag: str, before: Any, after: Any) -> bool:
     return False
 
 
+def _wire_value_slowly(old: Any, new: Any, path: Parts, edits: list[Edit]) -> None:
+    tag, before = _tagged(old, path)
+    other, after = _tagged(new, path)
+    if tag == other:
+        if tag == "M":
+            return _wire_map(before, after, path, edits)
+        if tag == "L":
+            return _wire_list(before, after, path, edits)
+        # Read without a model, two values of one tag are the same if Python says so.
+        if decoded(old, path) == decoded(new, path):
+            return None
+    edits.append((path, old, new))
+    return None
+
+
 def _tagged(value: Any, path: Parts) -> tuple[str, Any]:
     """The tag and the payload of a wire value; a map for ``M``, a list for ``L``."""
-    if value.__class__ is dict and len(value) == 1:
-        for item in value.items():
-            tag, payload = item
-            if tag in TAGS and payload.__class__ is _CONTAINERS.get(tag, payload.__class__):
-                return item
     try:
         tag = tag_of(value, path)
     except DDBStreamError:
@@ -136,7 +144,7 @@ def _tagged(value: Any, path: Parts) -> tuple[str, Any]:
         return tag, payload
     if tag == "L" and isinstance(payload, (list, tuple)):
         return tag, list(payload)
-    if tag in _CONTAINERS:
+    if tag in {"M", "L"}:
         raise _malformed(value, path)
     return tag, payload
 
@@ -155,6 +163,10 @@ def decoded(value: Any, path: Parts | Path) -> Any:
     Raises:
         DecodeError: It is no attribute value; the error names the path.
     """
+    try:
+        return read_quickly(value, 0)
+    except Exception:  # noqa: BLE001, S110 - said in words below, outside of this handler
+        pass
     try:
         return from_attribute_value(value)
     except DDBStreamError as error:
@@ -176,25 +188,60 @@ def python_edits(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Edit]:
 
 
 def _python_value(old: Any, new: Any, path: Parts, edits: list[Edit]) -> None:
-    if old is new:
-        return
-    kind = kind_of(old)
-    if kind == "M" and kind_of(new) == "M":
-        for name in (*old, *new):
-            check_name(name, path)
-        for name, before in old.items():
-            if name in new:
-                _python_value(before, new[name], (*path, name), edits)
-            else:
-                edits.append(((*path, name), before, ABSENT))
-        edits.extend(((*path, name), ABSENT, new[name]) for name in new if name not in old)
-    elif kind == "L" and kind_of(new) == "L":
-        for position, (before, after) in enumerate(zip(old, new, strict=False)):
-            _python_value(before, after, (*path, position), edits)
-        edits += [((*path, at), old[at], ABSENT) for at in range(len(new), len(old))]
-        edits += [((*path, at), ABSENT, new[at]) for at in range(len(old), len(new))]
-    elif not same(old, new):
+    kind = old.__class__
+    if kind is new.__class__:
+        if kind in _PLAIN:
+            if not _equal(old, new):
+                edits.append((path, old, new))
+            return None
+        if kind is dict:
+            return _python_map(old, new, path, edits)
+        if kind is list:
+            return _python_list(old, new, path, edits)
+    kinds = kind_of(old), kind_of(new)
+    if kinds == ("M", "M"):
+        return _python_map(old, new, path, edits)
+    if kinds == ("L", "L"):
+        return _python_list(old, new, path, edits)
+    if not same(old, new):
         edits.append((path, old, new))
+    return None
+
+
+# Two values of one of these types are one value if they are equal.
+_PLAIN: Final = frozenset({str, int, bool, bytes, type(None), Decimal})
+
+
+def _equal(old: Any, new: Any) -> bool:
+    try:
+        return bool(old == new) or same(old, new)
+    except ArithmeticError:  # a signalling NaN
+        return same(old, new)
+
+
+def _python_list(old: Sequence[Any], new: Sequence[Any], at: Parts, edits: list[Edit]) -> None:
+    for position, (before, after) in enumerate(zip(old, new, strict=False)):
+        if before is not after:
+            _python_value(before, after, (*at, position), edits)
+    edits += [((*at, i), old[i], ABSENT) for i in range(len(new), len(old))]
+    edits += [((*at, i), ABSENT, new[i]) for i in range(len(old), len(new))]
+
+
+def _python_map(
+    old: Mapping[Any, Any], new: Mapping[Any, Any], at: Parts, edits: list[Edit]
+) -> None:
+    for name, before in old.items():
+        check_name(name, at)
+        if name not in new:
+            edits.append(((*at, name), before, ABSENT))
+            continue
+        after = new[name]
+        if before is not after:
+            _python_value(before, after, (*at, name), edits)
+    for name in new:
+        if name not in old:
+            check_name(name, at)
+            edits.append(((*at, name), ABSENT, new[name]))
 
 
 def changed_between(

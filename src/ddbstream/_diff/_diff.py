@@ -8,7 +8,7 @@ nobody reads has decoded nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 from ddbstream._diff._changes import Added, Change, Removed, Replaced, SetChanged
@@ -116,8 +116,8 @@ class Diff:
     def _all(self) -> tuple[Change, ...]:
         changes = self._changes
         if changes is None:
-            change = self._change
-            changes = tuple([change(*edit) for edit in self._edits])
+            change = self._change_as()
+            changes = tuple([change(Path.of(parts), old, new) for parts, old, new in self._edits])
             if self._hidden:
                 from ddbstream._diff._render import redact
 
@@ -125,22 +125,18 @@ class Diff:
             self._changes = changes
         return changes
 
-    def _change(self, parts: Parts, old: Any, new: Any) -> Change:
-        path = Path.of(parts)
-        if self._form == "wire":
-            if self._new_codec is not None and self._new_codec.model is not None:
-                from ddbstream._diff._typed import typed_values
+    def _change_as(self) -> Callable[[Path, Any, Any], Change]:
+        """What makes a change of an edit of this diff."""
+        if self._form == "python":
+            return _changed
+        if self._new_codec is None or self._new_codec.model is None:
+            return _changed_on_wire
+        return self._typed_change
 
-                return _changed(path, *typed_values(self, path.parts, old, new))
-            if old is ABSENT:
-                return Added(path, decoded(new, path))
-            if new is ABSENT:
-                return Removed(path, decoded(old, path))
-            before, after = decoded(old, path), decoded(new, path)
-            if before.__class__ is set and old.keys() == new.keys():
-                return SetChanged(path, after - before, before - after)
-            return Replaced(path, before, after)
-        return _changed(path, old, new)
+    def _typed_change(self, path: Path, old: Any, new: Any) -> Change:
+        from ddbstream._diff._typed import typed_values
+
+        return _changed(path, *typed_values(self, path.parts, old, new))
 
     def __iter__(self) -> Iterator[Change]:
         return iter(self._all())
@@ -184,7 +180,7 @@ class Diff:
         found = self._between(parts)
         if found is None:
             raise KeyError(path)
-        changes = (self._change(parts, *found),)
+        changes = (self._change_as()(Path.of(parts), *found),)
         if self._hidden:
             from ddbstream._diff._render import redact
 
@@ -338,7 +334,26 @@ class Diff:
         return f"Diff({list(self._all())!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Diff, (self._all(),)
+        # Without the items: whoever reads it is told what changed, and not all the rest.
+        return _unpickled, (self._all(), self._hidden)
+
+
+def _unpickled(changes: tuple[Change, ...], hidden: tuple[Any, ...]) -> Diff:
+    made = Diff(changes)
+    made._hidden = hidden
+    return made
+
+
+def _changed_on_wire(path: Path, old: Any, new: Any) -> Change:
+    """The change from one wire value to another, without a model."""
+    if old is ABSENT:
+        return Added(path, decoded(new, path))
+    if new is ABSENT:
+        return Removed(path, decoded(old, path))
+    before, after = decoded(old, path), decoded(new, path)
+    if before.__class__ is set and old.keys() == new.keys():
+        return SetChanged(path, after - before, before - after)
+    return Replaced(path, before, after)
 
 
 def _changed(path: Path, old: Any, new: Any) -> Change:

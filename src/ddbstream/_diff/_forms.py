@@ -131,10 +131,15 @@ def within(form: Form, value: Any, parts: Parts) -> Any:
 
 def copied(value: Any) -> Any:
     """A copy of the containers: who changes it changes nothing else."""
-    if value.__class__ is dict:
-        return {name: copied(inner) for name, inner in value.items()}
-    if value.__class__ is list:
-        return [copied(inner) for inner in value]
-    if value.__class__ is set:
-        return set(value)
-    return value
+    kind: Any = value.__class__
+    if kind is dict:
+        return {
+            name: copied(inner) if inner.__class__ in _CHANGEABLE else inner
+            for name, inner in value.items()
+        }
+    if kind is list:
+        return [copied(inner) if inner.__class__ in _CHANGEABLE else inner for inner in value]
+    return kind(value) if kind in _CHANGEABLE else value
+
+
+_CHANGEABLE: Final[frozenset[type]] = frozenset({dict, list, set, bytearray})
