@@ -228,7 +228,7 @@ class StreamCore:
 
     def awaits_commit(self) -> str | None:
         """A shard that has nothing left but a `commit` to come; for drivers without ``auto_commit``."""
-        for shard in self.lineage.shards.values():
+        for shard in self.lineage.going.values():
             if shard.stage is Stage.ENDING and shard.proven and shard.idle:
                 if rank(shard.committed) < rank(shard.done):
                     return shard.shard_id
@@ -305,10 +305,8 @@ class StreamCore:
     def _start_shard(self, shard: Shard, at: Instant) -> None:
         ctx = self._ctx
         if self.lineage.nothing_wanted(shard):
-            shard.stage = Stage.ENDED
             shard.virtual = True
-            for child in shard.children:
-                ctx.agenda.touch(child)
+            self.lineage.end(shard)
             return
         position = ctx.first_position()
         shard.stage = Stage.READING
@@ -477,7 +475,7 @@ class StreamCore:
         """Up to when nothing unread can have been trimmed without a word from the service."""
         waiting = [
             shard.fresh_at if shard.stage is Stage.READING else shard.first_seen
-            for shard in self.lineage.shards.values()
+            for shard in self.lineage.going.values()
             if (shard.stage is Stage.READING and not isinstance(shard.read, After))
             or (shard.stage is Stage.WAITING and shard.birth is None)
         ]
@@ -513,7 +511,7 @@ class StreamCore:
                 ctx.leave(Exit("stopped"))
             return
         if self.lineage.status in ("DISABLED", "GONE") and self.lineage.completed:
-            if all(shard.stage is Stage.ENDED for shard in self.lineage.shards.values()):
+            if not self.lineage.going:
                 ctx.leave(Exit("stream_ended"))
 
     def caught_up(self) -> bool:
@@ -528,13 +526,10 @@ class StreamCore:
             return False
         pages = self._ctx.settings.caught_up_pages
         return all(
-            shard.stage is Stage.ENDED
-            or (
-                shard.stage is Stage.READING
-                and shard.idle
-                and shard.empties >= pages
-                and rank(shard.committed) <= rank(shard.saved)
-                and not shard.closed
-            )
-            for shard in self.lineage.shards.values()
+            shard.stage is Stage.READING
+            and shard.idle
+            and shard.empties >= pages
+            and rank(shard.committed) <= rank(shard.saved)
+            and not shard.closed
+            for shard in self.lineage.going.values()
         )

@@ -234,12 +234,5 @@ class Delivery:
         if rank(shard.committed) <= rank(shard.saved):
             ctx.unsaved.pop(shard.shard_id, None)
         if isinstance(command.position, End):
-            self._ended(shard)
-
-    def _ended(self, shard: Shard) -> None:
-        shard.stage = Stage.ENDED
-        self._ctx.report(ShardEnded(self._ctx.stream_arn, shard.shard_id))
-        for child in shard.children:
-            self._ctx.agenda.touch(child)
-        if not shard.children:
-            self._lineage.childless[shard.shard_id] = None
+            ctx.report(ShardEnded(ctx.stream_arn, shard.shard_id))
+            self._lineage.end(shard)

@@ -29,6 +29,7 @@ class Lineage:
     def __init__(self, context: Context) -> None:
         self._ctx = context
         self.shards: dict[str, Shard] = {}
+        self.going: dict[str, Shard] = {}  # those that are not ended
         self.completed = 0  # number of the last complete listing
         self.status = "ENABLED"
         self.childless: dict[str, None] = {}  # ended, and no child listed yet
@@ -38,6 +39,8 @@ class Lineage:
         stage = Stage.ENDED if isinstance(position, End) else Stage.READING
         shard = self.shards[shard_id] = Shard(shard_id, position, stage)
         shard.saved = position
+        if stage is not Stage.ENDED:
+            self.going[shard_id] = shard
         if isinstance(position, AtTime):
             shard.drop_before = position.time
         return shard
@@ -51,7 +54,7 @@ class Lineage:
             if shard is None:
                 shard = Shard(listed.shard_id, self._ctx.first_position(), Stage.WAITING)
                 shard.first_seen = at.wall
-                self.shards[listed.shard_id] = shard
+                self.shards[listed.shard_id] = self.going[listed.shard_id] = shard
             shard.parent_id = shard.parent_id or listed.parent_id
             shard.closed = shard.closed or listed.ending is not None
             shard.listed_in = listing.number
@@ -71,6 +74,15 @@ class Lineage:
             for shard in shards.values()
             if shard.stage is Stage.ENDED and not shard.children
         }
+
+    def end(self, shard: Shard) -> None:
+        """Note that a shard is ended, and that its children may go."""
+        shard.stage = Stage.ENDED
+        del self.going[shard.shard_id]
+        for child in shard.children:
+            self._ctx.agenda.touch(child)
+        if not shard.children:
+            self.childless[shard.shard_id] = None
 
     def is_listed(self, shard: Shard) -> bool:
         """Whether the last complete listing showed it."""

@@ -152,14 +152,14 @@ class Metrics:
 
 
 def _status(arn: str, core: StreamCore, at: Instant) -> StreamStatus:
-    shards = core.lineage.shards.values()
+    going = core.lineage.going
     listed = core.listed_at
     return StreamStatus(
         arn,
         core.lineage.status if core.lineage.completed else None,
         None if listed is None else at.mono - listed,
-        tuple(_shard_status(shard, at) for shard in shards if shard.stage is not Stage.ENDED),
-        sum(shard.stage is Stage.ENDED for shard in shards),
+        tuple(_shard_status(shard, at) for shard in going.values()),
+        len(core.lineage.shards) - len(going),
         core.busy,
         core.lease_until - at.mono,
         None if core.exit is None else core.exit.reason,

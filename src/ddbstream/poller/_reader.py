@@ -6,7 +6,7 @@ Rules
 * An expired iterator is replaced by one that starts after the last record *read*, or at the persisted start.
   Never at ``LATEST``.
 * An empty page means nothing while an iterator follows. A page without one may carry records; it ends the shard only
-  when a listing that was started afterwards agrees.
+  when a listing agrees: one that said so before, or one that was started afterwards.
 * "Trimmed" is a gap. So is a shard that grew older than the retention before anything of it was read: the service
   says nothing then, it just starts at what is left.
 * "No such shard" is believed when a later listing does not show the shard, or the answer stays.
@@ -130,8 +130,9 @@ class Reader:
         if result.next_iterator is None:
             shard.stage = Stage.ENDING
             shard.empties = 0
-            shard.proven = False
-            shard.proof_after = self._want_listing(at, at.mono)
+            shard.proven = shard.closed  # a listing has said so already; else the next one must
+            if not shard.closed:
+                shard.proof_after = self._want_listing(at, at.mono)
         else:
             shard.fetch_at = at.mono + self._pause(shard, result, at)
 
