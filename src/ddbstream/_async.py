@@ -13,6 +13,7 @@ import contextvars
 import os
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def start(
     return asyncio.run_coroutine_threadsafe(run(), loop())
 
 
-def wait_for(awaitable: Awaitable[Any]) -> Any:
+def wait_for(awaitable: Any) -> Any:
     """Run it on the loop and wait; its result, or what it raises.
 
     Raises:
@@ -62,8 +63,9 @@ def wait_for(awaitable: Awaitable[Any]) -> Any:
     """
     loop()
     if _running is not None and threading.current_thread() is _running[2]:
-        if hasattr(awaitable, "close"):
-            awaitable.close()
+        close = getattr(awaitable, "close", None)
+        if close is not None:  # a coroutine that nobody will await says so at its end
+            close()
         raise RuntimeError("a handler on ddbstream's event loop cannot wait for it: await instead")
     outcome: list[tuple[Any, BaseException | None]] = []
     future = start(awaitable, lambda result, error: outcome.append((result, error)))
@@ -86,8 +88,8 @@ async def in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
 
         # Every batch bounds how much it runs at once; this must never be what holds it up.
         _executor = ThreadPoolExecutor(max_workers=1000, thread_name_prefix="ddbstream")
-    call = contextvars.copy_context().run
-    return await asyncio.get_running_loop().run_in_executor(_executor, call, function, *arguments)
+    call = partial(contextvars.copy_context().run, function, *arguments)
+    return await asyncio.get_running_loop().run_in_executor(_executor, call)
 
 
 @atexit.register

@@ -69,7 +69,7 @@ def run_in_order(
     for record in records:
         if stop_when is not None and processed and stop_when():
             return BatchResult(processed, (), identifier(record))
-        failure = handler = None
+        failure = handler = plan = None
         typed = record
         # The everyday record is handled here: a function of its own would take a third longer.
         try:
@@ -89,7 +89,7 @@ def run_in_order(
                         if result is not None:
                             finish(result)
         except Exception as error:  # noqa: BLE001 - its record's failure, whatever it is
-            failure = failed(typed, error, None if handler is None else plan.route_of(handler))
+            failure = failed(typed, error, plan.route_of(handler) if plan and handler else None)
         if failure is None and folding is not None:
             failure = folding.fold(record)
         if failure is not None:

@@ -178,7 +178,7 @@ def _function_of(handler: Callable[..., Any]) -> tuple[FunctionType | None, int]
         target, bound = target.__func__, 1
     # What a wrapper takes is what it wraps, as inspect.signature sees it too.
     while hasattr(target, "__wrapped__"):
-        target = target.__wrapped__
+        target = getattr(target, "__wrapped__", None)
         if isinstance(target, MethodType):
             target, bound = target.__func__, 1
     return (target, bound) if isinstance(target, FunctionType) else (None, 0)

@@ -1,0 +1,344 @@
+"""Tumbling windows: typed state that Lambda carries from batch to batch (services-ddb-windows)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ddbstream import Change, Disposition, Insert, LambdaHandler, StreamRouter, by_key_prefix, keys
+from ddbstream.exceptions import BatchError, RouteDefinitionError, RouterFrozenError
+from ddbstream.testing import EventSourceMapping, FakeClock
+from tests.support.stream_records import sequence_number, wire_record
+
+
+@keys(PK="Product#{id}")
+@dataclass
+class Product:
+    id: str
+    price: Decimal = Decimal(0)
+
+
+@dataclass
+class Totals:
+    count: int = 0
+    value: Decimal = Decimal(0)
+    seen: set[str] = field(default_factory=set)
+
+
+def event(*numbers: int, state: Any = None, final: bool = False, **more: Any) -> dict[str, Any]:
+    return {
+        "Records": [wire_record(number=n, new={"price": {"N": f"{n}.10"}}) for n in numbers],
+        "window": {"start": "2026-01-01T12:00:00Z", "end": "2026-01-01T12:01:00Z"},
+        "state": {} if state is None else state,
+        "shardId": "shardId-1",
+        "eventSourceARN": "arn",
+        "isFinalInvokeForWindow": final,
+        "isWindowTerminatedEarly": False,
+        **more,
+    }
+
+
+def totalling() -> tuple[StreamRouter, list[Any]]:
+    router, ended = StreamRouter(classify=by_key_prefix("PK")), []
+
+    @router.fold(Product)
+    def totals(state: Totals, record: Insert[Product] | Change[Product]) -> Totals:
+        state.count += 1
+        state.value += record.new.price
+        state.seen.add(record.new.id)
+        return state
+
+    @router.on_window_end
+    def end(state: Totals) -> None:
+        ended.append(state)
+
+    return router, ended
+
+
+class TestState:
+    def test_is_typed_exact_and_json(self) -> None:
+        router, ended = totalling()
+        handler = LambdaHandler(router)
+        answer = handler(event(1, 2), None)
+        assert json.loads(json.dumps(answer)) == answer
+        assert answer["batchItemFailures"] == []
+        handler(event(3, state=answer["state"]), None)
+        last = handler(event(3, state=answer["state"], final=True), None)
+        assert ended == [Totals(3, Decimal("6.30"), {"1"})]
+        assert last == {"state": {}, "batchItemFailures": []}
+
+    def test_goes_through_a_window_as_aws_runs_it(self) -> None:
+        router, ended = totalling()
+        clock = FakeClock(1_700_000_040.0)
+        mapping = EventSourceMapping(
+            LambdaHandler(router), clock=clock, tumbling_window_in_seconds=60, batch_size=2
+        )
+        mapping.put(event(1, 2, 3))
+        mapping.run(seconds=60)
+        mapping.put(event(4))
+        mapping.run()
+        assert [(totals.count, totals.value) for totals in ended] == [
+            (3, Decimal("6.30")),
+            (1, Decimal("4.10")),
+        ]
+
+    @pytest.mark.parametrize(
+        ("annotation", "initial", "step", "expected"),
+        [
+            (int, None, lambda state: state + 1, 2),
+            ("list[int]", None, lambda state: [*state, 7], [7, 7]),
+            (dict[str, int], None, lambda state: {"n": state.get("n", 0) + 1}, {"n": 2}),
+            (Decimal, lambda: Decimal("0.1"), lambda state: state * 3, Decimal("0.9")),
+            (set[str], None, lambda state: state, set()),
+            (None, None, lambda state: {"n": state.get("n", 0) + 1}, {"n": Decimal(2)}),
+        ],
+    )
+    def test_may_be_whatever_a_field_may_be(
+        self, annotation: Any, initial: Any, step: Any, expected: Any
+    ) -> None:
+        router, ended = StreamRouter(), []
+
+        def fold(state: Any, record: Any) -> Any:
+            return step(state)
+
+        fold.__annotations__["state"] = annotation
+        if annotation is None:
+            del fold.__annotations__["state"]
+        router.fold(initial=initial)(fold)
+        router.on_window_end(ended.append)
+        handler = LambdaHandler(router)
+        state = handler(event(1), None)["state"]
+        state = handler(event(2, state=state), None)["state"]
+        handler(event(state=state, final=True), None)
+        assert ended == [expected]
+        assert type(ended[0]) is type(expected)
+
+    def test_of_several_folds_is_kept_apart(self) -> None:
+        router, ended = StreamRouter(), []
+
+        @router.fold()
+        def count(state: int, record: Change) -> int:
+            return state + 1
+
+        @router.fold(name="latest")
+        def last(state: str, record: Change) -> str:
+            return record.event_id or ""
+
+        @router.on_window_end(fold=last)
+        def end(state: str, window: Any) -> None:
+            ended.append((state, window.shard_id, window.is_final, window.context))
+            ended.append((window.end - window.start).total_seconds())
+
+        handler = LambdaHandler(router)
+        answer = handler(event(1, 2), None)
+        assert answer["state"] == {"count": {"N": "2"}, "latest": {"S": "event-2"}}
+        handler(event(state=answer["state"], final=True), "context")
+        assert ended == [("event-2", "shardId-1", True, "context"), 60.0]
+
+    def test_of_another_version_is_handed_on_or_refused(self) -> None:
+        router, _ = totalling()
+        handler = LambdaHandler(router)
+        kept = {"other": {"S": "x"}, "text": "y"}
+        answer = handler(event(state=kept), None)
+        assert answer["state"].items() >= kept.items()
+        with pytest.raises(BatchError, match="totals"):
+            handler(event(state={"totals": {"S": "x"}}), None)
+
+    def test_over_1_mb_is_warned_of_and_returned_for_lambda_to_end_the_window(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        router = StreamRouter()
+        router.fold()(lambda state, record: {"text": "x" * 1_000_000})
+        assert "state" in LambdaHandler(router)(event(1), None)
+        assert "1 MB" in caplog.text
+
+
+class TestRecordsInTheState:
+    """The state has the records in it that are reported as done, and no others."""
+
+    @pytest.mark.parametrize("concurrency", [1, 3])
+    def test_are_those_before_the_failure(self, concurrency: int) -> None:
+        router, _ = totalling()
+
+        @router.on_insert()
+        def handle(record: Insert[Any]) -> None:
+            if record.event_id == "event-3":
+                raise ValueError
+
+        handler = LambdaHandler(router, report_batch_item_failures=True, concurrency=concurrency)
+        answer = handler(event(1, 2, 3, 4), None)
+        assert answer["batchItemFailures"] == [{"itemIdentifier": sequence_number(3)}]
+        assert answer["state"]["totals"]["M"]["count"] == {"N": "2"}
+
+    @pytest.mark.parametrize("concurrency", [1, 3])
+    def test_are_not_in_it_by_half_where_a_fold_fails(self, concurrency: int) -> None:
+        router, seen = StreamRouter(), []
+        router.on_insert()(lambda record: seen.append(record.event_id))
+
+        @router.fold()
+        def first(state: list[str], record: Change) -> list[str]:
+            state.append(str(record.event_id))
+            return state
+
+        @router.fold()
+        def second(state: list[str], record: Change) -> list[str]:
+            state.append(str(record.event_id))
+            if record.event_id == "event-3":
+                raise ValueError
+            return state
+
+        handler = LambdaHandler(router, report_batch_item_failures=True, concurrency=concurrency)
+        state = handler(event(1), None)["state"]
+        answer = handler(event(2, 3, 4, state=state), None)
+        assert answer["batchItemFailures"] == [{"itemIdentifier": sequence_number(3)}]
+        done = {"L": [{"S": "event-1"}, {"S": "event-2"}]}
+        assert answer["state"] == {"first": done, "second": done}
+
+    @pytest.mark.parametrize("concurrency", [1, 2])
+    def test_are_without_those_that_were_skipped(self, concurrency: int) -> None:
+        router, _ = totalling()
+
+        @router.on_insert(where=lambda record: record.event_id == "event-2")
+        def handle(record: Insert[Any]) -> None:
+            raise ValueError
+
+        router.on_error()(lambda failure: Disposition.SKIP)
+        answer = LambdaHandler(router, concurrency=concurrency)(event(1, 2, 3), None)
+        assert answer["state"]["totals"]["M"]["count"] == {"N": "2"}
+
+    def test_stay_as_they_were_where_the_batch_fails(self) -> None:
+        router, _ = totalling()
+        router.on_insert()(lambda record: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            LambdaHandler(router)(event(1), None)
+
+
+class TestTheEnd:
+    def test_waits_until_every_record_is_done(self) -> None:
+        router, ended = totalling()
+
+        @router.on_insert()
+        def handle(record: Insert[Any]) -> None:
+            raise ValueError
+
+        handler = LambdaHandler(router, report_batch_item_failures=True)
+        answer = handler(event(1, final=True, state={"totals": {"M": {"count": {"N": "5"}}}}), None)
+        assert ended == []
+        assert answer["state"]["totals"]["M"]["count"] == {"N": "5"}
+        assert answer["batchItemFailures"]
+
+    def test_that_fails_fails_the_invocation_in_both_modes(self) -> None:
+        router, _ = totalling()
+        router.on_window_end(lambda state: 1 // 0)
+        for report in (True, False):
+            with pytest.raises(ZeroDivisionError):
+                LambdaHandler(router, report_batch_item_failures=report)(event(final=True), None)
+
+    def test_may_be_async(self) -> None:
+        router, _ = totalling()
+        ended: list[Totals] = []
+
+        @router.on_window_end
+        async def end(state: Totals) -> None:
+            ended.append(state)
+
+        LambdaHandler(router)(event(final=True), None)
+        assert ended == [Totals()]
+
+
+def test_a_router_without_folds_hands_the_state_on() -> None:
+    answer = LambdaHandler(StreamRouter())(event(1, state={"n": 1}), None)
+    assert answer == {"state": {"n": 1}, "batchItemFailures": []}
+
+
+def test_folds_without_a_window_are_refused_before_a_handler_runs() -> None:
+    router, _ = totalling()
+    seen: list[Any] = []
+    router.on_insert()(seen.append)
+    with pytest.raises(BatchError, match="TumblingWindowInSeconds"):
+        LambdaHandler(router)({"Records": [wire_record()]}, None)
+    with pytest.raises(BatchError, match="window"):
+        router.dispatch([wire_record()])
+    assert seen == []
+
+
+@pytest.mark.parametrize("window", [None, {}, {"start": "x", "end": "y"}, "window"])
+def test_a_window_without_start_and_end_is_refused(window: Any) -> None:
+    router, _ = totalling()
+    with pytest.raises(BatchError, match="start and end"):
+        LambdaHandler(router)(event(1, window=window), None)
+
+
+def test_folds_of_included_routers_join_with_their_own_entities() -> None:
+    outer, inner = StreamRouter(), StreamRouter(classify=by_key_prefix("PK"))
+
+    @inner.fold("Product")
+    def products(state: int, record: Change) -> int:
+        return state + 1
+
+    @outer.fold("Shop")
+    def shop(state: int, record: Change) -> int:
+        return state + 1
+
+    outer.include(inner)
+    batch = event(1, 2)
+    batch["Records"].append(wire_record(number=3, key="Order#1"))
+    answer = LambdaHandler(outer)(batch, None)
+    assert answer["state"] == {"products": {"N": "2"}, "shop": {"N": "3"}}
+
+
+class TestWhatCanNeverWork:
+    @pytest.mark.parametrize(
+        "function", [lambda state: state, lambda a, b, c: a, 3, "fold", Totals]
+    )
+    def test_as_a_fold(self, function: Any) -> None:
+        with pytest.raises(RouteDefinitionError):
+            StreamRouter().fold()(function)
+
+    def test_as_an_async_fold(self) -> None:
+        async def fold(state: int, record: Any) -> int:
+            return state
+
+        with pytest.raises(RouteDefinitionError, match="async"):
+            StreamRouter().fold()(fold)
+
+    def test_as_a_state(self) -> None:
+        def fold(state: Product, record: Any) -> Product:  # needs an id: no first state
+            return state
+
+        with pytest.raises(RouteDefinitionError, match="initial"):
+            StreamRouter().fold()(fold)
+        StreamRouter().fold(initial=lambda: Product("1"))(fold)
+
+    def test_as_two_folds_of_one_name(self) -> None:
+        router, inner = StreamRouter(), StreamRouter()
+
+        def fold(state: int, record: Any) -> int:
+            return state
+
+        router.fold()(fold)
+        with pytest.raises(RouteDefinitionError, match="already"):
+            router.fold()(fold)
+        inner.fold()(fold)
+        router.include(inner)
+        with pytest.raises(RouteDefinitionError, match="one name"):
+            LambdaHandler(router)(event(1), None)
+
+    def test_as_a_windows_end(self) -> None:
+        router = StreamRouter()
+        with pytest.raises(RouteDefinitionError, match="no such fold"):
+            router.on_window_end(print)
+        router.fold(name="a")(lambda state, record: state)
+        router.fold(name="b")(lambda state, record: state)
+        with pytest.raises(RouteDefinitionError, match="which fold"):
+            router.on_window_end(lambda state: None)
+
+    def test_after_the_first_dispatch(self) -> None:
+        router, _ = totalling()
+        LambdaHandler(router)(event(), None)
+        with pytest.raises(RouterFrozenError):
+            router.fold(name="x")(lambda state, record: state)
