@@ -10,6 +10,7 @@ same place.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from ddbstream.exceptions import DiffError
@@ -24,16 +25,20 @@ Parts = tuple[str | int, ...]
 
 _ODD: Final = frozenset(' ."[]\\')
 
-_TOKEN: Final = re.compile(
-    r"""
-    (?P<index> \[ (?P<position> 0 | [1-9][0-9]{0,8} ) \] )
-  | (?P<dot> \. )? (?:
-        (?P<quoted> " (?: [^"\\] | \\. )* " )
-      | (?P<plain> [^\s."\[\]\\]+ )
+
+@cache
+def _token() -> re.Pattern[str]:
+    # Compiled when first asked for: most programs parse no path but plain names.
+    return re.compile(
+        r"""
+        (?P<index> \[ (?P<position> 0 | [1-9][0-9]{0,8} ) \] )
+      | (?P<dot> \. )? (?:
+            (?P<quoted> " (?: [^"\\] | \\. )* " )
+          | (?P<plain> [^\s."\[\]\\]+ )
+        )
+        """,
+        re.VERBOSE | re.DOTALL,
     )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
 
 
 # The same few places change in record after record. The bound keeps items whose map keys are data
@@ -101,7 +106,7 @@ def parse_path(text: str | Parts) -> Parts:
     parts: list[str | int] = []
     position = 0
     while position < len(text):
-        match = _TOKEN.match(text, position)
+        match = _token().match(text, position)
         if match is None:
             break
         if match["index"]:
