@@ -1,7 +1,7 @@
 """Fuzz ``from_item`` and ``parse``: nothing but ``DDBStreamError`` ever comes out of them.
 
-    python fuzz/fuzz_from_item.py -max_total_time=3600        coverage-guided, where atheris is installed
-    python fuzz/fuzz_from_item.py --random 1000000 [seed]     otherwise
+    python fuzz/fuzz_from_item.py -max_total_time=3600        coverage-guided, where atheris is
+    installed python fuzz/fuzz_from_item.py --random 1000000 [seed]     otherwise
 
 What reads well is checked further: the generated decoder and the slow reader agree, what is written
 reads back equal, and no error's text, attribute or cause chain holds the marker text of an input.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 import sys
+from contextlib import suppress
 from typing import Any
 
 try:
@@ -42,7 +43,11 @@ def check_item(source: Source) -> None:
         made = codec.decode(item)
     except DDBStreamError as error:
         str(error), repr(error), [str(single) for single in error.errors]
-        assert error.__context__ is None and error.__cause__ is None
+        causes = (error.__context__, error.__cause__)
+    else:
+        causes = None
+    if causes is not None:
+        assert causes == (None, None), "an error carries what it must not print"
         return
     check_reading(codec, item, made)
     for wire in ("boto3", "json"):
@@ -81,10 +86,8 @@ def check_payload(source: Source) -> None:
         for name in dir(record):
             if name.startswith("_"):
                 continue
-            try:
+            with suppress(DDBStreamError, AttributeError):
                 getattr(record, name)
-            except (DDBStreamError, AttributeError):
-                pass
 
 
 def one_input(data: bytes) -> None:

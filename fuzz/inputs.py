@@ -122,7 +122,7 @@ class Source:
             choices += [Odd(0), Odd(1)]
         return self.pick(choices)
 
-    def value(self, depth: int = 0) -> Any:  # noqa: C901, PLR0912 - one line a tag
+    def value(self, depth: int = 0) -> Any:  # noqa: C901 - one line a tag
         kind = self.byte(16)
         if kind <= 2:
             return {"S": self.text()}

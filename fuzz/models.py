@@ -95,7 +95,7 @@ class Scalars:
     o: Colour | Level | None = None
     p: Right | None = None
     q: Odd | None = None
-    r: Literal["a", 1, None, True] = None
+    r: Literal["a", 1, True] | None = None
 
 
 @dataclass(frozen=True, slots=True)

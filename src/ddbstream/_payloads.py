@@ -6,9 +6,10 @@ never looked at.
 
 from __future__ import annotations
 
+import sys
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
 from typing import Any
 
@@ -74,11 +75,18 @@ def base64_to_bytes(text: str) -> bytes:
     Raises:
         ValueError: It is not that.
     """
+    if _STRICT and text[-1:] != "=":
+        return _strictly(text, strict_mode=True)
     decoded = a2b_base64(text)
-    # a2b_base64 skips what is not in the alphabet, and its strict mode came with Python 3.11
+    # a2b_base64 skips what is not in the alphabet, and with padding some bits may be anything,
+    # even in its strict mode, which came with Python 3.11: the way back is the check
     if b2a_base64(decoded, newline=False) != text.encode("ascii"):
         raise Base64Error("not canonical base64")
     return decoded
+
+
+_STRICT = sys.version_info >= (3, 11)
+_strictly: Callable[..., bytes] = a2b_base64
 
 
 def binary_to_wire(value: Any, json: bool) -> bytes | str:
@@ -119,19 +127,23 @@ def number_to_wire(value: float | Decimal) -> str:
         EncodeError: It is not finite, has over 38 significant digits, or is out of 1E-130 …
             9.99E+125.
     """
-    if type(value) is int and -(10**MAX_DIGITS) < value < 10**MAX_DIGITS:
-        return str(value)
-    if isinstance(value, float):
-        text = float.__repr__(value)
-        _check_range(decimal_from_text(text))
-        return text
     if isinstance(value, int):
-        # compared first: the text of an int of thousands of digits is refused by Python itself
-        limit = 10 ** (MAX_EXPONENT + 1)
-        if not -limit < value < limit:
-            raise EncodeError(expected="a number below 1E+126", found="a larger one")
-        return _fitting_text(Decimal(int(value)))
-    return _fitting_text(value)
+        return _int_text(value)
+    if isinstance(value, Decimal):
+        return _fitting_text(value)
+    text = float.__repr__(value)
+    _check_range(decimal_from_text(text))
+    return text
+
+
+def _int_text(value: int) -> str:
+    if -(10**MAX_DIGITS) < value < 10**MAX_DIGITS:
+        return int.__repr__(value)
+    # compared first: the text of an int of thousands of digits is refused by Python itself
+    limit = 10 ** (MAX_EXPONENT + 1)
+    if not -limit < value < limit:
+        raise EncodeError(expected="a number below 1E+126", found="a larger one")
+    return _fitting_text(Decimal(int(value)))
 
 
 def _check_range(number: Decimal) -> None:

@@ -1,7 +1,7 @@
-"""What most models do not need: options of a class, conversions for a whole router, generated source.
+"""What most models do not need: options of a class, registries, and generated source.
 
-The names that most models do need are in ``ddbstream`` itself: ``from_item``, ``to_item``, ``keys``,
-``Attribute`` and ``Epoch``.
+The names that most models do need are in ``ddbstream`` itself: ``from_item``, ``to_item``,
+``keys``, ``Attribute`` and ``Epoch``.
 """
 
 from __future__ import annotations

@@ -112,11 +112,14 @@ def decimals(draw: Draw) -> Decimal:
     exponent = draw(st.integers(-130, 125)) - digits + 1
     number = Decimal(draw(st.integers(10 ** (digits - 1), 10**digits - 1)))
     number = number.scaleb(exponent) if draw(st.booleans()) else -number.scaleb(exponent)
-    return draw(st.sampled_from([number, number, number, Decimal(0), Decimal("-0"), Decimal("0.00")]))
+    return draw(
+        st.sampled_from([number, number, number, Decimal(0), Decimal("-0"), Decimal("0.00")])
+    )
 
 
 floats = st.one_of(
-    st.floats(-1e125, 1e125).filter(lambda x: x == 0 or abs(x) >= 1e-130), st.floats(-10, 10, width=16)
+    st.floats(-1e125, 1e125).filter(lambda x: x == 0 or abs(x) >= 1e-130),
+    st.floats(-10, 10, width=16),
 )
 integers = st.one_of(
     st.integers(-(10**38) + 1, 10**38 - 1),
@@ -148,7 +151,7 @@ SCALARS: list[Kind] = [
     _kind(Name, st.sampled_from(Name), "S", in_set=True, key=True, text=True),
     _kind(
         Right,
-        st.builds(lambda n: Right(n), st.integers(0, 7)),
+        st.builds(Right, st.integers(0, 7)),
         "N",
         in_set=True,
         text=True,
@@ -159,7 +162,9 @@ SCALARS: list[Kind] = [
     _kind(Literal["a", "b"], st.sampled_from(["a", "b"]), "S", in_set=True, key=True, text=True),
     _kind(Literal["x", 1, True], st.sampled_from(["x", 1, True]), "S N BOOL"),
     _kind(
-        Annotated[Money, Attribute(structure=lambda n: Money(int(n)), unstructure=lambda m: m.cents)],
+        Annotated[
+            Money, Attribute(structure=lambda n: Money(int(n)), unstructure=lambda m: m.cents)
+        ],
         st.builds(Money, integers),
         "any",
     ),
@@ -172,9 +177,7 @@ plain_sets = st.one_of(
 )
 plain = st.recursive(
     st.one_of(st.none(), st.booleans(), texts, decimals(), st.binary(max_size=8), plain_sets),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)
-    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)),
     max_leaves=6,
 )
 plain_items = st.dictionaries(texts, plain, max_size=5)

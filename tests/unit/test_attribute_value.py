@@ -79,7 +79,8 @@ def test_binaries_are_bytes_to_boto3_and_base64_in_json() -> None:
 
 
 @pytest.mark.parametrize(
-    "payload", [b"ab", bytearray(b"ab"), memoryview(b"ab"), Binary(b"ab"), Binary(bytearray(b"ab")), "YWI="]
+    "payload",
+    [b"ab", bytearray(b"ab"), memoryview(b"ab"), Binary(b"ab"), Binary(bytearray(b"ab")), "YWI="],
 )
 def test_every_form_of_a_binary_is_read_as_bytes(payload: Any) -> None:
     for value, expected in (
@@ -98,7 +99,9 @@ def test_every_form_of_a_binary_is_written(value: Any) -> None:
     assert to_attribute_value(value, wire="json") == {"B": "YWI="}
 
 
-@pytest.mark.parametrize("text", ["YWI", "YWI==", "Y!WI=", "YW I=", "YWI=\n", "YWJ=YWI=", "YR==", "é", "_-8="])
+@pytest.mark.parametrize(
+    "text", ["YWI", "YWI==", "Y!WI=", "YW I=", "YWI=\n", "YWJ=YWI=", "YR==", "é", "_-8="]
+)
 def test_base64_that_aws_does_not_write_is_refused_with_its_path(text: str) -> None:
     for item in ({"b": {"L": [{"B": text}]}}, {"b": {"BS": [text]}}):
         with pytest.raises(DecodeError) as caught:
@@ -199,7 +202,24 @@ def test_a_signalling_nan_is_refused_without_signalling() -> None:
 
 @pytest.mark.parametrize(
     "payload",
-    ["", "abc", "NaN", "sNaN", "-Infinity", "inf", "1_0", " 1", "1 ", "1e", "0x1", "--1", None, True, b"1", [1]],
+    [
+        "",
+        "abc",
+        "NaN",
+        "sNaN",
+        "-Infinity",
+        "inf",
+        "1_0",
+        " 1",
+        "1 ",
+        "1e",
+        "0x1",
+        "--1",
+        None,
+        True,
+        b"1",
+        [1],
+    ],
 )
 def test_what_is_no_number_is_refused_without_being_printed(payload: Any) -> None:
     for value in ({"N": payload}, {"NS": [payload]}, {"M": {"secret": {"N": payload}}}):
@@ -296,7 +316,11 @@ def test_what_is_no_item_is_a_decode_error(item: Any) -> None:
 
 
 def test_a_mapping_that_fails_is_a_decode_error_without_its_message() -> None:
-    for read, value in ((from_item, {"a": Brittle()}), (from_item, Brittle()), (from_attribute_value, Brittle())):
+    for read, value in (
+        (from_item, {"a": Brittle()}),
+        (from_item, Brittle()),
+        (from_attribute_value, Brittle()),
+    ):
         with pytest.raises(DecodeError) as caught:
             read(value)
         assert "secret" not in str(caught.value)
@@ -346,7 +370,12 @@ def test_nesting_past_the_interpreters_stack_is_no_recursion_error() -> None:
         ({None}, None, "a set of all text, all numbers or all bytes", "a set of NoneType"),
         ({5: "secret"}, None, "text as attribute names", "int"),
         ([1, {"a": [1j]}], "[1].a[0]", "a value DynamoDB has a type for", "complex"),
-        ({"a": {"b": set()}}, "a.b", "a set with members (DynamoDB stores no empty set)", "an empty set"),
+        (
+            {"a": {"b": set()}},
+            "a.b",
+            "a set with members (DynamoDB stores no empty set)",
+            "an empty set",
+        ),
     ],
 )
 def test_what_dynamodb_cannot_store_says_where_and_why(

@@ -61,6 +61,8 @@ class Codec(Generic[T]):
 
     def __init__(self, registry: Registry | None = None) -> None:
         self.registry = registry
+        if type(self) is Codec:
+            self.decode = read_map  # type: ignore[method-assign, assignment]
 
     def decode(self, item: Mapping[str, Any]) -> T:
         """Read an item; raises DecodeError with a path relative to it."""
@@ -169,6 +171,8 @@ def from_item(item: Mapping[str, Any], model: Any = None) -> Any:
         DecodeError: The item does not fit; ``errors`` has every fault if there are several.
         ModelDefinitionError: The class cannot work as a model.
     """
+    if model is None:
+        return read_map(item)
     return codec_for(model).decode(item)
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from ddbstream._model._hints import annotation_of
 from ddbstream._model._shapes import MISSING, FieldSpec, Shape, owner_of
@@ -88,12 +89,23 @@ def _pydantic_field(cls: Any, name: str, info: Any, *, is_model: bool) -> FieldS
         stored_name=alias if isinstance(alias, str) else None,
         stored=info.init_var is not True,
         owner=cls,
-        fallback=partial(_pydantic_dump, name) if is_model else None,
+        fallback=partial(_pydantic_dump, name) if is_model and _dumps(info.annotation) else None,
     )
+
+
+def _dumps(annotation: Any) -> bool:
+    """Whether JSON has the whole value: pydantic masks secrets there."""
+    parts = get_args(annotation) or (annotation,)
+    inside = " ".join(str(get_args(part)) for part in parts)
+    direct = get_origin(annotation) in (None, Union, UnionType)
+    return "Secret" not in inside and (direct or "Secret" not in str(annotation))
 
 
 def _pydantic_dump(name: str, obj: Any) -> Any:
     """A field of a kind that only pydantic knows, such as a URL, as JSON has it."""
+    value = getattr(obj, name)
+    if hasattr(value, "get_secret_value"):
+        return value.get_secret_value()
     return obj.model_dump(mode="json", include={name}, by_alias=False)[name]
 
 

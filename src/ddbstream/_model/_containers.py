@@ -131,13 +131,8 @@ class SetNode(Container):
         return {self.tag: [self.inner.unparse(member, json) for member in value]}
 
     def emit(self, e: Emitter, source: str, target: str) -> None:
-        members, member, read = self.emit_list(e, source), e.var("v"), e.var("x")
-        e.line(f"{target} = set()")
-        with e.block(f"for {member} in {members}:"):
-            self.inner.emit_payload(e, member, read)
-            e.line(f"{target}.add({read})")
-        if self.make is not set:
-            e.line(f"{target} = {e.const(self.make, 'make')}({target})")
+        self.inner.emit_many(e, self.emit_list(e, source), target)
+        e.line(f"{target} = {e.const(self.make, self.make.__name__)}({target})")
 
     def absent(self) -> Callable[[], Any]:
         return self.make
@@ -252,12 +247,8 @@ class DictNode(MapNode):
         e.line(f"{target} = {{}}")
         with e.block(f"for {name}, {member} in {item}.items():"):
             self.inner.emit(e, member, read)
-            if self.key:
-                key = f"{e.const(self.key.from_text, 'key')}({name})"
-                e.line(f"{target}[{key}] = {read}")
-            else:
-                e.refuse_if(f"type({name}) is not str")
-                e.line(f"{target}[{name}] = {read}")
+            key = f"{e.const(self.key.from_text, 'key')}({name})" if self.key else name
+            e.line(f"{target}[{key}] = {read}")
         if self.key:
             e.refuse_if(f"len({target}) != len({item})")
         if self.make:

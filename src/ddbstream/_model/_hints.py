@@ -120,7 +120,8 @@ def substitute(annotation: Any, arguments: dict[Any, Any]) -> Any:
     if isinstance(annotation, TypeVar):
         return arguments.get(annotation, annotation)
     parameters = getattr(annotation, "__parameters__", ())
-    if isinstance(annotation, type) or not isinstance(parameters, tuple) or not parameters:
+    # a generic class itself has parameters too, and no arguments
+    if not get_args(annotation) or not isinstance(parameters, tuple):
         return annotation
     if not any(parameter in arguments for parameter in parameters):
         return annotation

@@ -54,7 +54,7 @@ class Field:
         return MISSING if self.omitted else self.restored()
 
     def restored(self) -> Any:
-        """The value that reading gives where the attribute is absent; MISSING if nobody can know."""
+        """The value that an absent attribute is read as; MISSING if nobody can know."""
         return self.factory() if self.factory else self.default
 
 

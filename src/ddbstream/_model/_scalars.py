@@ -25,6 +25,9 @@ from ddbstream.exceptions import EncodeError
 _MAX_INT_EXPONENT = 1000
 
 
+_is_finite = Decimal.is_finite
+
+
 class Misfit(ValueError):
     """A payload that is well formed and does not fit; its text holds no value."""
 
@@ -58,6 +61,14 @@ class Scalar(Node):
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
         """Emit lines that read a payload expression into ``target``."""
         e.line(f"{target} = {e.const(self.parse, 'parse')}({payload})")
+
+    def emit_many(self, e: Emitter, payloads: str, target: str) -> None:
+        """Emit lines that make a list of a set's values of the list of its payloads."""
+        payload, value = e.var("p"), e.var("x")
+        e.line(f"{target} = []")
+        with e.block(f"for {payload} in {payloads}:"):
+            self.emit_payload(e, payload, value)
+            e.line(f"{target}.append({value})")
 
     def read(self, value: Any, path: Path, faults: Faults) -> Any:
         tag = tag_words(value)
@@ -116,6 +127,10 @@ class StrNode(Scalar):
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
         e.line(f"{target} = {payload}")
         e.refuse_if(f"type({target}) is not str")
+
+    def emit_many(self, e: Emitter, payloads: str, target: str) -> None:
+        e.line(f'"".join({payloads})  # raises where one is no text')
+        e.line(f"{target} = {payloads}")
 
     def emit_text(self, e: Emitter, text: str, target: str) -> None:
         e.line(f"{target} = {text}")
@@ -202,6 +217,12 @@ class DecimalNode(Scalar):
         e.line(f"{target} = {e.const(decimal_from_text, 'decimal')}({target})")
         e.refuse_if(f"not {target}.is_finite()")
 
+    def emit_many(self, e: Emitter, payloads: str, target: str) -> None:
+        decimal, finite = e.const(decimal_from_text, "decimal"), e.const(_is_finite, "is_finite")
+        e.line(f'"".join({payloads})')
+        e.line(f"{target} = [*map({decimal}, {payloads})]")
+        e.refuse_if(f"not all(map({finite}, {target}))")
+
     def holds(self, value: Any) -> bool:
         return isinstance(value, (Decimal, int)) and not isinstance(value, bool)
 
@@ -236,6 +257,12 @@ class IntNode(Scalar):
             f'not {target}.isdecimal() and ({target}[0] != "-" or not {target}[1:].isdecimal())'
         )
         e.line(f"{target} = int({target})")
+
+    def emit_many(self, e: Emitter, payloads: str, target: str) -> None:
+        with e.block(f'if "".join({payloads}).isdecimal():'):
+            e.line(f"{target} = [*map(int, {payloads})]")
+        with e.block("else:"):  # one is negative, or there is none, or one is no integer's text
+            super().emit_many(e, payloads, target)
 
     def holds(self, value: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool)
@@ -318,7 +345,10 @@ class EnumNode(Scalar):
         self.python, self.inner, self.tag = cls, inner, inner.tag
         super().__init__()
         self.detail = f"a value of {cls.__name__} in {self.tag}"
-        self.by_value = {member.value: member for member in cls}
+        # an enum of floats or bytes has no one text for each value
+        one_text = inner.tag == "S" or isinstance(inner, IntNode)
+        members = [member for member in cls if one_text]
+        self.by_text = {inner.to_text(member.value): member for member in members}
 
     def parse(self, payload: Any) -> Any:
         return self.python(self.inner.parse(payload))
@@ -329,11 +359,11 @@ class EnumNode(Scalar):
         return self.inner.unparse(value.value, json)  # type: ignore[attr-defined]
 
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
+        if self.by_text and not issubclass(self.python, Flag):
+            e.line(f"{target} = {e.const(self.by_text, self.python.__name__)}[{payload}]")
+            return
         self.inner.emit_payload(e, payload, target)
-        if issubclass(self.python, Flag):  # its combinations are no members
-            e.line(f"{target} = {e.const(self.python, self.python.__name__)}({target})")
-        else:
-            e.line(f"{target} = {e.const(self.by_value, self.python.__name__)}[{target}]")
+        e.line(f"{target} = {e.const(self.python, self.python.__name__)}({target})")
 
     def from_text(self, text: str) -> Any:
         return self.python(self.inner.from_text(text))

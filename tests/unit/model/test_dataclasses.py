@@ -25,7 +25,7 @@ Either = TypeVar("Either", int, str)
 
 
 def round_trips(obj: Any, model: Any = None) -> dict[str, Any]:
-    """Write on both wires and read back by the generated code and the slow reader; the boto3 item."""
+    """Write on both wires, read back fast and slowly; returns the boto3 item."""
     model = model or type(obj)
     codec: Any = codec_for(model)
     for wire in ("json", "boto3"):
@@ -457,7 +457,9 @@ def test_an_instance_of_another_class_is_refused() -> None:
         to_item(5)
 
 
-@pytest.mark.parametrize("model", [int, str, list[int], int | None, "Tree", 5, set[str], Any, object()])
+@pytest.mark.parametrize(
+    "model", [int, str, list[int], int | None, "Tree", 5, set[str], Any, object()]
+)
 def test_what_is_no_class_with_fields_is_no_model(model: Any) -> None:
     with pytest.raises(ModelDefinitionError):
         from_item({}, model)

@@ -134,7 +134,12 @@ def test_a_missing_key_is_an_error(missing: str, path: str) -> None:
 
 @pytest.mark.parametrize(
     ("key", "found"),
-    [({"N": "1"}, "N"), ({"S": 5}, "malformed S"), (None, "nothing"), ({"S": "x", "N": "1"}, "2 tags (N, S)")],
+    [
+        ({"N": "1"}, "N"),
+        ({"S": 5}, "malformed S"),
+        (None, "nothing"),
+        ({"S": "x", "N": "1"}, "2 tags (N, S)"),
+    ],
 )
 def test_a_key_that_is_no_text_is_an_error(key: Any, found: str) -> None:
     with pytest.raises(DecodeError) as caught:
@@ -215,13 +220,30 @@ def test_a_nested_model_has_keys_of_its_own() -> None:
 
     both_ways(Outer(Product(ID, "x"), [Product(ID, "y")]))
     with pytest.raises(KeyTemplateError) as caught:
-        from_item({"inner": {"M": {**to_item(Product(ID, "x")), "PK": {"S": "x"}}}, "others": {"L": []}}, Outer)
+        from_item(
+            {"inner": {"M": {**to_item(Product(ID, "x")), "PK": {"S": "x"}}}, "others": {"L": []}},
+            Outer,
+        )
     assert caught.value.path == "inner.PK"
 
 
 @pytest.mark.parametrize(
     "template",
-    ["", "{", "}", "{a", "a}", "{}", "{0}", "{a.b}", "{a[0]}", "{a!r}", "{a:{b}}", "{a}{b}", "{a b}"],
+    [
+        "",
+        "{",
+        "}",
+        "{a",
+        "a}",
+        "{}",
+        "{0}",
+        "{a.b}",
+        "{a[0]}",
+        "{a!r}",
+        "{a:{b}}",
+        "{a}{b}",
+        "{a b}",
+    ],
 )
 def test_a_template_that_cannot_work_fails_at_once(template: str) -> None:
     with pytest.raises(ModelDefinitionError) as caught:

@@ -206,7 +206,9 @@ def test_an_option_that_cannot_be_is_refused_at_once(options: dict[str, Any]) ->
         Registry().register(Money, **options)
 
 
-@pytest.mark.parametrize("refused", [lambda: Attribute(""), lambda: Attribute(5), lambda: Epoch("h")])
+@pytest.mark.parametrize(
+    "refused", [lambda: Attribute(""), lambda: Attribute(5), lambda: Epoch("h")]
+)
 def test_a_marker_that_cannot_be_is_refused_at_once(refused: Any) -> None:
     with pytest.raises(ModelDefinitionError):
         refused()
@@ -275,7 +277,7 @@ def test_one_direction_may_be_converted() -> None:
 
 
 def test_conversions_of_a_class_make_a_model_of_any_class() -> None:
-    @model(structure=lambda stored: Point(**stored), unstructure=lambda point: vars(point))
+    @model(structure=lambda stored: Point(**stored), unstructure=vars)
     class Point:
         def __init__(self, x: Decimal, y: Decimal) -> None:
             self.x, self.y = x, y
@@ -297,7 +299,10 @@ def test_conversions_of_a_class_make_a_model_of_any_class() -> None:
 
 
 def test_conversions_in_keys_and_map_keys() -> None:
-    kind = Annotated[Money, Attribute(structure=lambda text: Money(int(text)), unstructure=lambda m: str(m.cents))]
+    kind = Annotated[
+        Money,
+        Attribute(structure=lambda text: Money(int(text)), unstructure=lambda m: str(m.cents)),
+    ]
 
     @keys(PK="M#{a}")
     @dataclass

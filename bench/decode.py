@@ -1,0 +1,625 @@
+"""What reading both images of a record costs beside its peers: ``python bench/decode.py``.
+
+Times are CPU seconds of this thread with the collector off; the candidates run in random order
+within each round, and what is printed is the median of each round's ratio: on a busy machine only
+ratios hold. S is the Product of the README, M has 20 attributes of mixed types with nesting, L is
+an image of 62 KB. The hand-written reader is what a careful user writes for that one class,
+without checks of what DynamoDB never sends; ddbstream's has them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import gc
+import logging
+import random
+import statistics
+import sys
+import time
+import warnings
+from base64 import b64decode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any
+from uuid import UUID
+
+import cattrs
+import pydantic
+from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+from aws_lambda_powertools.utilities.parser import envelopes
+from aws_lambda_powertools.utilities.parser import parse as powertools_parse
+from boto3.dynamodb.types import TypeDeserializer
+
+from ddbstream import Attribute, Epoch, from_item, keys, parse
+from ddbstream._model import codec_for
+
+warnings.simplefilter("ignore")
+logging.disable()
+
+Item = dict[str, Any]
+
+
+class Status(Enum):
+    ACTIVE = "active"
+    RETIRED = "retired"
+
+
+# --- the classes --------------------------------------------------------------------------------
+
+
+@keys(PK="Product#{id}", SK="User#Product")
+@dataclass
+class Product:
+    id: UUID
+    name: str
+    price: Decimal
+    category: str
+
+
+@dataclass
+class Plain:
+    """S without a key template and a UUID: five texts and a number, as boto3 has them."""
+
+    PK: str
+    SK: str
+    name: str
+    price: Decimal
+    category: str
+
+
+@dataclass
+class Size:
+    w: float
+    h: float
+    d: float
+
+
+@dataclass
+class Variant:
+    sku: str
+    price: Decimal
+    stock: int
+
+
+@dataclass
+class Supplier:
+    name: str
+    city: str
+
+
+@dataclass
+class Wide:
+    """M."""
+
+    id: UUID
+    name: str
+    price: Decimal
+    category: str
+    status: Status
+    stock: int
+    weight: float
+    active: bool
+    created: datetime
+    updated: Annotated[datetime, Epoch("s")]
+    description: str
+    tags: set[str]
+    ratings: list[int]
+    dims: Size
+    labels: dict[str, str]
+    thumbnail: bytes
+    supplier: Supplier | None
+    discount: Decimal | None
+    variants: list[Variant]
+    version: Annotated[int, Attribute("_v")]
+
+
+@dataclass
+class Large:
+    """L."""
+
+    id: str
+    variants: list[Variant]
+    notes: list[str]
+    labels: dict[str, str]
+
+
+def remade(cls: type, **options: bool) -> Any:
+    """The same dataclass, made otherwise; its nested classes too."""
+    known: dict[type, type] = {}
+
+    def again(kind: type) -> type:
+        if kind not in known:
+            fields = [
+                (f.name, swapped(hints(kind)[f.name]))
+                for f in dataclasses.fields(kind)  # type: ignore[arg-type]
+            ]
+            known[kind] = dataclasses.make_dataclass(kind.__name__, fields, **options)
+        return known[kind]
+
+    def swapped(annotation: Any) -> Any:
+        if dataclasses.is_dataclass(annotation):
+            return again(annotation)  # type: ignore[arg-type]
+        if annotation == list[Variant]:
+            return list[again(Variant)]  # type: ignore[misc]
+        return (again(Supplier) | None) if annotation == Supplier | None else annotation
+
+    return again(cls)
+
+
+def hints(cls: type) -> dict[str, Any]:
+    from typing import get_type_hints
+
+    return get_type_hints(cls, include_extras=True)
+
+
+class PydanticSize(pydantic.BaseModel):
+    w: float
+    h: float
+    d: float
+
+
+class PydanticVariant(pydantic.BaseModel):
+    sku: str
+    price: Decimal
+    stock: int
+
+
+class PydanticSupplier(pydantic.BaseModel):
+    name: str
+    city: str
+
+
+class PydanticWide(pydantic.BaseModel):
+    id: UUID
+    name: str
+    price: Decimal
+    category: str
+    status: Status
+    stock: int
+    weight: float
+    active: bool
+    created: datetime
+    updated: datetime
+    description: str
+    tags: set[str]
+    ratings: list[int]
+    dims: PydanticSize
+    labels: dict[str, str]
+    thumbnail: Any
+    supplier: PydanticSupplier | None
+    discount: Decimal | None
+    variants: list[PydanticVariant]
+    version: int = pydantic.Field(alias="_v")
+
+
+class PydanticProduct(pydantic.BaseModel):
+    PK: str
+    SK: str
+    name: str
+    price: Decimal
+    category: str
+
+
+class PydanticLarge(pydantic.BaseModel):
+    id: str
+    variants: list[PydanticVariant]
+    notes: list[str]
+    labels: dict[str, str]
+
+
+# --- the items ----------------------------------------------------------------------------------
+
+TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/Product"
+ID = "8f14e45f-ceea-467f-9d2c-1f2e3d4c5b6a"
+
+
+def small(price: str) -> Item:
+    return {
+        "PK": {"S": f"Product#{ID}"},
+        "SK": {"S": "User#Product"},
+        "name": {"S": "Walnut desk"},
+        "price": {"N": price},
+        "category": {"S": "furniture"},
+    }
+
+
+def variants(count: int) -> list[Item]:
+    return [
+        {"M": {"sku": {"S": f"SKU-{i:06d}"}, "price": {"N": f"{300 + i}.50"}, "stock": {"N": "9"}}}
+        for i in range(count)
+    ]
+
+
+def medium(price: str) -> Item:
+    return {
+        "id": {"S": ID},
+        "name": {"S": "Walnut desk"},
+        "price": {"N": price},
+        "category": {"S": "furniture"},
+        "status": {"S": "active"},
+        "stock": {"N": "42"},
+        "weight": {"N": "31.5"},
+        "active": {"BOOL": True},
+        "created": {"S": "2026-01-02T03:04:05+00:00"},
+        "updated": {"N": "1790000000"},
+        "description": {"S": "Solid walnut, oiled. " * 12},
+        "tags": {"SS": ["wood", "office", "desk"]},
+        "ratings": {"L": [{"N": "5"}, {"N": "4"}, {"N": "5"}]},
+        "dims": {"M": {"w": {"N": "140"}, "h": {"N": "72.5"}, "d": {"N": "70"}}},
+        "labels": {"M": {"colour": {"S": "brown"}, "room": {"S": "study"}}},
+        "thumbnail": {"B": "iVBORw0KGgoAAAANSUhEUgAAAAUA"},
+        "supplier": {"M": {"name": {"S": "Oak & Co"}, "city": {"S": "Lund"}}},
+        "discount": {"NULL": True},
+        "variants": {"L": variants(3)},
+        "_v": {"N": "7"},
+    }
+
+
+def large(price: str) -> Item:
+    return {
+        "id": {"S": price},
+        "variants": {"L": variants(320)},
+        "notes": {"L": [{"S": f"note {i}: oiled twice a year, with care"} for i in range(250)]},
+        "labels": {"M": {f"label-{i}": {"S": f"value {i}"} for i in range(300)}},
+    }
+
+
+def record(make: Callable[[str], Item]) -> Item:
+    return {
+        "eventID": "7de3041dd709b024af6f29e4fa13d34c",
+        "eventName": "MODIFY",
+        "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb",
+        "awsRegion": "eu-west-1",
+        "dynamodb": {
+            "ApproximateCreationDateTime": 1790000000,
+            "Keys": {"PK": {"S": f"Product#{ID}"}, "SK": {"S": "User#Product"}},
+            "NewImage": make("349.99"),
+            "OldImage": make("399.99"),
+            "SequenceNumber": "4421584500000000017450439091",
+            "SizeBytes": 762,
+            "StreamViewType": "NEW_AND_OLD_IMAGES",
+        },
+        "eventSourceARN": f"{TABLE}/stream/2026-01-01T00:00:00.000",
+    }
+
+
+# --- readers by hand ----------------------------------------------------------------------------
+
+
+def hand_small(item: Item) -> Product:
+    return Product(
+        UUID(item["PK"]["S"].removeprefix("Product#")),
+        item["name"]["S"],
+        Decimal(item["price"]["N"]),
+        item["category"]["S"],
+    )
+
+
+def hand_plain(item: Item) -> Plain:
+    return Plain(
+        item["PK"]["S"],
+        item["SK"]["S"],
+        item["name"]["S"],
+        Decimal(item["price"]["N"]),
+        item["category"]["S"],
+    )
+
+
+def hand_variant(item: Item) -> Variant:
+    return Variant(item["sku"]["S"], Decimal(item["price"]["N"]), int(item["stock"]["N"]))
+
+
+def hand_medium(item: Item) -> Wide:
+    dims = item["dims"]["M"]
+    supplier = item.get("supplier", {})
+    discount = item.get("discount", {})
+    return Wide(
+        UUID(item["id"]["S"]),
+        item["name"]["S"],
+        Decimal(item["price"]["N"]),
+        item["category"]["S"],
+        Status(item["status"]["S"]),
+        int(item["stock"]["N"]),
+        float(item["weight"]["N"]),
+        item["active"]["BOOL"],
+        datetime.fromisoformat(item["created"]["S"]),
+        datetime.fromtimestamp(int(item["updated"]["N"]), timezone.utc),
+        item["description"]["S"],
+        set(item["tags"]["SS"]) if "tags" in item else set(),
+        [int(member["N"]) for member in item["ratings"]["L"]],
+        Size(float(dims["w"]["N"]), float(dims["h"]["N"]), float(dims["d"]["N"])),
+        {name: member["S"] for name, member in item["labels"]["M"].items()},
+        b64decode(item["thumbnail"]["B"]),
+        Supplier(supplier["M"]["name"]["S"], supplier["M"]["city"]["S"])
+        if "M" in supplier
+        else None,
+        Decimal(discount["N"]) if "N" in discount else None,
+        [hand_variant(member["M"]) for member in item["variants"]["L"]],
+        int(item["_v"]["N"]),
+    )
+
+
+def hand_large(item: Item) -> Large:
+    return Large(
+        item["id"]["S"],
+        [hand_variant(member["M"]) for member in item["variants"]["L"]],
+        [member["S"] for member in item["notes"]["L"]],
+        {name: member["S"] for name, member in item["labels"]["M"].items()},
+    )
+
+
+# --- candidates ---------------------------------------------------------------------------------
+
+_boto3 = TypeDeserializer()
+
+
+def boto3_reads(item: Item) -> Item:
+    return {name: _boto3.deserialize(value) for name, value in item.items()}
+
+
+def both(read: Callable[[Item], Any], whole: Item) -> Callable[[], object]:
+    change = whole["dynamodb"]
+    old, new = change["OldImage"], change["NewImage"]
+    return lambda: (read(old), read(new))
+
+
+def as_bytes(whole: Item) -> Item:
+    """The record as boto3 and the deserializers of others take it: binaries as bytes."""
+    change = dict(whole["dynamodb"])
+    for image in ("OldImage", "NewImage"):
+        change[image] = {
+            name: {"B": b64decode(value["B"])} if "B" in value else value
+            for name, value in change[image].items()
+        }
+    return {**whole, "dynamodb": change}
+
+
+def powertools_images(whole: Item) -> object:
+    change = DynamoDBRecord(whole).dynamodb
+    assert change is not None
+    return change.old_image, change.new_image
+
+
+def our_images(whole: Item, model: Any) -> object:
+    (found,) = parse([whole], model)
+    return found.old, found.new  # type: ignore[union-attr]
+
+
+def converter() -> cattrs.Converter:
+    made = cattrs.Converter()
+    made.register_structure_hook(Decimal, lambda value, _: value)
+    made.register_structure_hook(UUID, lambda value, _: UUID(value))
+    made.register_structure_hook(int, lambda value, _: int(value))
+    made.register_structure_hook(float, lambda value, _: float(value))
+    made.register_structure_hook(bytes, lambda value, _: bytes(value))
+
+    def moment(value: Any, _: Any) -> datetime:
+        if isinstance(value, str):
+            return datetime.fromisoformat(value)
+        return datetime.fromtimestamp(int(value), timezone.utc)
+
+    made.register_structure_hook(datetime, moment)
+    made.register_structure_hook_func(lambda kind: kind == Annotated[datetime, Epoch("s")], moment)
+    made.register_structure_hook(
+        Wide,
+        cattrs.gen.make_dict_structure_fn(Wide, made, version=cattrs.override(rename="_v")),
+    )
+    return made
+
+
+Candidates = Mapping[str, Callable[[], object]]
+
+
+def measure(named: Candidates, seconds: float) -> dict[str, list[float]]:
+    """CPU seconds of one call of each candidate, round by round."""
+    times: dict[str, list[float]] = {name: [] for name in named}
+    for run in named.values():
+        run()
+    once = time.thread_time()
+    for run in named.values():
+        run()
+    once = max(time.thread_time() - once, 1e-6)
+    repeat = max(1, int(0.02 / once))
+    rounds = max(9, int(seconds / (once * repeat)))
+    gc.collect()
+    gc.disable()
+    for _ in range(rounds):
+        order = list(named.items())
+        random.shuffle(order)
+        for name, run in order:
+            start = time.thread_time()
+            for _ in range(repeat):
+                run()
+            times[name].append((time.thread_time() - start) / repeat)
+    gc.enable()
+    return times
+
+
+def ratio(times: dict[str, list[float]], one: str, other: str) -> float:
+    return statistics.median(a / b for a, b in zip(times[one], times[other], strict=True))
+
+
+def show(what: str, goal: str, value: float, unit: str = "x") -> None:
+    print(f"{what:<72} {goal:>9} {value:>8.2f}{unit}", flush=True)
+
+
+def typed(seconds: float) -> None:
+    for size, make, model, hand, wanted in (
+        ("S", small, Product, hand_small, ">= 5x"),
+        ("S, five texts and numbers", small, Plain, hand_plain, ">= 5x"),
+        ("M", medium, Wide, hand_medium, ">= 5x"),
+        ("L", large, Large, hand_large, ">= 3.8x"),
+    ):
+        whole = record(make)
+        codec: Any = codec_for(model)
+        raw = as_bytes(whole)
+        assert codec.decode(whole["dynamodb"]["NewImage"]) == hand(whole["dynamodb"]["NewImage"])
+        times = measure(
+            {
+                "ddbstream": both(codec.decode, whole),
+                "boto3": both(boto3_reads, raw),
+                "hand": both(hand, whole),
+            },
+            seconds,
+        )
+        show(
+            f"{size}: typed decode, times faster than boto3's dicts",
+            wanted,
+            ratio(times, "boto3", "ddbstream"),
+        )
+        limit = {"S": "<= 1.15x", "M": "<= 1.05x"}.get(size, "")
+        show(f"{size}: time against hand-written", limit, ratio(times, "ddbstream", "hand"))
+
+
+def untyped(seconds: float) -> None:
+    for size, make, wanted in (
+        ("S", small, ">= 3.5x"),
+        ("M", medium, ">= 2.8x"),
+        ("L", large, ">= 2.8x"),
+    ):
+        raw = as_bytes(record(make))
+        times = measure(
+            {"ddbstream": both(from_item, raw), "boto3": both(boto3_reads, raw)}, seconds
+        )
+        show(
+            f"{size}: untyped decode, times faster than boto3",
+            wanted,
+            ratio(times, "boto3", "ddbstream"),
+        )
+
+
+def peers(seconds: float) -> None:
+    whole = record(medium)
+    raw = as_bytes(whole)
+    cattrs_wide = converter()
+    event = {"Records": [raw]}
+    times = measure(
+        {
+            "ddbstream": both(codec_for(Wide).decode, whole),
+            "record": lambda: our_images(whole, Wide),
+            "boto3 + cattrs": both(
+                lambda item: cattrs_wide.structure(boto3_reads(item), Wide), raw
+            ),
+            "boto3 + pydantic": both(
+                lambda item: PydanticWide.model_validate(boto3_reads(item)), raw
+            ),
+            "Powertools data classes": lambda: powertools_images(raw),
+            "Powertools parser": lambda: powertools_parse(
+                event, PydanticWide, envelopes.DynamoDBStreamEnvelope
+            ),
+        },
+        seconds,
+    )
+    for peer, goal in (
+        ("Powertools data classes", ">= 6x"),
+        ("Powertools parser", ">= 10x"),
+        ("boto3 + cattrs", ""),
+        ("boto3 + pydantic", ""),
+    ):
+        against = "record" if peer.startswith("Powertools") else "ddbstream"
+        show(f"M: times faster than {peer}", goal, ratio(times, peer, against))
+
+
+def classes(seconds: float) -> None:
+    for size, make, model in (("S", small, Plain), ("M", medium, Wide)):
+        whole = record(make)
+        kinds = {
+            "plain": remade(model),
+            "slots": remade(model, slots=True),
+            "frozen": remade(model, frozen=True),
+            "frozen + slots": remade(model, frozen=True, slots=True),
+        }
+        times = measure(
+            {name: both(codec_for(cls).decode, whole) for name, cls in kinds.items()}, seconds
+        )
+        for name, goal in (("slots", ""), ("frozen", "<= 1.15x"), ("frozen + slots", "<= 1.3x")):
+            show(
+                f"{size}: a {name} dataclass against a plain one", goal, ratio(times, name, "plain")
+            )
+
+
+def lazily(seconds: float) -> None:
+    whole = record(medium)
+
+    def untouched() -> None:
+        for _ in parse([whole] * 20, Wide):
+            pass
+
+    def read() -> None:
+        for found in parse([whole] * 20, Wide):
+            found.old, found.new  # type: ignore[union-attr]  # noqa: B018
+
+    times = measure({"untouched": untouched, "read": read}, seconds)
+    show(
+        "M: parse without reading images, against reading both",
+        "",
+        ratio(times, "untouched", "read"),
+    )
+
+
+def generation(seconds: float) -> None:
+    def define() -> Any:
+        return remade(Wide)
+
+    def bind() -> Any:
+        codec_for(define()).decode(medium("1"))
+
+    times = measure({"@dataclass": define, "both": bind}, seconds)
+    extra = statistics.median(
+        (b - d) / d for b, d in zip(times["both"], times["@dataclass"], strict=True)
+    )
+    show("M: planning, generating and first decode, against @dataclass of the same", "<= 1x", extra)
+
+
+def memory() -> None:
+    import json
+    import tracemalloc
+
+    def size_of(make: Callable[[], Any]) -> int:
+        make()
+        gc.collect()
+        tracemalloc.start()
+        kept = [make() for _ in range(200)]
+        used, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        del kept
+        return used // 200
+
+    text = json.dumps(record(medium))
+    whole = record(medium)
+    raw = as_bytes(whole)
+    slotted: Any = codec_for(remade(Wide, slots=True))
+    ours = size_of(both(slotted.decode, whole))
+    for what, goal, make in (
+        ("the raw event", "<= 0.18x", lambda: json.loads(text)),
+        ("boto3's dicts", "<= 0.55x", both(boto3_reads, raw)),
+        (
+            "pydantic's objects",
+            "<= 0.33x",
+            both(lambda i: PydanticWide.model_validate(boto3_reads(i)), raw),
+        ),
+    ):
+        show(f"M: memory of decoded slots objects against {what}", goal, ours / size_of(make))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=1.0, help="for each comparison")
+    seconds: float = parser.parse_args().seconds
+    print(f"CPython {sys.version.split()[0]}{'':<54} {'goal':>9} {'here':>9}")
+    typed(seconds)
+    untyped(seconds)
+    peers(seconds)
+    classes(seconds)
+    lazily(seconds)
+    generation(seconds)
+    memory()
+
+
+if __name__ == "__main__":
+    main()
