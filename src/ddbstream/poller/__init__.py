@@ -11,6 +11,8 @@ Needs boto3 (the extra ``poller``) unless a client is given.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ddbstream.poller._batches import Batch
 from ddbstream.poller._core import State
 from ddbstream.poller._dynamodb_store import DynamoDBCheckpoints
@@ -39,8 +41,13 @@ from ddbstream.poller._sqlite_store import SQLiteCheckpoints
 from ddbstream.poller._stores import CheckpointStore, Lease, MemoryCheckpoints
 from ddbstream.poller._stream import DeadLetter, PollContext
 
+if TYPE_CHECKING:
+    from ddbstream.poller._async import AsyncBatch, AsyncStreamPoller
+
 __all__ = [
     "After",
+    "AsyncBatch",
+    "AsyncStreamPoller",
     "AtStart",
     "AtTime",
     "Backoff",
@@ -82,3 +89,12 @@ __all__ = [
     "skip",
     "stop",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # asyncio is loaded by those who use it.
+    if name in ("AsyncBatch", "AsyncStreamPoller"):
+        from ddbstream.poller import _async
+
+        return getattr(_async, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from ddbstream.exceptions import PollerError
-from ddbstream.poller._commands import Deliver, Delivered, Record
+from ddbstream.poller._commands import Command, Deliver, Delivered, Record
 from ddbstream.poller._driver import Driver
 from ddbstream.poller._events import Exit
 from ddbstream.poller._positions import Position, rank
@@ -74,9 +74,12 @@ class Batches:
         self.driver: Driver | None = None
         self.exit: Exit | None = None
 
-    def take(self, stream: Stream, command: Deliver) -> None:
-        """Take a delivery from the driver."""
+    def take(self, stream: Stream, command: Command) -> bool:
+        """Take a delivery from the driver; other commands are not for a loop's body."""
+        if not isinstance(command, Deliver):
+            return False
         self._waiting.append(Batch(self, stream, command))
+        return True
 
     def __iter__(self) -> Iterator[Batch]:
         while True:
@@ -93,17 +96,26 @@ class Batches:
 
     def commit(self, batch: Batch) -> None:
         """Commit a batch and have its position saved."""
-        self._deliver(batch)
-        core, position = batch._stream.core, batch._position
-        assert position is not None
-        core.commit(batch.shard_id, position, len(batch.records))
-        shard = core.lineage.shards.get(batch.shard_id)
-        self._turn()
-        while shard is not None and shard.saving and rank(shard.saved) < rank(position):
-            if self.exit is not None:
-                break
+        self._begin_commit(batch)
+        while self._is_saving(batch):
             self._wait()
             self._turn()
+        self._raise_failure()
+
+    def _begin_commit(self, batch: Batch) -> None:
+        self._deliver(batch)
+        assert batch._position is not None
+        batch._stream.core.commit(batch.shard_id, batch._position, len(batch.records))
+        self._turn()
+
+    def _is_saving(self, batch: Batch) -> bool:
+        shard = batch._stream.core.lineage.shards.get(batch.shard_id)
+        if shard is None or self.exit is not None:
+            return False
+        pending = shard.saving or shard.save_attempts > 0
+        return pending and rank(shard.saved) < rank(batch._position)
+
+    def _raise_failure(self) -> None:
         if self.exit is not None and self.exit.error is not None:
             raise self.exit.error
 

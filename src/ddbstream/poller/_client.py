@@ -95,7 +95,7 @@ class StreamsApi:
     """
 
     def __init__(self, client: StreamsClient, stream_arn: str, *, page_limit: int = 1000) -> None:
-        self._client = client
+        self.client: Any = client
         self._arn = stream_arn
         self._limit = page_limit
 
@@ -103,7 +103,7 @@ class StreamsApi:
         """Make the call that a command asks for."""
         method, arguments = self.request(command)
         try:
-            answer = getattr(self._client, method)(**arguments)
+            answer = getattr(self.client, method)(**arguments)
         except Exception as error:  # noqa: BLE001 - whatever a client raises is a failed call
             return fault_of(error)
         return self.answer(command, answer)

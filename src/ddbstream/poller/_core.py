@@ -217,7 +217,9 @@ class StreamCore:
         """Drain: fetch and deliver nothing more, save what is done, then exit."""
         if not self._ctx.draining:
             self._ctx.draining = True
-            self._renew_at = float("-inf")  # once more: what was in reach until now is the last sign of life
+            self._renew_at = float(
+                "-inf"
+            )  # once more: what was in reach until now is the last sign of life
             self._last_renewal = self._renewed
             for shard_id in self._ctx.unsaved:
                 self._ctx.agenda.touch(shard_id)

@@ -201,7 +201,9 @@ class Delivery:
         if shard.stage is Stage.ENDING and shard.proven and all_done:
             return End()
         if shard.saved is None and shard.empties and not isinstance(shard.committed, After):
-            return shard.committed  # after a restart: this shard was in reach, up to the last sign of life
+            return (
+                shard.committed
+            )  # after a restart: this shard was in reach, up to the last sign of life
         if shard.unsaved_records == 0 and not shard.save_attempts and not self._ctx.draining:
             return None
         if rank(shard.committed) <= rank(shard.saved):

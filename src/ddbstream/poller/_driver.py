@@ -12,7 +12,7 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -31,7 +31,7 @@ from ddbstream.poller._metrics import Metrics
 from ddbstream.poller._stream import Stream
 from ddbstream.poller._workers import Clock, Lane, Workers, instant
 
-__all__ = ["Driver"]
+__all__ = ["Driver", "Interrupt"]
 
 _LANES: dict[type, Lane] = {
     Deliver: "handle",
@@ -55,7 +55,7 @@ class Driver:
         follow: Opens the stream that follows an ended one; gives None if there is none yet. It runs in a
             worker.
         follow_every: Seconds between its calls.
-        deliver: Takes deliveries in the workers' place.
+        divert: Takes a command in the workers' place, if it wants it; it says whether it does.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Driver:
         grace: float,
         follow: Callable[[Stream], Stream | None] | None = None,
         follow_every: float = 60.0,
-        deliver: Callable[[Stream, Deliver], object] | None = None,
+        divert: Callable[[Stream, Command], bool] | None = None,
     ) -> None:
         self._workers = workers
         self._clock = clock
@@ -77,7 +77,7 @@ class Driver:
         self._grace = grace
         self._follow = follow
         self._follow_every = follow_every
-        self._deliver = deliver
+        self._divert = divert
         self._stopping = False
         self._goal: Exit | None = None
         self._give_up_at: float | None = None
@@ -128,14 +128,21 @@ class Driver:
 
     def wait(self, deadline: float | None = None) -> None:
         """Wait for results, or for the moment something is due, and hand the results to the cores."""
+        self.take(self._workers.wait(self.seconds_left(deadline)))
+
+    def seconds_left(self, deadline: float | None = None) -> float | None:
+        """Until something is due, even if no result comes; None if nothing will be."""
         times = [stream.core.wake_at() for stream in self._running()]
         if self._goal is None:
             times += [deadline, *self._looking.values()]
         times.append(self._give_up_at)
         wake = min((time for time in times if time is not None), default=None)
-        seconds = None if wake is None else wake - self._clock.monotonic()
-        for stream, command, result in self._workers.wait(seconds):
-            if isinstance(result, _Interrupt):
+        return None if wake is None else wake - self._clock.monotonic()
+
+    def take(self, results: Sequence[Any]) -> None:
+        """Hand results to the cores."""
+        for stream, command, result in results:
+            if isinstance(result, Interrupt):
                 raise result.error
             if isinstance(result, Stream):
                 self._replace(stream, result)
@@ -181,8 +188,7 @@ class Driver:
         return next((e for e in exits if e is not None and e.error is not None), None)
 
     def _submit(self, stream: Stream, command: Command) -> None:
-        if self._deliver is not None and isinstance(command, Deliver):
-            self._deliver(stream, command)
+        if self._divert is not None and self._divert(stream, command):
             return
         lane = _LANES.get(type(command), "read")
         self._workers.submit(lane, partial(_run, stream, command))
@@ -208,7 +214,9 @@ class Driver:
         old.release()
 
 
-class _Interrupt:
+class Interrupt:
+    """What a worker ran into that is no Exception: it ends the poller."""
+
     def __init__(self, error: BaseException) -> None:
         self.error = error
 
@@ -217,7 +225,7 @@ def _run(stream: Stream, command: Command) -> tuple[Stream, Command, Any]:
     try:
         return stream, command, stream.run(command)
     except BaseException as error:  # noqa: BLE001 - raised again in the driver's thread
-        return stream, command, _Interrupt(error)
+        return stream, command, Interrupt(error)
 
 
 def _find(
@@ -226,4 +234,4 @@ def _find(
     try:
         return stream, None, None if follow is None else follow(stream)
     except BaseException as error:  # noqa: BLE001 - raised again in the driver's thread
-        return stream, None, _Interrupt(error)
+        return stream, None, Interrupt(error)

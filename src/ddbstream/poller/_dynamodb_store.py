@@ -88,7 +88,13 @@ class DynamoDBCheckpoints:
         """See `CheckpointStore.acquire`."""
         now = self._clock()
         free = "attribute_not_exists(expires) OR expires <= :now OR lease_owner = :owner"
-        values: dict[str, str | float] = {":owner": owner, ":expires": now + ttl, ":zero": 0, ":one": 1, ":format": _FORMAT}
+        values: dict[str, str | float] = {
+            ":owner": owner,
+            ":expires": now + ttl,
+            ":zero": 0,
+            ":one": 1,
+            ":format": _FORMAT,
+        }
         condition = {} if takeover else {"ConditionExpression": free}
         if not takeover:
             values[":now"] = now

@@ -45,6 +45,7 @@ class Opener:
         clock: Clock,
     ) -> None:
         self._router = router
+        self.commits_itself = router is not None
         self._store = checkpoints if checkpoints is not None else MemoryCheckpoints()
         self._begin = _begin(start)
         self._injected = client is not None
@@ -87,7 +88,7 @@ class Opener:
             chance=random.Random().random,  # noqa: S311 - spreads waits, keeps no secret
             timestamps=knows_timestamps(client),
         )
-        core.auto_commit(enabled=self._router is not None)
+        core.auto_commit(enabled=self.commits_itself)
         api = StreamsApi(client, arn, page_limit=settings.page_limit)
         return Stream(core, api, self._store, lease, self._router, self._policy.sink)
 

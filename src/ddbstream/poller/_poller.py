@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from ddbstream.exceptions import PollerError
 from ddbstream.poller._batches import Batch, Batches
-from ddbstream.poller._commands import Deliver
+from ddbstream.poller._commands import Command
 from ddbstream.poller._driver import Driver
 from ddbstream.poller._events import Event, Exit
 from ddbstream.poller._log import log_event
@@ -23,63 +23,13 @@ from ddbstream.poller._stream import Router, Stream
 from ddbstream.poller._workers import Clock, InlineWorkers, SystemClock, ThreadWorkers, Workers
 from ddbstream.typing import StreamsClient
 
-__all__ = ["StreamPoller"]
+__all__ = ["PollerBase", "StreamPoller"]
 
 logger = logging.getLogger("ddbstream.poller")
 
 
-class StreamPoller:
-    """Reads a table's stream and hands its records to a router.
-
-    At least once, in order within an item, parents before children, nothing skipped without a report. The position
-    of a shard is saved only when everything before it is handled.
-
-    ```python
-    StreamPoller("Product", router, checkpoints=SQLiteCheckpoints("product.db")).run()
-    ```
-
-    Without a router it is an iterator, all in one thread:
-
-    ```python
-    for batch in StreamPoller("Product", checkpoints=SQLiteCheckpoints("product.db")):
-        router.dispatch(batch.records, stream_arn=batch.stream_arn)
-        batch.commit()
-    ```
-
-    Args:
-        table_or_stream_arn: A table's name or ARN, a stream's ARN, or several of them.
-        router: A `ddbstream.StreamRouter`, or anything with its ``dispatch``.
-        checkpoints: Where positions are kept; by default they are gone with the process.
-        start: Where to begin if the store knows nothing of the stream: ``"TRIM_HORIZON"`` (the oldest
-            record, at most 24 hours), ``"LATEST"`` (now; kept in the store before the first read, so that
-            a crash loses nothing), or an aware datetime.
-        client: A ``dynamodbstreams`` client, or one like it; by default boto3's, with limits that suit a
-            poller.
-        endpoint_url: For that client: DynamoDB Local and other stand-ins.
-        region_name: For that client.
-        on_failure: What happens to a record that fails: ``"block"`` (it comes again and again, its shard
-            waits), ``"skip"``, ``"stop"``, or what `ddbstream.poller.retry` makes.
-        on_gap: ``"fail"`` raises RecordsTrimmedError when records have left the stream unread;
-            ``"continue"`` reports a `Gap` and reads on.
-        on_event: Called with every event, in the poller's thread; must be quick.
-        follow: Go on with the table's next stream when this one was disabled and all of it is read.
-        takeover: Take the store's lease from a poller that is alive, which then stops. If false, raise
-            FencedError while there is one.
-        max_lag: Seconds of lag beyond which `healthy` is false. The default is a quarter of the time that
-            records live.
-        max_workers: Shards that are read, and handled, at once.
-        grace: Seconds that handlers get to finish after `stop`.
-        settings: Every other number.
-        clock: Both clocks; with a `ddbstream.testing.FakeClock` everything runs in one thread and never
-            waits.
-
-    Attributes:
-        exit: Why the last run ended; None before, and while one is under way.
-        metrics: Counts and the state of every shard.
-
-    Raises:
-        ValueError: ``start`` or ``on_failure`` is none of these.
-    """
+class PollerBase:
+    """What both pollers are made of; `StreamPoller` explains the arguments."""
 
     def __init__(
         self,
@@ -131,6 +81,125 @@ class StreamPoller:
         self._stop_asked = False
         self.metrics = Metrics()
         self.exit: Exit | None = None
+
+    def stop(self) -> None:
+        """Drain, save, and return from `run`. From any thread, or a signal handler; again and again."""
+        self._stop_asked = True
+        if self._driver is not None:
+            self._driver.stop()
+
+    def healthy(self) -> bool:
+        """Whether the poller runs, and reads what there is: see `problem`."""
+        return self.problem() is None
+
+    def problem(self) -> str | None:
+        """What is wrong, in a few words; None if nothing is.
+
+        A stream must have been listed lately, an enabled one must have a shard that is read, no shard may fail
+        for long, and no lag may be larger than ``max_lag``.
+        """
+        driver = self._driver
+        if driver is None:
+            return "not running"
+        statuses = self.metrics.streams
+        if not statuses:
+            return "not started yet"
+        discovery = self._opener.settings.discovery
+        problems = (s.problem(discovery=discovery, max_lag=self._max_lag) for s in statuses)
+        return next((problem for problem in problems if problem is not None), None)
+
+    def _ended(self) -> Exit:
+        assert self.exit is not None
+        if self.exit.error is not None:
+            raise self.exit.error
+        return self.exit
+
+    def _begin(self, workers: Workers, divert: Callable[[Stream, Command], bool] | None) -> Driver:
+        if self._driver is not None:
+            raise PollerError("the poller is running already")
+        self.exit = None
+        self.metrics = Metrics()
+        self._driver = Driver(
+            workers,
+            self._clock,
+            self.metrics,
+            self._on_event,
+            grace=self._grace,
+            follow=self._opener.open_successor if self._follow else None,
+            follow_every=self._opener.settings.discovery,
+            divert=divert,
+        )
+        return self._driver
+
+    def _stop_if_asked(self, driver: Driver) -> None:
+        if self._stop_asked:
+            driver.stop()
+
+    def _finish(self) -> None:
+        self._driver = None
+        self._stop_asked = False
+
+    def _on_event(self, event: Event) -> None:
+        log_event(logger, event)
+        if self._listener is not None:
+            try:
+                self._listener(event)
+            except Exception:  # a listener's trouble is not the poller's
+                logger.exception("on_event failed")
+
+
+class StreamPoller(PollerBase):
+    """Reads a table's stream and hands its records to a router.
+
+    At least once, in order within an item, parents before children, nothing skipped without a report. The position
+    of a shard is saved only when everything before it is handled.
+
+    ```python
+    StreamPoller("Product", router, checkpoints=SQLiteCheckpoints("product.db")).run()
+    ```
+
+    Without a router it is an iterator, all in one thread:
+
+    ```python
+    for batch in StreamPoller("Product", checkpoints=SQLiteCheckpoints("product.db")):
+        router.dispatch(batch.records, stream_arn=batch.stream_arn)
+        batch.commit()
+    ```
+
+    Args:
+        table_or_stream_arn: A table's name or ARN, a stream's ARN, or several of them.
+        router: A `ddbstream.StreamRouter`, or anything with its ``dispatch``.
+        checkpoints: Where positions are kept; by default they are gone with the process.
+        start: Where to begin if the store knows nothing of the stream: ``"TRIM_HORIZON"`` (the oldest
+            record, at most 24 hours), ``"LATEST"`` (now; kept in the store before the first read, so that
+            a crash loses nothing), or an aware datetime.
+        client: A ``dynamodbstreams`` client, or one like it; by default boto3's, with limits that suit a
+            poller.
+        endpoint_url: For that client: DynamoDB Local and other stand-ins.
+        region_name: For that client.
+        on_failure: What happens to a record that fails: ``"block"`` (it comes again and again, its shard
+            waits), ``"skip"``, ``"stop"``, or what `ddbstream.poller.retry` makes.
+        on_gap: ``"fail"`` raises RecordsTrimmedError when records have left the stream unread;
+            ``"continue"`` reports a `Gap` and reads on.
+        on_event: Called with every event, in the poller's thread; must be quick.
+        follow: Go on with the table's next stream when this one was disabled and all of it is read.
+        takeover: Take the store's lease from a poller that is alive, which then stops. If false, raise
+            FencedError while there is one.
+        max_lag: Seconds of lag beyond which `healthy` is false. The default is a quarter of the time that
+            records live.
+        max_workers: Shards that are read, and handled, at once.
+        grace: Seconds that handlers get to finish after `stop`.
+        settings: Every other number.
+        clock: Both clocks; with a `ddbstream.testing.FakeClock` everything runs in one thread and never
+            waits.
+
+    Attributes:
+        exit: Why the last run ended; None before, and while one is under way.
+        metrics: Counts and the state of every shard.
+
+    Raises:
+        ValueError: ``start`` or ``on_failure`` is none of these.
+    """
 
     def run(self, *, install_signals: bool = False) -> Exit:
         """Read until `stop` is called or the stream ends: it was disabled or deleted, and all of it is read.
@@ -191,88 +260,30 @@ class StreamPoller:
     def __iter__(self) -> Iterator[Batch]:
         return self.batches()
 
-    def stop(self) -> None:
-        """Drain, save, and return from `run`. From any thread, or a signal handler; again and again."""
-        self._stop_asked = True
-        if self._driver is not None:
-            self._driver.stop()
-
-    def healthy(self) -> bool:
-        """Whether the poller runs, and reads what there is: see `problem`."""
-        return self.problem() is None
-
-    def problem(self) -> str | None:
-        """What is wrong, in a few words; None if nothing is.
-
-        A stream must have been listed lately, an enabled one must have a shard that is read, no shard may fail
-        for long, and no lag may be larger than ``max_lag``.
-        """
-        driver = self._driver
-        if driver is None:
-            return "not running"
-        statuses = self.metrics.streams
-        if not statuses:
-            return "not started yet"
-        discovery = self._opener.settings.discovery
-        problems = (s.problem(discovery=discovery, max_lag=self._max_lag) for s in statuses)
-        return next((problem for problem in problems if problem is not None), None)
-
     def _need_router(self) -> None:
         if not self._has_router:
             raise PollerError("a poller without a router is iterated: for batch in poller: …")
 
-    def _ended(self) -> Exit:
-        assert self.exit is not None
-        if self.exit.error is not None:
-            raise self.exit.error
-        return self.exit
-
     @contextmanager
-    def _driving(
-        self, deliver: Callable[[Stream, Deliver], object] | None = None
-    ) -> Iterator[Driver]:
-        if self._driver is not None:
-            raise PollerError("the poller is running already")
-        self.exit = None
-        self.metrics = Metrics()
+    def _driving(self, divert: Callable[[Stream, Command], bool] | None = None) -> Iterator[Driver]:
         workers = self._make_workers()
-        opener = self._opener
-        driver = self._driver = Driver(
-            workers,
-            self._clock,
-            self.metrics,
-            self._on_event,
-            grace=self._grace,
-            follow=opener.open_successor if self._follow else None,
-            follow_every=opener.settings.discovery,
-            deliver=deliver,
-        )
+        driver = self._begin(workers, divert)
         try:
             for name in self._names:
-                driver.streams.append(opener.open(name))
-            if self._stop_asked:
-                driver.stop()
+                driver.streams.append(self._opener.open(name))
+            self._stop_if_asked(driver)
             yield driver
         finally:
             workers.close()
             for stream in driver.streams:
                 stream.release()
-            self._driver = None
-            self._stop_asked = False
+            self._finish()
 
     def _make_workers(self) -> Workers:
         if not isinstance(self._clock, SystemClock):
             return InlineWorkers(self._clock)
         size = self._max_workers
         return ThreadWorkers({"read": size, "handle": size, "control": 2})
-
-    def _on_event(self, event: Event) -> None:
-        log_event(logger, event)
-        if self._listener is not None:
-            try:
-                self._listener(event)
-            except Exception:  # a listener's trouble is not the poller's
-                logger.exception("on_event failed")
 
 
 @contextmanager

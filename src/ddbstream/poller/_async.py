@@ -1,0 +1,272 @@
+"""The poller in an event loop: ``async for batch in poller: …; await batch.commit()``.
+
+Rules
+
+* The cores run in the loop's thread. What blocks (boto3, a store, a router) runs in threads; a client whose methods are
+  coroutine functions, as aiobotocore's are, is awaited.
+* A shard's batches are handled one after the other, different shards' at once.
+* Cancelling the task that runs the poller gives the lease back and saves nothing more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any
+
+from ddbstream.exceptions import PollerError
+from ddbstream.poller._batches import Batch, Batches
+from ddbstream.poller._client import fault_of
+from ddbstream.poller._commands import (
+    Command,
+    Deliver,
+    Delivered,
+    Describe,
+    GetIterator,
+    GetRecords,
+    Record,
+)
+from ddbstream.poller._driver import Driver, Interrupt
+from ddbstream.poller._events import Exit
+from ddbstream.poller._poller import PollerBase
+from ddbstream.poller._stream import PollContext, Router, Stream
+from ddbstream.poller._workers import Lane
+
+__all__ = ["AsyncBatch", "AsyncStreamPoller"]
+
+Handler = Callable[[Sequence[Record], PollContext], Awaitable[object]]
+
+
+class AsyncBatch:
+    """Records of one shard, in order.
+
+    Attributes:
+        records: Wire records.
+        stream_arn: Of their stream.
+        shard_id: Of their shard.
+    """
+
+    def __init__(self, owner: _AsyncBatches, batch: Batch) -> None:
+        self.records = batch.records
+        self.stream_arn = batch.stream_arn
+        self.shard_id = batch.shard_id
+        self._owner = owner
+        self._batch = batch
+
+    async def commit(self) -> None:
+        """Let the records count as done; returns when their position is saved: see `Batch.commit`."""
+        await self._owner.commit_soon(self._batch)
+
+
+class _AsyncBatches(Batches):
+    workers: _LoopWorkers
+
+    async def each(self) -> AsyncIterator[AsyncBatch]:
+        while True:
+            self._finish_current()
+            self._turn()
+            if self.exit is not None:
+                return
+            if self._waiting:
+                self._current = self._waiting.popleft()
+                yield AsyncBatch(self, self._current)
+            else:
+                self._refuse_to_hang()
+                await self._wait_soon()
+
+    async def commit_soon(self, batch: Batch) -> None:
+        self._begin_commit(batch)
+        while self._is_saving(batch):
+            await self._wait_soon()
+            self._turn()
+        self._raise_failure()
+
+    async def _wait_soon(self) -> None:
+        assert self.driver is not None
+        self.driver.take(await self.workers.wait_soon(self.driver.seconds_left(self._deadline)))
+
+
+class _LoopWorkers:
+    """Workers whose results are awaited."""
+
+    def __init__(self, size: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._results: asyncio.Queue[Any] = asyncio.Queue()
+        self._threads = ThreadPoolExecutor(2 * size + 2, thread_name_prefix="ddbstream-poller")
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def submit(self, lane: Lane, work: Callable[[], Any]) -> None:
+        def run() -> None:
+            self._hand_over(work())
+
+        self._threads.submit(run)
+
+    def start(self, work: Awaitable[Any]) -> None:
+        """Run a coroutine whose result is a worker's."""
+
+        async def run() -> None:
+            self._results.put_nowait(await work)
+
+        task = self._loop.create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def wait(self, seconds: float | None) -> list[Any]:
+        raise NotImplementedError  # an event loop never blocks
+
+    async def wait_soon(self, seconds: float | None) -> list[Any]:
+        found: list[Any] = []
+        try:
+            if seconds is None or seconds > 0:
+                found.append(await asyncio.wait_for(self._results.get(), seconds))
+            else:
+                await asyncio.sleep(0)
+        except asyncio.TimeoutError:
+            pass
+        while not self._results.empty():
+            found.append(self._results.get_nowait())
+        return [result for result in found if result is not None]
+
+    def wake(self) -> None:
+        self._hand_over(None)
+
+    def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _hand_over(self, result: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._results.put_nowait, result)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            return
+
+
+class AsyncStreamPoller(PollerBase):
+    """`StreamPoller` for an event loop.
+
+    ```python
+    poller = AsyncStreamPoller("Product", handle)       # async def handle(records, context)
+    await poller.run()
+
+    async for batch in AsyncStreamPoller("Product"):    # or in a loop of one's own
+        ...
+        await batch.commit()
+    ```
+
+    Args:
+        table_or_stream_arn: As `StreamPoller`'s.
+        handler: ``async def handler(records, context)``, called with wire records of one shard and a
+            `PollContext`; all of them come again if it raises. Or a router, whose ``dispatch`` runs in a thread.
+        options: As `StreamPoller`'s, except ``clock``. The methods of ``client`` may be coroutine functions.
+    """
+
+    def __init__(
+        self,
+        table_or_stream_arn: str | Sequence[str],
+        handler: Router | Handler | None = None,
+        **options: Any,
+    ) -> None:
+        router: Any = handler if hasattr(handler, "dispatch") else None
+        self._handler: Any = None if router is not None else handler
+        super().__init__(table_or_stream_arn, router, **options)
+        client = options.get("client")
+        method = getattr(client, "get_records", None)
+        self._awaits_client = inspect.iscoroutinefunction(method)
+        self._opener.commits_itself = handler is not None
+
+    async def run(self) -> Exit:
+        """Read until `stop` is called or the stream ends: as `StreamPoller.run`."""
+        return await self._run(until_caught_up=False, timeout=None)
+
+    async def run_until_caught_up(self, timeout: float | None = None) -> Exit:
+        """Read until everything that the stream holds is handled: as `StreamPoller.run_until_caught_up`."""
+        return await self._run(until_caught_up=True, timeout=timeout)
+
+    def __aiter__(self) -> AsyncIterator[AsyncBatch]:
+        return self.batches()
+
+    async def batches(
+        self,
+        *,
+        until_caught_up: bool = False,
+        timeout: float | None = None,
+    ) -> AsyncIterator[AsyncBatch]:
+        """Batches to handle in a loop of one's own: as `StreamPoller.batches`."""
+        batches = _AsyncBatches(self._clock, until_caught_up=until_caught_up, timeout=timeout)
+        workers = batches.workers = _LoopWorkers(self._max_workers)
+
+        def divert(stream: Stream, command: Command) -> bool:
+            return batches.take(stream, command) or self._divert(workers, stream, command)
+
+        async with self._driving_soon(workers, divert) as batches.driver:
+            async for batch in batches.each():
+                yield batch
+            self.exit = batches.exit
+        self._ended()
+
+    async def _run(self, *, until_caught_up: bool, timeout: float | None) -> Exit:
+        if not self._has_router and self._handler is None:
+            raise PollerError(
+                "a poller without a handler is iterated: async for batch in poller: …"
+            )
+        deadline = None if timeout is None else self._clock.monotonic() + timeout
+        workers = _LoopWorkers(self._max_workers)
+
+        def divert(stream: Stream, command: Command) -> bool:
+            return self._divert(workers, stream, command)
+
+        async with self._driving_soon(workers, divert) as driver:
+            while self.exit is None:
+                self.exit = driver.turn(until_caught_up=until_caught_up, deadline=deadline)
+                if self.exit is None:
+                    driver.take(await workers.wait_soon(driver.seconds_left(deadline)))
+        return self._ended()
+
+    @asynccontextmanager
+    async def _driving_soon(
+        self, workers: _LoopWorkers, divert: Callable[[Stream, Command], bool]
+    ) -> AsyncIterator[Driver]:
+        driver = self._begin(workers, divert)
+        try:
+            for name in self._names:
+                driver.streams.append(await asyncio.to_thread(self._opener.open, name))
+            self._stop_if_asked(driver)
+            yield driver
+        finally:
+            workers.close()
+            for stream in driver.streams:
+                stream.release()
+            self._finish()
+
+    def _divert(self, workers: _LoopWorkers, stream: Stream, command: Command) -> bool:
+        if isinstance(command, Deliver) and self._handler is not None:
+            workers.start(self._deliver(stream, command))
+            return True
+        if self._awaits_client and isinstance(command, (Describe, GetIterator, GetRecords)):
+            workers.start(_call(stream, command))
+            return True
+        return False
+
+    async def _deliver(self, stream: Stream, command: Deliver) -> tuple[Stream, Command, Any]:
+        try:
+            await self._handler(list(command.records), stream.context(command))
+        except Exception as error:  # noqa: BLE001 - a handler may raise anything
+            return stream, command, Delivered(0, error, located=len(command.records) == 1)
+        except BaseException as error:  # noqa: BLE001 - raised again by the driver
+            return stream, command, Interrupt(error)
+        return stream, command, Delivered(len(command.records))
+
+
+async def _call(
+    stream: Stream, command: Describe | GetIterator | GetRecords
+) -> tuple[Stream, Command, Any]:
+    method, arguments = stream.api.request(command)
+    try:
+        answer = await getattr(stream.api.client, method)(**arguments)
+    except Exception as error:  # noqa: BLE001 - whatever a client raises is a failed call
+        return stream, command, fault_of(error)
+    return stream, command, stream.api.answer(command, answer)
