@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from threading import Lock
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
 
 from ddbstream._classify import Classifier, by_table_name
 from ddbstream._decorators import Decorators
@@ -217,6 +217,10 @@ class StreamRouter(Decorators):
             self._middleware.extend(make_middleware((function,)))
         return function
 
+    @overload
+    def on_error(self, *types: type[Exception], route: Any = None) -> Callable[[F], F]: ...
+    @overload
+    def on_error(self, decide: F, /) -> F: ...
     def on_error(self, *types: Any, route: Any = None) -> Any:
         """Decide what becomes of failures: ``@router.on_error(ValueError)``.
 
@@ -298,6 +302,10 @@ class StreamRouter(Decorators):
 
         return register
 
+    @overload
+    def on_window_end(self, *, fold: Callable[..., Any] | None = None) -> Callable[[F], F]: ...
+    @overload
+    def on_window_end(self, function: F) -> F: ...
     def on_window_end(self, function: Any = None, *, fold: Any = None) -> Any:
         """Call a function with a window's final state: ``(state)``, or ``(state, window)``.
 
