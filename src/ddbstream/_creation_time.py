@@ -51,6 +51,8 @@ def nanoseconds(value: object, precision: object = None) -> int:
         if abs(value) > _LIMIT:
             raise OverflowError
         return value * _nanoseconds_per_unit(value, precision)
+    if type(value) is float and value.is_integer() and precision is None:
+        return nanoseconds(int(value))  # Whole seconds are what Lambda sends.
     if isinstance(value, float):
         return _of_decimal(repr(value), precision)
     if isinstance(value, str):

@@ -222,12 +222,16 @@ class StreamRecord(Generic[T_co]):
     @property
     def is_replica(self) -> bool:
         """Whether global tables version 2017.11.29 made this record, for certain: see `traits`."""
-        return self.traits().replica == "certain"
+        from ddbstream._traits import replica_of
+
+        return replica_of(self) == "certain"
 
     @property
     def is_unchanged(self) -> bool:
         """Whether this is a MODIFY whose images hold the same item, for certain: see `traits`."""
-        return self.traits().unchanged == "certain"
+        from ddbstream._traits import unchanged_of
+
+        return unchanged_of(self) == "certain"
 
     def traits(self, *, ttl_attribute: str | None = None) -> Traits:
         """What kind of change this is, each with how certain it is.

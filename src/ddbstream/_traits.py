@@ -15,12 +15,13 @@ from ddbstream.exceptions import DDBStreamError
 if TYPE_CHECKING:
     from ddbstream._stream_record import StreamRecord
 
-__all__ = ["Certainty", "Traits", "traits_of"]
+__all__ = ["Certainty", "Traits", "replica_of", "traits_of", "unchanged_of"]
 
 Certainty = Literal["certain", "likely", "unknown", "no"]
 """``unknown``: the record holds nothing that would tell; ``no``: it is certainly not so."""
 
 _REP: Final = "aws:rep:"
+_MARKS: Final = tuple(_REP + name for name in ("deleting", "updateregion", "updatetime"))
 
 # TTL leaves items alone whose time passed more than five years ago:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html
@@ -51,26 +52,26 @@ class Traits(NamedTuple):
 
 def traits_of(record: StreamRecord[Any], ttl_attribute: str | None) -> Traits:
     """Classify a record. Never raises: what is malformed tells nothing."""
-    event = record.raw.get("eventName")
-    old, new = (_map(record._change.get(name)) for name in ("OldImage", "NewImage"))
-    return Traits(
-        _ttl_removal(record, old, ttl_attribute) if event == "REMOVE" else "no",
-        _replica(event, old, new, record.aws_region),
-        _unchanged(old, new) if event == "MODIFY" else "no",
-    )
+    return Traits(_ttl_removal(record, ttl_attribute), replica_of(record), unchanged_of(record))
 
 
 def _map(value: object) -> Mapping[str, Any] | None:
     return value if is_map(value) else None
 
 
-def _ttl_removal(
-    record: StreamRecord[Any], old: Mapping[str, Any] | None, attribute: str | None
-) -> Certainty:
+def _images(
+    record: StreamRecord[Any],
+) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+    change = record._change
+    return _map(change.get("OldImage")), _map(change.get("NewImage"))
+
+
+def _ttl_removal(record: StreamRecord[Any], attribute: str | None) -> Certainty:
     if record.is_ttl_removal:
         return "certain"
-    if record.user_identity is not None:
+    if record.user_identity is not None or record.raw.get("eventName") != "REMOVE":
         return "no"
+    old, _ = _images(record)
     if attribute is None or old is None:
         return "unknown"
     value = old.get(attribute)
@@ -86,7 +87,11 @@ def _ttl_removal(
     return "likely" if 0 <= deleted // 1_000_000_000 - expires < _TTL_OLDEST else "no"
 
 
-def _unchanged(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Certainty:
+def unchanged_of(record: StreamRecord[Any]) -> Certainty:
+    """Whether a MODIFY left its item as it was."""
+    if record.raw.get("eventName") != "MODIFY":
+        return "no"
+    old, new = _images(record)
     if old is None or new is None:
         return "unknown"
     if old == new:
@@ -99,16 +104,17 @@ def _unchanged(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> 
         return "unknown"
 
 
-def _replica(
-    event: object, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, here: object
-) -> Certainty:
+def replica_of(record: StreamRecord[Any]) -> Certainty:
+    """Whether global tables version 2017.11.29 made the record."""
+    event = record.raw.get("eventName")
+    old, new = _images(record)
     if event == "REMOVE":
         # The 2017 version marks an item before it deletes its replicas; the owner's own delete has
         # no mark.
         return "likely" if old and _value(old, "deleting") is True else "unknown"
-    if not new or not any(name.startswith(_REP) for name in new):
+    if not new or not any(name in new for name in _MARKS):
         return "unknown"
-    elsewhere = _value(new, "updateregion") not in (None, here)
+    elsewhere = _value(new, "updateregion") not in (None, record.aws_region)
     if event == "INSERT":
         return "certain" if elsewhere else "no"
     if old is None:

@@ -82,16 +82,16 @@ def unwrap(
     """
     if isinstance(entry, (str, bytes)) and not entry.strip():
         return iter(())  # A blank line among lines of JSON.
-    if is_map(entry):
-        reader = _reader_of(entry)
-        if reader is None:
-            return iter((malformed(entry, origin, where),))
-    elif not isinstance(entry, _TEXT):
-        return iter((malformed(entry, origin, where),))
     try:
-        return records_of(entry, origin, codec, where)
+        if is_map(entry):
+            reader = _reader_of(entry)
+            if reader is not None:
+                return reader(entry, origin, codec, where)
+        elif isinstance(entry, _TEXT):
+            return records_of(entry, origin, codec, where)
     except PayloadError as error:
         return iter((_unreadable(entry, origin, error),))
+    return iter((malformed(entry, origin, where),))
 
 
 def _unreadable(entry: object, origin: Origin, error: PayloadError) -> MalformedRecord:
@@ -111,19 +111,19 @@ def _reader_of(mapping: Mapping[str, Any]) -> _Reader | None:
 def _read_one(
     entry: Mapping[str, Any], origin: Origin, codec: Codec[Any], at: str
 ) -> Iterator[StreamRecord[Any]]:
-    yield record(entry, origin, codec, at)
+    return iter((record(entry, origin, codec, at),))
 
 
 def _read_kinesis(
     entry: Mapping[str, Any], origin: Origin, codec: Codec[Any], at: str
 ) -> Iterator[StreamRecord[Any]]:
-    yield kinesis_record(entry, origin, codec, at)
+    return iter((kinesis_record(entry, origin, codec, at),))
 
 
 def _read_export(
     entry: Mapping[str, Any], origin: Origin, codec: Codec[Any], _at: str
 ) -> Iterator[StreamRecord[Any]]:
-    yield export_record(entry, Origin("export", origin.stream_arn), codec)
+    return iter((export_record(entry, Origin("export", origin.stream_arn), codec),))
 
 
 def _read_message(
@@ -157,8 +157,8 @@ def _read_list(
 _FORMS: Final[tuple[tuple[Callable[[Mapping[str, Any]], bool], _Reader], ...]] = (
     (lambda found: "dynamodb" in found, _read_one),
     (lambda found: "Records" in found or "Messages" in found, _read_list),
-    (lambda found: batch_info(found) is not None, _read_failure),
     (is_kinesis, _read_kinesis),
+    (lambda found: batch_info(found) is not None, _read_failure),
     (is_export_line, _read_export),
     (lambda found: contents(found, Origin("")) is not None, _read_message),
 )

@@ -71,8 +71,10 @@ def _decoded(data: bytes) -> str:
     # https://github.com/awslabs/amazon-kinesis-producer/blob/master/aggregation-format.md
     if data[:4] == b"\xf3\x89\x9a\xc2":
         raise PayloadError("no stream records here: a Kinesis record aggregated by the KPL")
+    # JSON in UTF-16 or UTF-32 begins with a BOM or has zeros among its first bytes.
+    usual = data[:1] in {b"{", b"["} and data[1:2] != b"\x00"
     try:
-        return data.decode(json.detect_encoding(data))
+        return data.decode("utf-8" if usual else json.detect_encoding(data))
     except UnicodeDecodeError:
         pass
     raise PayloadError("no stream records here: bytes that are no text")
