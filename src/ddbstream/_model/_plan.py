@@ -184,7 +184,8 @@ class Planner:
     def _alias(self, annotation: Any, alias: Any, args: tuple[Any, ...]) -> Node:
         known = self._aliases.get(annotation)
         if known is not None:
-            return known
+            # inside itself it is a reference; beside itself it is what it stands for
+            return getattr(known, "target", known)
         reference = self._aliases[annotation] = ReferenceNode(alias.__name__)
         arguments = dict(zip(alias.__type_params__, args, strict=False))
         reference.target = self.plan(substitute(alias.__value__, arguments))

@@ -1,0 +1,78 @@
+"""PEP 695's aliases and type parameters, where Python has them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.version_info < (3, 12), reason="the syntax is Python 3.12's")
+
+SOURCE = """
+from __future__ import annotations
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from ddbstream import from_item, to_item
+from ddbstream._model import codec_for
+
+type Name = str
+type Json = str | Decimal | bool | None | list[Json] | dict[str, Json]
+type Pair[T] = tuple[T, T]
+
+@dataclass
+class Page[T]:
+    items: list[T]
+    name: Name
+    pair: Pair[T] | None = None
+    json: Json = None
+    more: dict[Name, Pair[int]] | None = None
+
+def local():
+    type Own = list[int]
+
+    @dataclass
+    class Local[T]:
+        a: Own
+        b: T
+
+    return Local
+"""
+
+
+@pytest.fixture(scope="module")
+def names() -> dict[str, Any]:
+    import types
+
+    module = types.ModuleType("pep_695")
+    sys.modules["pep_695"] = module  # where annotations look their names up
+    exec(SOURCE, vars(module))  # noqa: S102 - older Pythons cannot compile it
+    return vars(module)
+
+
+def round_trips(names: dict[str, Any], obj: Any, model: Any) -> dict[str, Any]:
+    codec: Any = names["codec_for"](model)
+    item: dict[str, Any] = names["to_item"](obj, model=model)
+    assert codec.decode(item) == obj
+    assert codec.read_slowly(item) == obj
+    return item
+
+
+def test_aliases_are_what_they_stand_for(names: dict[str, Any]) -> None:
+    page = names["Page"]
+    obj = page([1], "x", (1, 2), {"a": ["x", None, {"b": True}]}, {"k": (1, 2)})
+    assert round_trips(names, obj, page[int])["pair"] == {"L": [{"N": "1"}, {"N": "2"}]}
+    round_trips(names, page(["x"], "x", ("a", "b")), page[str])
+
+
+def test_a_recursive_alias_ends_at_32_levels(names: dict[str, Any]) -> None:
+    from ddbstream.exceptions import DecodeError
+
+    page = names["Page"]
+    deep: dict[str, Any] = {"S": "x"}
+    for _ in range(40):
+        deep = {"L": [deep]}
+    item = {"items": {"L": []}, "name": {"S": "x"}, "json": deep}
+    with pytest.raises(DecodeError, match="32 levels"):
+        names["from_item"](item, page[int])
