@@ -113,11 +113,11 @@ class Driver:
         for stream in self.streams:
             for command in stream.core.poll(at):
                 self._submit(stream, command)
-        self._publish()
         running = self._running()
         self._metrics.look(
             [(stream.arn, stream.core) for stream in self.streams], at, force=not running
         )
+        self._publish()
         if running and not (self._give_up_at is not None and at.mono >= self._give_up_at):
             return None
         failure = self._first_failure()

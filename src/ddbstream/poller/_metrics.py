@@ -122,7 +122,8 @@ class Metrics:
 
     def look(self, cores: Iterable[tuple[str, StreamCore]], at: Instant, *, force: bool) -> None:
         """Take a picture of the cores; for the driver's thread, which owns them."""
-        if not force and self._taken_at is not None and at.mono - self._taken_at < 1.0:
+        listed = bool(self._streams) and all(s.listed_ago is not None for s in self._streams)
+        if listed and not force and self._taken_at is not None and at.mono - self._taken_at < 1.0:
             return
         self._taken_at = at.mono
         self._streams = tuple(_status(arn, core, at) for arn, core in cores)

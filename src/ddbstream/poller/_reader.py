@@ -117,6 +117,8 @@ class Reader:
             shard.false_ends = 0
             self._take_records(shard, records)
         shard.empties = 0 if records else shard.empties + 1
+        if result.next_iterator is None or shard.empties >= self._ctx.settings.caught_up_pages:
+            self._report_trim(shard, until=None)
         shard.fresh_at = at.wall
         self._ctx.report(
             PageRead(
@@ -138,10 +140,8 @@ class Reader:
 
     def _take_records(self, shard: Shard, records: Sequence[Record]) -> None:
         ctx = self._ctx
-        if shard.gap_after is not None:
-            first = next((n for n in map(sequence_number, records) if n is not None), None)
-            ctx.report(Gap(ctx.stream_arn, shard.shard_id, shard.gap_after, first, "trimmed"))
-            shard.gap_after = None
+        first = next((n for n in map(sequence_number, records) if n is not None), None)
+        self._report_trim(shard, until=first)
         before = shard.read if not isinstance(shard.read, AtStart) else shard.done
         last = next((r for r in reversed(records) if sequence_number(r) is not None), None)
         if last is not None:
@@ -166,6 +166,12 @@ class Reader:
             shard.batch = batch
         else:
             shard.next_batch = batch
+
+    def _report_trim(self, shard: Shard, *, until: str | None) -> None:
+        if shard.gap_after is not None:
+            arn = self._ctx.stream_arn
+            self._ctx.report(Gap(arn, shard.shard_id, shard.gap_after, until, "trimmed"))
+            shard.gap_after = None
 
     def _check_first_page(self, shard: Shard, at: Instant) -> bool:
         # Without a sequence number the service cannot tell that something was trimmed.

@@ -11,10 +11,10 @@ Rules, as DynamoDB Local and AWS's documentation have them
 
 from __future__ import annotations
 
-import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 
 __all__ = ["FakeShard", "StreamData"]
@@ -28,7 +28,7 @@ class FakeShard:
     parent_id: str | None
     low: int
     high: int
-    """The part of the key space that it takes: ``low <= crc32(key) < high``."""
+    """The part of the key space that it takes: ``low <= hash of the key < high``."""
     created_at: float
     starting: int
     order: tuple[int, str] = (0, "")
@@ -79,5 +79,5 @@ class StreamData:
     def shard_for(self, keys: Mapping[str, Any]) -> FakeShard:
         """The open shard that takes an item's changes."""
         text = "|".join(f"{name}={keys[name]!r}" for name in sorted(keys))
-        place = zlib.crc32(text.encode())
+        place = int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "big")
         return next(s for s in self.open_shards() if s.low <= place < s.high)
