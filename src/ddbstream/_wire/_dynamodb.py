@@ -51,9 +51,8 @@ def records(
         except (KeyError, TypeError, IndexError):
             pass
         else:
-            # A dict is what it nearly always is, and `isinstance` of an ABC takes as long as all
-            # the rest.
-            if type(change) is dict or is_map(change):
+            # Other mappings take the long way: `isinstance` of an ABC costs as much as all the rest.
+            if type(change) is dict:
                 yield cls(entry, change, origin, codec)
                 continue
         if isinstance(entry, StreamRecord):

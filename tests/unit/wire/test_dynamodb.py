@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -293,6 +294,18 @@ class TestOneRecord:
         assert list(read(record)) == [record]
         assert list(read([record])) == [record]
         assert only([record]).raw is record.raw
+
+    def test_records_already_made_are_read_through_the_model_that_is_asked_for(self) -> None:
+        untyped = list(parse([lambda_record()]))
+        (typed,) = parse(untyped, Book)
+        assert typed.new == Book("Book#7", Decimal("12.50"))
+        assert untyped[0].new == {"PK": "Book#7", "price": Decimal("12.50")}
+
+
+@dataclass
+class Book:
+    PK: str
+    price: Decimal
 
 
 class TestMalformed:
