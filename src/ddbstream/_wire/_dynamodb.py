@@ -51,7 +51,7 @@ def records(
         except (KeyError, TypeError, IndexError):
             pass
         else:
-            # Other mappings take the long way: `isinstance` of an ABC costs as much as all the rest.
+            # Other mappings take the long way: `isinstance` of an ABC costs as much as all this.
             if type(change) is dict:
                 yield cls(entry, change, origin, codec)
                 continue
