@@ -69,6 +69,7 @@ class Context:
         self.start: Start | None = None
         self.resumed = False
         self.draining = False
+        self.last_words: Exit | None = None  # the exit once everything is drained
         self.lease_until = float("inf")
         self.ever_answered = False  # a call has succeeded: credentials and names were right once
         self.unsaved: dict[str, None] = {}
@@ -81,6 +82,14 @@ class Context:
     def fail(self, error: BaseException) -> None:
         """Stop for good, because of an error."""
         self.leave(Exit("failed", error))
+
+    def fail_after_saving(self, error: BaseException) -> None:
+        """Stop because of an error, but let what is done be saved first."""
+        self.draining = True
+        if self.last_words is None:
+            self.last_words = Exit("failed", error)
+            for shard_id in self.unsaved:
+                self.agenda.touch(shard_id)
 
     def leave(self, exit_: Exit) -> None:
         """Stop for good; the first reason stands."""

@@ -509,8 +509,9 @@ class StreamCore:
         if ctx.exit is not None or ctx.busy:
             return
         if ctx.draining:
-            if not ctx.unsaved and (self._renewed > self._last_renewal or not self._is_reading()):
-                ctx.leave(Exit("stopped"))
+            renewed = self._renewed > self._last_renewal or not self._is_reading()
+            if not ctx.unsaved and (renewed or ctx.last_words is not None):
+                ctx.leave(ctx.last_words or Exit("stopped"))
             return
         if self.lineage.status in ("DISABLED", "GONE") and self.lineage.completed:
             if not self.lineage.going:

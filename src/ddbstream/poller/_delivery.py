@@ -116,7 +116,7 @@ class Delivery:
         if policy.then == "stop":
             failure = PollerError("a record cannot be handled", sequence_number=number)
             failure.__cause__ = error
-            self._ctx.fail(failure)
+            self._ctx.fail_after_saving(failure)
         elif policy.then == "skip":
             self._past(shard, "skip", at)
         else:

@@ -46,6 +46,7 @@ def take_records(
     except ValueError:
         return
     if not isinstance(answer, dict) or not isinstance(answer.get("Records"), list):
+        response_dict["body"] = b"{}"  # botocore would make a page of some of these
         return
     customized_response_dict["Records"] = answer.pop("Records")
     response_dict["body"] = json.dumps(answer).encode()

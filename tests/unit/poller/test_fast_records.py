@@ -1,0 +1,157 @@
+"""The poller's own client takes records as they come over the wire, and botocore keeps the rest."""
+
+from __future__ import annotations
+
+import json
+import threading
+import zlib
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from ddbstream.poller._client import StreamsApi, knows_timestamps, make_client
+from ddbstream.poller._commands import Fault, GetRecords, RecordsPage
+
+RECORD = {
+    "eventID": "1",
+    "eventName": "INSERT",
+    "dynamodb": {
+        "ApproximateCreationDateTime": 1_700_000_000.0,
+        "Keys": {"PK": {"S": "a"}},
+        "NewImage": {"PK": {"S": "a"}, "b": {"B": "AP8="}, "n": {"N": "1.50"}},
+        "SequenceNumber": "100000000000000000001",
+    },
+}
+PAGE = {"Records": [RECORD], "NextShardIterator": "next"}
+
+
+@pytest.fixture
+def server():
+    """Answers each call with the next of ``answers``: a status, a body, and headers of its own."""
+    answers = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["content-length"]))
+            status, body, headers = answers.pop(0) if len(answers) > 1 else answers[0]
+            self.send_response(status)
+            for name, value in {"content-length": str(len(body)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            """Say nothing."""
+
+    http = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=http.serve_forever, daemon=True)
+    thread.start()
+    http.answers = answers
+    yield http
+    http.shutdown()
+    thread.join()
+    http.server_close()
+
+
+@pytest.fixture
+def read(server):
+    client = make_client(
+        endpoint_url=f"http://127.0.0.1:{server.server_port}", region_name="us-east-1"
+    )
+
+    def call(status, body, **headers):
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        text = body if isinstance(body, bytes) else json.dumps(body).encode()
+        server.answers[:] = [(status, text, headers)]
+        return StreamsApi(client, "arn").run(GetRecords("shard", "iterator"))
+
+    call.client = client
+    return call
+
+
+def test_records_come_as_the_wire_has_them(read):
+    page = read(200, PAGE)
+    assert isinstance(page, RecordsPage)
+    assert page.records == [RECORD]
+    assert page.next_iterator == "next"
+    assert page.size == len(json.dumps(PAGE))
+
+
+def test_the_last_page_has_records_and_no_iterator(read):
+    assert read(200, {"Records": [RECORD]}).next_iterator is None
+
+
+def test_an_empty_page_is_a_page(read):
+    assert read(200, {"Records": [], "NextShardIterator": "x"}) == RecordsPage([], "x", 41)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"<html>Service unavailable</html>",
+        json.dumps(PAGE).encode()[:-20],
+        b'{"Records": null}',
+        b'{"Records": {}}',
+        b"[]",
+        b'"text"',
+    ],
+)
+def test_a_success_that_is_no_page_is_a_failed_call(read, body):
+    result = read(200, body)
+    assert isinstance(result, Fault)
+    assert result.kind == "transient"
+
+
+def test_a_page_that_was_damaged_on_the_way_is_a_failed_call(read):
+    text = json.dumps(PAGE).encode()
+    whole = str(zlib.crc32(text))
+    assert isinstance(read(200, text, x_amz_crc32=whole), RecordsPage)
+    damaged = text.replace(b"1.50", b"1.60")
+    assert read(200, damaged, x_amz_crc32=whole) == Fault("transient", "GarbledAnswer")
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("ExpiredIteratorException", "expired"),
+        ("TrimmedDataAccessException", "trimmed"),
+        ("ResourceNotFoundException", "gone"),
+        ("AccessDeniedException", "denied"),
+        ("ValidationException", "invalid"),
+    ],
+)
+def test_botocore_still_names_the_errors(read, code, kind):
+    body = {"__type": f"com.amazonaws.dynamodb.streams#{code}", "message": "no"}
+    result = read(400, body)
+    assert (result.kind, result.code) == (kind, code)
+    assert isinstance(result.error, read.client.exceptions.ClientError)
+
+
+def test_botocore_still_retries(read, server):
+    server.answers[:] = []
+    text = json.dumps(PAGE).encode()
+    throttled = json.dumps({"__type": "x#ThrottlingException"}).encode()
+    api = StreamsApi(read.client, "arn")
+    server.answers[:] = [(400, throttled, {}), (200, text, {})]
+    assert isinstance(api.run(GetRecords("shard", "iterator")), RecordsPage)
+
+
+def test_a_connection_that_breaks_is_transient(read, server):
+    server.shutdown()
+    server.server_close()
+    result = StreamsApi(read.client, "arn").run(GetRecords("shard", "iterator"))
+    assert result.kind == "transient"
+
+
+def test_the_clients_limits_suit_a_poller(read):
+    config = read.client.meta.config
+    assert config.retries == {"mode": "standard", "total_max_attempts": 3}
+    assert (config.connect_timeout, config.read_timeout) == (5, 20)
+
+
+def test_at_timestamp_is_known_where_the_sdk_has_it(read):
+    shape = read.client.meta.service_model.operation_model("GetShardIterator").input_shape
+    kinds = shape.members["ShardIteratorType"].enum
+    assert knows_timestamps(read.client) is ("AT_TIMESTAMP" in kinds)
