@@ -1,7 +1,7 @@
 """The same random batches through ddbstream and through Powertools' BatchProcessor, side by side.
 
-Each round draws a stream and the handlers' failures, and lets the simulated event source mapping run the
-same function body behind each library, until the mapping is done. Counted over all rounds:
+Each round draws a stream and the handlers' failures, and lets the simulated event source mapping
+run the same function body behind each library, until the mapping is done. Counted over all rounds:
 
 * handler calls, and how many of them repeat a call that had succeeded;
 * order violations: an item's record handled for the first time after a later one of that item was;

@@ -23,6 +23,7 @@ from ddbstream._handling import failed, finish
 if TYPE_CHECKING:
     from ddbstream._error_routes import DeadLetterSink, Decisions
     from ddbstream._handling import Handling
+    from ddbstream._model import Codec
     from ddbstream._records import StreamRecord
     from ddbstream._windows import Folding
 
@@ -53,6 +54,14 @@ class Terms(NamedTuple):
         return settle(failure, self.decisions, self.sink, self.context)
 
 
+def _typed(record: StreamRecord[Any], codec: Codec[Any], own: Codec[Any]) -> StreamRecord[Any]:
+    """The record read with another codec; the same object where nobody else can have it."""
+    if record._codec is own and record._new is None and record._old is record._diff is None:
+        record._codec = codec
+        return record
+    return record._with_codec(codec)
+
+
 def run_in_order(
     records: Iterable[StreamRecord[Any]], handling: Handling, terms: Terms
 ) -> BatchResult:
@@ -63,7 +72,7 @@ def run_in_order(
         handling: Runs a record's handlers.
         terms: What holds for this batch.
     """
-    lookup = handling.plans.lookup
+    lookup, own = handling.plans.lookup, handling.codec
     context, stop_when, folding = terms.context, terms.stop_when, terms.folding
     processed = 0
     for record in records:
@@ -83,7 +92,7 @@ def run_in_order(
                     failure = handling.handle(record, context, plan)
                 else:
                     if record._codec is not plan.codec and plan.codec is not None:
-                        typed = record._with_codec(plan.codec)
+                        typed = _typed(record, plan.codec, own)
                     for handler in plan.handlers:
                         result = handler(typed)
                         if result is not None:

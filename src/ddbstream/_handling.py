@@ -12,12 +12,12 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._batch import Failure, annotate
+from ddbstream._model import Codec, codec_for
 from ddbstream._plans import Group
 from ddbstream.exceptions import UnmatchedRecordError
 
 if TYPE_CHECKING:
     from ddbstream._metrics import Observers
-    from ddbstream._model import Codec
     from ddbstream._plans import Node, Plan, Plans
     from ddbstream._records import StreamRecord
     from ddbstream._routes import Route
@@ -30,6 +30,10 @@ Views = dict["Codec[Any]", "StreamRecord[Any]"]
 class Handling:
     """How a router handles one record. Holds nothing of a batch.
 
+    Attributes:
+        plans: Which routes a record leads to.
+        codec: What to read records with before they are routed: without a model.
+
     Args:
         plans: Which routes a record leads to.
         raise_unmatched: Whether a record that no route wants is a failure.
@@ -38,6 +42,11 @@ class Handling:
 
     def __init__(self, plans: Plans, *, raise_unmatched: bool, observers: Observers | None) -> None:
         self.plans = plans
+        # Records of this router's own making are told by a codec of its own. Where no route has a
+        # model there is nothing to tell.
+        untyped = codec_for(None)
+        typed = any(one.route.codec is not untyped for one in plans.resolved)
+        self.codec: Codec[Any] = Codec() if typed else untyped
         self._raise_unmatched = raise_unmatched
         self._observers = observers
 

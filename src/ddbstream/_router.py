@@ -27,13 +27,12 @@ from ddbstream._handling import Handling
 from ddbstream._plans import Plans, Resolved, Scope
 from ddbstream._routes import Route, build_route, entity_of
 from ddbstream._signatures import (
-    EVERY_KIND,
     callers_names,
     name_of,
     positional_count,
     read_fold,
 )
-from ddbstream._wire import read
+from ddbstream._wire import _read as read
 from ddbstream.exceptions import BatchError, RouteDefinitionError, RouterFrozenError
 
 if TYPE_CHECKING:
@@ -185,7 +184,7 @@ class StreamRouter(Decorators):
         compiled = self._compiled or self._freeze()
         if compiled.decisions is not None:
             terms = terms._replace(decisions=compiled.decisions)
-        records = read(payload, stream_arn=stream_arn)
+        records = read(payload, stream_arn, compiled.handling.codec)
         started = perf_counter() if compiled.observers is not None else 0.0
         if concurrency == 1:
             result = run_in_order(records, compiled.handling, terms)
@@ -269,7 +268,8 @@ class StreamRouter(Decorators):
         it may be called again for the same record. Only `LambdaHandler` has windows.
 
         Args:
-            entity_or_model: As for ``on_change``.
+            entity_or_model: As for ``on_insert``. The second parameter's annotation says which
+                changes it takes: ``Insert[Product]``, ``Change[Product]``; without one, all.
             name: What the state is stored under; the function's name if not given.
             initial: Makes a window's first state; its type without arguments if not given.
             where: A predicate over the typed record.
@@ -287,7 +287,7 @@ class StreamRouter(Decorators):
             route = build_route(
                 function,
                 names,
-                kinds=EVERY_KIND,
+                kinds=signature.kinds,
                 target=entity_or_model,
                 where=where,
                 signature=signature,

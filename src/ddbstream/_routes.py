@@ -96,7 +96,7 @@ class Route:
         return all(guard(record) for guard in self.guards)
 
     def __repr__(self) -> str:
-        return f"<route {_VERBS.get(self.kinds, '')} {self.name}>"
+        return f"<route {_VERBS.get(self.kinds, 'fold')} {self.name}>"
 
 
 def build_route(  # noqa: PLR0913 - one for each option of the decorators
@@ -131,7 +131,7 @@ def build_route(  # noqa: PLR0913 - one for each option of the decorators
         ModelDefinitionError: The class cannot be a model.
     """
     signature = signature or read_signature(handler, names)
-    about = f"{_VERBS[kinds]} {name_of(handler)}"
+    about = f"{_VERBS.get(kinds, 'fold')} {name_of(handler)}"
     if not kinds <= signature.kinds:
         accepted = " or ".join(sorted(kind.__name__ for kind in signature.kinds))
         raise RouteDefinitionError(f"{about}: its annotation takes {accepted} alone")

@@ -128,3 +128,30 @@ def test_the_module_level_names_are_one_router() -> None:
     record["eventSourceARN"] = record["eventSourceARN"].replace("/Shop/", "/Module level/")
     assert ddbstream.lambda_handler({"Records": [record]}, None) == DONE
     assert len(seen) == 1
+
+
+def test_messages_of_a_queue_are_all_named_from_the_failure_on() -> None:
+    from ddbstream.testing import sqs_event
+
+    router, seen = failing_at(2)
+    event = {
+        "Records": [sqs_event(wire_record(number=n))["Records"][0] for n in (1, 2, 3)],
+    }
+    for number, message in enumerate(event["Records"], 1):
+        message["messageId"] = f"message-{number}"
+    # A queue deletes what is not named: the first failure alone would lose the third message.
+    answer = LambdaHandler(router, report_batch_item_failures=True)(event, None)
+    assert answer == {
+        "batchItemFailures": [{"itemIdentifier": "message-2"}, {"itemIdentifier": "message-3"}]
+    }
+    assert seen == [1, 2]
+
+
+def test_records_of_kinesis_are_named_by_their_kinesis_sequence_number() -> None:
+    from ddbstream.testing import kinesis_event
+
+    router, _ = failing_at(2)
+    event = kinesis_event([wire_record(number=n) for n in (1, 2)])
+    answer = LambdaHandler(router, report_batch_item_failures=True)(event, None)
+    expected = event["Records"][1]["kinesis"]["sequenceNumber"]
+    assert answer == {"batchItemFailures": [{"itemIdentifier": expected}]}

@@ -46,7 +46,7 @@ def totalling() -> tuple[StreamRouter, list[Any]]:
     router, ended = StreamRouter(classify=by_key_prefix("PK")), []
 
     @router.fold(Product)
-    def totals(state: Totals, record: Insert[Product] | Change[Product]) -> Totals:
+    def totals(state: Totals, record: Insert[Product]) -> Totals:
         state.count += 1
         state.value += record.new.price
         state.seen.add(record.new.id)
@@ -248,6 +248,14 @@ class TestTheEnd:
 
         LambdaHandler(router)(event(final=True), None)
         assert ended == [Totals()]
+
+
+def test_a_fold_takes_the_changes_that_its_annotation_says() -> None:
+    router, _ = totalling()
+    batch = event(1)
+    batch["Records"] += [wire_record("MODIFY", 2), wire_record("REMOVE", 3)]
+    answer = LambdaHandler(router)(batch, None)
+    assert answer["state"]["totals"]["M"]["count"] == {"N": "1"}
 
 
 def test_a_router_without_folds_hands_the_state_on() -> None:
