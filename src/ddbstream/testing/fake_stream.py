@@ -387,7 +387,7 @@ class FakeStream:
 
     def _refuse_trimmed(self, shard: FakeShard, number: int, operation: str) -> None:
         kept = shard.first_kept(self._horizon())
-        if kept and number <= shard.numbers[kept - 1]:
+        if kept and number < shard.numbers[kept - 1]:
             raise client_error("TrimmedDataAccessException", operation, "beyond the trim horizon")
 
     def get_records(self, **kwargs: Any) -> dict[str, Any]:
