@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_origin, overload
 
 from ddbstream._records import Insert, Modify, Remove
-from ddbstream._routes import Route, build_route
+from ddbstream._registry import Registry
+from ddbstream._routes import build_route
 from ddbstream._signatures import EVERY_KIND, callers_names
 
 if TYPE_CHECKING:
@@ -62,11 +63,8 @@ if TYPE_CHECKING:
 __all__ = ["Decorators"]
 
 
-class Decorators:
+class Decorators(Registry):
     """``on_insert``, ``on_modify``, ``on_remove`` and ``on_change``: part of `StreamRouter`."""
-
-    def _add(self, route: Route) -> None:
-        raise NotImplementedError
 
     @overload
     def on_insert(

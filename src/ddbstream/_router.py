@@ -16,37 +16,30 @@ entity to a plan, the routes in order. The number of routes therefore costs noth
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from threading import Lock
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from ddbstream._around_decorators import AroundDecorators
 from ddbstream._classify import Classifier, by_table_name
 from ddbstream._decorators import Decorators
 from ddbstream._engine import Terms, run_in_order
 from ddbstream._handling import Handling
 from ddbstream._plans import Plans, Resolved, Scope
-from ddbstream._routes import Route, build_route, entity_of
-from ddbstream._signatures import (
-    callers_names,
-    name_of,
-    positional_count,
-    read_fold,
-)
+from ddbstream._routes import Route, entity_of
+from ddbstream._window_decorators import WindowDecorators
 from ddbstream._wire import _read as read
-from ddbstream.exceptions import BatchError, RouteDefinitionError, RouterFrozenError
+from ddbstream.exceptions import BatchError, RouteDefinitionError
 
 if TYPE_CHECKING:
     from ddbstream._batch import BatchResult
-    from ddbstream._error_routes import DeadLetterSink, Decisions, ErrorRoute
+    from ddbstream._error_routes import DeadLetterSink, Decisions
     from ddbstream._filter_criteria import FilterCriteria
-    from ddbstream._metrics import Observer, Observers
-    from ddbstream._middleware import Middleware
+    from ddbstream._metrics import Observers
     from ddbstream._windows import FoldState, WindowEnd
 
 __all__ = ["StreamRouter", "default_router", "on_change", "on_insert", "on_modify", "on_remove"]
 
 Unmatched = Literal["ignore", "raise"]
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Compiled(NamedTuple):
@@ -66,7 +59,7 @@ class Folds(NamedTuple):
     ends: tuple[WindowEnd, ...]
 
 
-class StreamRouter(Decorators):
+class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
     """Sends stream records to the handlers that want them.
 
     Args:
@@ -86,18 +79,11 @@ class StreamRouter(Decorators):
             raise RouteDefinitionError('unmatched= takes "ignore" or "raise"')
         if classify is not None and not callable(classify):
             raise RouteDefinitionError("classify= takes a function of the record")
+        super().__init__()
         self._classify = classify
         self._unmatched = unmatched
-        self._entries: list[Route | StreamRouter] = []
         self._entities: dict[Any, str] = {}
-        self._middleware: list[Middleware] = []
-        self._error_routes: list[ErrorRoute] = []
-        self._observers: list[Observer] = []
-        self._folds: list[tuple[Route, FoldState]] = []
-        self._window_ends: list[WindowEnd] = []
         self._compiled: Compiled | None = None
-        self._frozen = False
-        self._lock = Lock()
 
     def bind(self, entity: str, model: Any) -> None:
         """Give a class another entity name than its own: ``router.bind("Product", ProductV2)``.
@@ -196,163 +182,6 @@ class StreamRouter(Decorators):
             compiled.observers.batch(result, perf_counter() - started)
         return result
 
-    def middleware(self, function: F) -> F:
-        """Put a function around handling: ``@router.middleware``, ``(record, call_next)``.
-
-        It runs once for each record that some route of this router wants, an included router's for
-        that router's routes, the first registered outermost. It gets the record as the routes read
-        it, or with dicts if they differ. ``call_next(record)`` runs what is inside and raises what
-        that raises; a middleware that does not call it, or swallows what it raises, has handled the
-        record itself. An ``async def`` awaits ``call_next(record)``.
-
-        Raises:
-            RouteDefinitionError: It is no function.
-            RouterFrozenError: The router has dispatched.
-        """
-        from ddbstream._middleware import make_middleware
-
-        with self._lock:
-            self._check_open()
-            self._middleware.extend(make_middleware((function,)))
-        return function
-
-    @overload
-    def on_error(self, *types: type[Exception], route: Any = None) -> Callable[[F], F]: ...
-    @overload
-    def on_error(self, decide: F, /) -> F: ...
-    def on_error(self, *types: Any, route: Any = None) -> Any:
-        """Decide what becomes of failures: ``@router.on_error(ValueError)``.
-
-        The function takes the `Failure`, or the record and the exception, and returns a
-        `Disposition`; a None leaves it to the next. Those of the router that has the route are
-        asked first, then those of the routers that include it, each in the order of registration.
-        Without a decision it is ``Disposition.RETRY``.
-
-        Args:
-            types: Classes of exception; none means all.
-            route: A handler, or a tuple of them, whose failures it decides about; None means all,
-                also failures before any handler: a malformed record, one that no route wants.
-
-        Raises:
-            RouteDefinitionError: The function or a condition can never work.
-            RouterFrozenError: The router has dispatched.
-        """
-        from ddbstream._error_routes import make_error_route
-
-        def register(decide: F) -> F:
-            made = make_error_route(decide, types, route)
-            with self._lock:
-                self._check_open()
-                self._error_routes.append(made)
-            return decide
-
-        if len(types) == 1 and callable(types[0]) and not isinstance(types[0], type):
-            decide, types = types[0], ()
-            return register(decide)
-        return register
-
-    def fold(
-        self,
-        entity_or_model: Any = None,
-        *,
-        name: str | None = None,
-        initial: Callable[[], Any] | None = None,
-        where: Callable[[Any], object] | None = None,
-    ) -> Callable[[F], F]:
-        """Fold records into a tumbling window's state: ``(state, record) -> state``.
-
-        A record is folded once all its handlers have returned. The state's type is the first
-        parameter's
-        annotation: any type that a model's field can have. The function computes, and does nothing
-            else:
-        it may be called again for the same record. Only `LambdaHandler` has windows.
-
-        Args:
-            entity_or_model: As for ``on_insert``. The second parameter's annotation says which
-                changes it takes: ``Insert[Product]``, ``Change[Product]``; without one, all.
-            name: What the state is stored under; the function's name if not given.
-            initial: Makes a window's first state; its type without arguments if not given.
-            where: A predicate over the typed record.
-
-        Raises:
-            RouteDefinitionError: It can never work, or another fold has the name.
-            RouterFrozenError: The router has dispatched.
-        """
-        names = callers_names(1)
-
-        def register(function: F) -> F:
-            from ddbstream._windows import make_fold_state
-
-            annotation, signature = read_fold(function, names)
-            route = build_route(
-                function,
-                names,
-                kinds=signature.kinds,
-                target=entity_or_model,
-                where=where,
-                signature=signature,
-            )
-            state = make_fold_state(name or function.__name__, annotation, initial)
-            with self._lock:
-                self._check_open()
-                if any(state.name == other.name for _, other in self._folds):
-                    raise RouteDefinitionError(f"there is a fold named {state.name} already")
-                self._folds.append((route, state))
-            return function
-
-        return register
-
-    @overload
-    def on_window_end(self, *, fold: Callable[..., Any] | None = None) -> Callable[[F], F]: ...
-    @overload
-    def on_window_end(self, function: F) -> F: ...
-    def on_window_end(self, function: Any = None, *, fold: Any = None) -> Any:
-        """Call a function with a window's final state: ``(state)``, or ``(state, window)``.
-
-        If it raises, the invocation fails, and the shard waits until it succeeds.
-
-        Args:
-            function: The function, where the decorator is written without parentheses.
-            fold: The fold whose state it wants, where there are several.
-
-        Raises:
-            RouteDefinitionError: There is no such fold, or more than one and none is named.
-            RouterFrozenError: The router has dispatched.
-        """
-
-        def register(function: F) -> F:
-            from ddbstream._windows import WindowEnd
-
-            count = positional_count(function)
-            if count not in (1, 2):
-                raise RouteDefinitionError(f"{name_of(function)} takes a state, and the window")
-            with self._lock:
-                self._check_open()
-                found = [s for route, s in self._folds if fold is None or route.handler is fold]
-                if len(found) != 1:
-                    raise RouteDefinitionError(
-                        f"{name_of(function)}: "
-                        + ("say which fold's state it wants" if found else "there is no such fold")
-                    )
-                self._window_ends.append(WindowEnd(function, found[0].name, count == 2))
-            return function
-
-        return register if function is None else register(function)
-
-    def observe(self, function: F) -> F:
-        """Tell a function of each handler that ran and each batch that ended, for metrics.
-
-        It takes a `HandlerEvent` or a `BatchEvent` of ``ddbstream.metrics``. It is told in the
-        thread that did the work; what it raises is logged and changes nothing.
-
-        Raises:
-            RouterFrozenError: The router has dispatched.
-        """
-        with self._lock:
-            self._check_open()
-            self._observers.append(function)
-        return function
-
     def filter_criteria(
         self, *, keys: Collection[str] | None = None, max_filters: int = 5
     ) -> FilterCriteria | None:
@@ -384,15 +213,6 @@ class StreamRouter(Decorators):
         resolved += self._resolved(classify, {}, (), folds=True)
         names = None if keys is None else frozenset(keys)
         return derive(resolved, keys=names, max_filters=max_filters)
-
-    def _add(self, route: Route) -> None:
-        with self._lock:
-            self._check_open()
-            self._entries.append(route)
-
-    def _check_open(self) -> None:
-        if self._frozen:
-            raise RouterFrozenError("a router that has dispatched cannot change any more")
 
     def _freeze(self) -> Compiled:
         with self._lock:

@@ -149,28 +149,20 @@ class EventSourceMapping:
         clock: FakeClock | None = None,
         stream_arn: str = _STREAM_ARN,
     ) -> None:
-        _check("batch_size", batch_size, 1, 10_000)
-        _check("maximum_batching_window_in_seconds", maximum_batching_window_in_seconds, 0, 300)
-        _check("parallelization_factor", parallelization_factor, 1, 10)
-        _check("maximum_retry_attempts", maximum_retry_attempts, -1, 10_000)
-        _check("maximum_record_age_in_seconds", maximum_record_age_in_seconds, -1, 604_800)
-        _check("tumbling_window_in_seconds", tumbling_window_in_seconds, 0, 900)
         if starting_position not in ("TRIM_HORIZON", "LATEST"):
             raise ValueError('starting_position is "TRIM_HORIZON" or "LATEST"')
+        _check("parallelization_factor", parallelization_factor, 1, 10)
         if tumbling_window_in_seconds and parallelization_factor > 1:
             raise ValueError("a window's state is the shard's: no parallelization factor with it")
-        types = set(function_response_types)
-        if not types <= {"ReportBatchItemFailures"}:
-            raise ValueError('function_response_types has "ReportBatchItemFailures" or nothing')
         self._handler = handler
-        self._config = Config(
+        self._config = _config(
             batch_size=batch_size,
             batching_window=maximum_batching_window_in_seconds,
             max_attempts=maximum_retry_attempts,
             max_age=maximum_record_age_in_seconds,
             bisect=bisect_batch_on_function_error,
             window=tumbling_window_in_seconds,
-            reports_failures=bool(types),
+            response_types=set(function_response_types),
         )
         self._lanes_a_shard = parallelization_factor
         self._filters = [
@@ -352,6 +344,18 @@ class EventSourceMapping:
         self.documents.append(document)
         if self._on_failure is not None:
             self._on_failure(json.loads(json.dumps(document)))
+
+
+def _config(*, response_types: set[str], **parameters: Any) -> Config:
+    """The mapping's parameters; raises ValueError where AWS would refuse one."""
+    _check("batch_size", parameters["batch_size"], 1, 10_000)
+    _check("maximum_batching_window_in_seconds", parameters["batching_window"], 0, 300)
+    _check("maximum_retry_attempts", parameters["max_attempts"], -1, 10_000)
+    _check("maximum_record_age_in_seconds", parameters["max_age"], -1, 604_800)
+    _check("tumbling_window_in_seconds", parameters["window"], 0, 900)
+    if not response_types <= {"ReportBatchItemFailures"}:
+        raise ValueError('function_response_types has "ReportBatchItemFailures" or nothing')
+    return Config(reports_failures=bool(response_types), **parameters)
 
 
 def _as_lambda_has_it(record: Any, stream_arn: str) -> dict[str, Any]:

@@ -1,0 +1,40 @@
+"""What a router has been told, before its first dispatch closes it."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from ddbstream.exceptions import RouterFrozenError
+
+if TYPE_CHECKING:
+    from ddbstream._error_routes import ErrorRoute
+    from ddbstream._metrics import Observer
+    from ddbstream._middleware import Middleware
+    from ddbstream._routes import Route
+    from ddbstream._windows import FoldState, WindowEnd
+
+__all__ = ["Registry"]
+
+
+class Registry:
+    """What the decorators write and the first dispatch compiles; the base of `StreamRouter`."""
+
+    def __init__(self) -> None:
+        self._entries: list[Any] = []  # routes and routers, in order
+        self._middleware: list[Middleware] = []
+        self._error_routes: list[ErrorRoute] = []
+        self._observers: list[Observer] = []
+        self._folds: list[tuple[Route, FoldState]] = []
+        self._window_ends: list[WindowEnd] = []
+        self._frozen = False
+        self._lock = Lock()
+
+    def _add(self, route: Route) -> None:
+        with self._lock:
+            self._check_open()
+            self._entries.append(route)
+
+    def _check_open(self) -> None:
+        if self._frozen:
+            raise RouterFrozenError("a router that has dispatched cannot change any more")
