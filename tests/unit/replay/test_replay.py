@@ -122,6 +122,30 @@ class TestReread:
         assert run(message(stream, numbers), seen, stream).gaps == []
         assert len(seen.names) == 3
 
+    def test_reading_ends_with_the_batch(self, stream: FakeStream) -> None:
+        numbers = written(stream, 10)
+        run(message(stream, numbers[3:7]), Seen(), stream)
+        assert stream.calls["GetRecords"] == 1
+
+    def test_a_new_iterator_begins_behind_what_was_read(self) -> None:
+        stream, asked = FakeStream("Shelf", page_records=2), []
+        numbers = written(stream, 6)
+
+        class Client:
+            def get_shard_iterator(self, **kwargs: Any) -> Any:
+                asked.append((kwargs["ShardIteratorType"], kwargs["SequenceNumber"]))
+                return stream.get_shard_iterator(**kwargs)
+
+            def get_records(self, **kwargs: Any) -> Any:
+                if stream.calls.get("GetRecords") == 2 and len(asked) == 1:
+                    stream.expire_iterators()
+                return stream.get_records(**kwargs)
+
+        seen = Seen()
+        replay(message(stream, numbers), seen.router, client=Client(), clock=stream.clock)  # type: ignore[arg-type]
+        assert seen.names == [f"{i:03d}" for i in range(6)]
+        assert asked == [("AT_SEQUENCE_NUMBER", numbers[0]), ("AFTER_SEQUENCE_NUMBER", numbers[3])]
+
     @pytest.mark.parametrize("seed", range(20))
     def test_nothing_is_lost_or_reordered_whatever_goes_wrong(self, seed: int) -> None:
         stream, seen = FakeStream("Shelf", seed=seed, page_records=4), Seen()
