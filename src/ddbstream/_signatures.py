@@ -269,7 +269,8 @@ def _accepted(
             kinds |= EVERY_KIND
         elif origin in EVERY_KIND:
             kinds.add(origin)
-        else:  # not ours to judge: no annotation, Any, a protocol, a type variable
+        else:  # no annotation, Any, a protocol, a type variable: not ours to judge
+            _refuse_other_class(origin, function)
             kinds |= EVERY_KIND
             continue
         for argument in get_args(member):
@@ -279,6 +280,20 @@ def _accepted(
     if len(models) > 1:
         raise RouteDefinitionError(f"{name_of(function)} is annotated with more than one model")
     return frozenset(kinds), models[0] if models else None
+
+
+def _refuse_other_class(annotation: Any, function: FunctionType) -> None:
+    if (
+        isinstance(annotation, type)
+        and annotation not in (Any, type(None))  # Any is a class since Python 3.11
+        and not getattr(annotation, "_is_protocol", False)
+        and not issubclass(StreamRecord, annotation)
+    ):
+        name = annotation.__qualname__
+        raise RouteDefinitionError(
+            f"{name_of(function)} takes a record and is annotated with {name}: "
+            f"write Insert[{name}], or another record"
+        )
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:

@@ -110,6 +110,8 @@ class LambdaHandler:
         from ddbstream._windows import Folding, window_of
 
         window = window_of(event, context)
+        if event.get("Records") is None:  # the last invocation may have none
+            event = {**event, "Records": []}
         folding = Folding(folds.plans, folds.states, event.get("state"))
         result = self._router._run(event, None, self._concurrency, terms._replace(folding=folding))
         failures = self._unfinished(result, event)

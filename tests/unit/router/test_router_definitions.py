@@ -78,6 +78,16 @@ class TestContradictions:
         with pytest.raises(RouteDefinitionError):
             router.on_insert(Product)(handle)
 
+    @pytest.mark.parametrize("annotation", [Product, dict, dict[str, Any], "Product", int])
+    def test_between_a_record_and_an_annotation_that_is_none(
+        self, router: StreamRouter, annotation: Any
+    ) -> None:
+        def handle(record: Any) -> None: ...
+
+        handle.__annotations__["record"] = annotation
+        with pytest.raises(RouteDefinitionError, match="record"):
+            router.on_insert("Product")(handle)
+
     def test_between_two_models_in_one_annotation(self, router: StreamRouter) -> None:
         def handle(record: Insert[Order] | Modify[Product]) -> None: ...
 

@@ -238,6 +238,14 @@ class TestTheEnd:
             with pytest.raises(ZeroDivisionError):
                 LambdaHandler(router, report_batch_item_failures=report)(event(final=True), None)
 
+    def test_may_come_without_records(self) -> None:
+        router, ended = totalling()
+        for last in (event(final=True), event(final=True, Records=None)):
+            LambdaHandler(router)(last, None)
+        del last["Records"]
+        LambdaHandler(router)(last, None)
+        assert ended == [Totals()] * 3
+
     def test_may_be_async(self) -> None:
         router, _ = totalling()
         ended: list[Totals] = []
