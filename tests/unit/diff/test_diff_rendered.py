@@ -262,6 +262,12 @@ class TestRedaction:
         assert change["card.number"].new == SECRET + "b"
         assert change.to_update_expression() == plain.to_update_expression()
 
+    def test_what_is_inside_of_a_hidden_place_is_hidden_with_it(self):
+        change = diff(self.old, self.new, redact=["card", "cards", "keys"])
+        assert SECRET not in str(change) + repr(change) + json.dumps(change.to_dict())
+        assert "'y'" not in str(change)
+        assert "plain: 1 -> 2" in str(change)
+
     def test_one_path_may_be_given_as_text(self):
         assert SECRET not in str(diff({"keys": SECRET}, {"keys": 1}, redact="keys"))
 

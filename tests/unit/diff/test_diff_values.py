@@ -140,6 +140,7 @@ class TestWireOrPython:
             ({"a": {"S": "x"}, "b": 1}, {"a": {"S": "y"}, "b": 1}),  # not every attribute
             ({"a": {"S": "x"}}, {"a": {"S": "y"}, "b": 1}),  # nor of both items
             ({"a": {"S": "x"}}, {"a": 1}),
+            ({"a": {"S": "x"}, "b": {"x": 1, "y": 2}}, {"a": {"S": "y"}, "b": {"x": 1, "y": 2}}),
             ({"a": {"S": "x", "N": "1"}}, {"a": {"S": "y", "N": "1"}}),
             ({"a": {"T": "x"}}, {"a": {"T": "y"}}),
         ],
@@ -273,6 +274,11 @@ class TestMadeOfChangesAlone:
         with pytest.raises(DiffError):
             Diff(changes)
 
+    def test_one_coarser_than_diff_would_make_it_knows_what_is_the_same_inside(self):
+        change = Diff([Replaced("a", {"x": 1, "y": 1}, {"x": 1.0, "y": 2})])
+        assert "a.x" not in change
+        assert change["a.y"] == Replaced("a.y", 1, 2)
+
     def test_what_needs_the_whole_items_says_so(self):
         change = Diff([Replaced("a.b", 1, 2), SetChanged("s", {"y"}, {"x"}), Added("l[1]", 1)])
         for use in (
@@ -356,12 +362,26 @@ class TestJoin:
             diff({}, {}) | 1
 
 
+def test_a_diff_of_python_items_is_of_how_they_were():
+    old, new = {"a": [1]}, {"a": [1, [2]]}
+    change = diff(old, new)
+    new["a"][1].append(3)
+    new["a"].append(4)
+    old["a"].clear()
+    assert list(change) == [Added("a[1]", [2])]
+    assert change["a"] == Replaced("a", [1], [1, [2]])
+
+
 class TestAligned:
     def test_the_fewest_changes_make_the_new_list(self):
         assert list(diff({"a": [1, 2, 3]}, {"a": [0, 1, 3]}, lists="align")) == [
             Added("a[0]", 0),
             Removed("a[1]", 2),
         ]
+
+    def test_it_looks_as_far_as_it_must(self):
+        change = diff({"a": list("abcdefgh")}, {"a": list("cdefghxy")}, lists="align")
+        assert [str(each.path) for each in change] == ["a[0]", "a[1]", "a[6]", "a[7]"]
 
     def test_a_member_that_moved_and_changed_is_shown_as_changed(self):
         old = {"lines": [{"sku": "a", "n": 1}, {"sku": "b", "n": 2}]}
@@ -370,6 +390,23 @@ class TestAligned:
             Removed("lines[0]", {"sku": "a", "n": 1}),
             Replaced("lines[1].n", 2, 3),
         ]
+
+    def test_lists_in_lists_are_found_where_they_were_and_where_they_are(self):
+        old = {"a": ["gone", "stays", ["x"], ["y", "z"], "last"]}
+        new = {"a": ["stays", ["x", "x2"], ["y"], "last"]}
+        change = diff(old, new, lists="align")
+        assert list(change) == [
+            Removed("a[0]", "gone"),
+            Added("a[2][1]", "x2"),
+            Removed("a[3][1]", "z"),
+        ]
+        assert Diff(change).apply(old) == new
+        assert list(change.invert()) == [
+            Added("a[0]", "gone"),
+            Removed("a[1][1]", "x2"),
+            Added("a[2][1]", "z"),
+        ]
+        assert Diff(change.invert()).apply(new) == old
 
     def test_lists_too_unlike_to_align_in_time_are_compared_by_position(self):
         old, new = {"a": list(range(3000))}, {"a": list(range(5000, 8001))}
