@@ -59,6 +59,24 @@ def test_each_tag_becomes_its_python_value(wire: dict[str, Any], value: Any) -> 
 
 
 @pytest.mark.parametrize(("wire", "value"), TEN_TAGS, ids=str)
+def test_usual_values_are_read_without_the_slow_reader(
+    wire: dict[str, Any], value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: Any) -> None:
+        pytest.fail("the fast path did not take it")
+
+    monkeypatch.setattr("ddbstream._attribute_value.guarded", refuse)
+    as_json = json.loads(json.dumps(to_attribute_value(value, wire="json")))
+    for usual in (wire, as_json):
+        assert from_attribute_value(usual) == value
+        assert from_item({"a": usual}) == {"a": value}
+        assert from_item({"a": {"L": [usual]}, "b": {"M": {"c": usual}}}) == {
+            "a": [value],
+            "b": {"c": value},
+        }
+
+
+@pytest.mark.parametrize(("wire", "value"), TEN_TAGS, ids=str)
 def test_each_value_is_written_as_its_tag(wire: dict[str, Any], value: Any) -> None:
     written = to_attribute_value(value)
     assert list(written) == list(wire)

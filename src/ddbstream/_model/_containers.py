@@ -237,9 +237,10 @@ class DictNode(MapNode):
             name = self.key.to_text(key) if self.key else key
             if not isinstance(name, str):
                 raise EncodeError(expected="text as map keys", found=type(key).__name__)
+            name = str.__str__(name)
             if name in written:
                 raise EncodeError("two keys are written as the same text")
-            written[str.__str__(name)] = write_part(self.inner, name, member, json, depth)
+            written[name] = write_part(self.inner, name, member, json, depth)
         return written
 
     def emit_map(self, e: Emitter, item: str, target: str) -> None:

@@ -17,6 +17,7 @@ from uuid import UUID
 import pytest
 
 from ddbstream import Attribute, Epoch, from_item, to_item
+from tests.unit.model.reading import quickly, slowly
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "models.md").read_text("utf-8")
 
@@ -148,9 +149,10 @@ def test_a_value_is_written_and_read_back_as_the_table_says(
     assert to_item(model(evaluate(value))) == stored
     assert to_item(model(evaluate(value)), wire="json") == as_json(stored)
     for item in (stored, as_json(stored)):
-        made = from_item(item, model).value
-        assert made == expected
-        assert type(made) is type(expected)
+        for read in (quickly, slowly, from_item):
+            made = read(item, model).value
+            assert made == expected
+            assert type(made) is type(expected)
 
 
 @pytest.mark.parametrize(

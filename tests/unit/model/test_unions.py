@@ -13,6 +13,7 @@ import pytest
 from ddbstream import Attribute, from_item, keys, to_item
 from ddbstream._model import codec_for
 from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
+from tests.unit.model.reading import quickly, slowly
 
 
 @dataclass
@@ -69,10 +70,9 @@ def holding(annotation: Any) -> Any:
 
 def round_trip(annotation: Any, value: Any) -> Any:
     model = holding(annotation)
-    codec: Any = codec_for(model)
     for wire in ("json", "boto3"):
         item = to_item(model(value), wire=wire)  # type: ignore[arg-type]
-        for made in (codec.decode(item).a, codec.read_slowly(item).a):
+        for made in (quickly(item, model).a, slowly(item, model).a):
             assert made == value
             assert type(made) is type(value)
     return item["a"]

@@ -1,0 +1,296 @@
+"""Kinds that the documented table has one row of: what else they read, write and refuse."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum, Flag, IntEnum
+from typing import Annotated, Any, Literal, NamedTuple, NewType, TypedDict
+from uuid import UUID
+
+import pytest
+from typing_extensions import NotRequired, ReadOnly, Required
+from typing_extensions import TypedDict as ExtendedTypedDict
+
+from ddbstream import Attribute, from_item, to_item
+from ddbstream._model import codec_for
+from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
+from tests.unit.model.reading import quickly, slowly
+
+
+class Colour(Enum):
+    RED = "red"
+    CRIMSON = "red"  # noqa: PIE796 - an alias
+
+
+class Ratio(Enum):
+    HALF = 0.5
+    THIRD = Decimal(3)
+
+
+class Raw(Enum):
+    X = b"x"
+
+
+class Fraction(Enum):
+    HALF = 0.5
+    WHOLE = 1.0
+
+
+class Level(IntEnum):
+    LOW = 1
+
+    @classmethod
+    def _missing_(cls, value: object) -> Level | None:
+        return cls.LOW if value == 99 else None
+
+
+class Right(Flag):
+    READ = 1
+    WRITE = 2
+
+
+class Total(TypedDict):
+    a: int
+    b: NotRequired[str]
+    c: ReadOnly[int]
+
+
+class Partial(ExtendedTypedDict, total=False):
+    a: Required[int]
+    b: ReadOnly[NotRequired[str]]
+    c: set[str]
+    d: int | None
+
+
+class Inherited(Total, total=False):
+    z: Annotated[int, Attribute("Z")]
+
+
+class Point(NamedTuple):
+    x: int
+    y: Annotated[float, Attribute("Y")] = 0.5
+    z: int | None = None
+
+
+@dataclass
+class Nested:
+    a: int
+
+
+UserId = NewType("UserId", str)
+AdminId = NewType("AdminId", UserId)
+
+
+def holding(annotation: Any) -> Any:
+    return dataclasses.make_dataclass("Holder", [("a", annotation)])
+
+
+def round_trips(obj: Any, model: Any) -> Any:
+    for wire in ("json", "boto3"):
+        item = to_item(obj, wire=wire, model=model)  # type: ignore[arg-type]
+        assert quickly(item, model) == slowly(item, model) == obj
+    return item
+
+
+def held(annotation: Any, value: Any) -> Any:
+    model = holding(annotation)
+    return round_trips(model(value), model)
+
+
+def test_typed_dicts_have_only_what_was_there() -> None:
+    for obj in ({"a": 1, "c": 2}, {"a": 1, "b": "x", "c": 2}):
+        round_trips(obj, Total)
+    for obj in ({"a": 1}, {"a": 1, "b": "x", "c": {"y"}, "d": None}):
+        round_trips(obj, Partial)
+    assert round_trips({"a": 1, "c": 2, "z": 3}, Inherited)["Z"] == {"N": "3"}
+    for model, item, path in (
+        (Total, {"c": {"N": "1"}}, "a"),
+        (Partial, {}, "a"),
+        (Inherited, {}, "a"),
+    ):
+        with pytest.raises(DecodeError) as caught:
+            from_item(item, model)
+        assert caught.value.path == path
+    with pytest.raises(EncodeError) as refused:
+        to_item({"a": 1}, model=Total)
+    assert refused.value.path == "c"
+    with pytest.raises(EncodeError, match="expected Total, got int"):
+        to_item(5, model=Total)
+
+
+def test_named_tuples_are_maps_with_defaults() -> None:
+    assert round_trips(Point(1), Point) == {"x": {"N": "1"}, "Y": {"N": "0.5"}, "z": {"NULL": True}}
+    assert from_item({"x": {"N": "1"}}, Point) == Point(1)
+    with pytest.raises(DecodeError, match="expected N, got nothing at x"):
+        from_item({}, Point)
+    with pytest.raises(EncodeError, match="expected Point, got tuple"):
+        to_item((1, 2.0), model=Point)
+    assert to_item({"p": Point(1)}) == {"p": {"M": to_item(Point(1))}}
+
+
+def test_enums_by_value() -> None:
+    assert held(Colour, Colour.CRIMSON) == {"a": {"S": "red"}}
+    assert held(Ratio, Ratio.THIRD) == {"a": {"N": "3"}}
+    held(Ratio, Ratio.HALF)
+    held(Raw, Raw.X)
+    held(Fraction, Fraction.WHOLE)
+    held(Right, Right(0))
+    assert from_item({"a": {"N": "99"}}, holding(Level)).a is Level.LOW
+    assert from_item({"a": {"N": "1.0"}}, holding(Level)).a is Level.LOW
+    for model, wire in (
+        (Level, {"N": "7"}),
+        (Right, {"N": "9"}),
+        (Raw, {"B": b"y"}),
+        (Ratio, {"N": "4"}),
+    ):
+        with pytest.raises(DecodeError):
+            from_item({"a": wire}, holding(model))
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (Enum("Empty", []), "no members"),
+        (Enum("Tuples", [("A", (1, 2))]), "A has a value of tuple, which is no scalar"),
+        (Literal[b"x"] | None, None),
+        (set[bytearray], "has no hash"),
+        (set[bool], "sets hold text, numbers or binaries"),
+        (set[Literal[True]], "sets hold text, numbers or binaries"),
+        (set[Literal[1, "a"]], "sets hold text, numbers or binaries"),
+        (frozenset[Nested], "sets hold text, numbers or binaries"),
+        (dict[Nested, int], "Nested has no text for a key"),
+        (dict[int | None, int], "no text for a key"),
+        (complex, "complex has no place in DynamoDB"),
+        (type, "type has no place in DynamoDB"),
+        (list[complex], "complex has no place in DynamoDB"),
+        (Iterable[range], "range has no place in DynamoDB"),
+        (memoryview, "memoryview has no place in DynamoDB"),
+    ],
+    ids=str,
+)
+def test_what_cannot_work_is_refused_when_bound(kind: Any, words: str | None) -> None:
+    if words is None:
+        codec_for(holding(kind))
+        return
+    with pytest.raises(ModelDefinitionError, match=words) as caught:
+        codec_for(holding(kind))
+    assert caught.value.path == "a"
+    assert caught.value.model.__name__ == "Holder"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected", "found"),
+    [
+        (str, 5, "str", "int"),
+        (str, None, "str", "NoneType"),
+        (int, "5", "int", "str"),
+        (float, "5", "float", "str"),
+        (Decimal, "5", "Decimal", "str"),
+        (bool, 1, "bool", "int"),
+        (bytes, "x", "bytes", "str"),
+        (bytearray, "x", "bytearray", "str"),
+        (UUID, "x", "UUID", "str"),
+        (Colour, "red", "Colour", "str"),
+        (Colour, Level.LOW, "Colour", "Level"),
+        (None, 5, "NULL", "int"),
+        (Literal["a"], "b", "Literal['a']", "another str"),
+        (list[int], (1,), "list", "tuple"),
+        (list[int], {1}, "list", "set"),
+        (list[int], "x", "list", "str"),
+        (Sequence[str], "xy", "Collection", "str"),
+        (Sequence[int], b"xy", "Collection", "bytes"),
+        (tuple[int, ...], [1], "tuple", "list"),
+        (tuple[int, str], [1, "x"], "tuple", "list"),
+        (tuple[int, str], (1,), "a tuple of 2", "1"),
+        (set[str], ["x"], "set", "list"),
+        (frozenset[str], "x", "frozenset", "str"),
+        (dict[str, int], [1], "dict", "list"),
+        (dict[str, int], {5: 1}, "text as map keys", "int"),
+        (dict[UUID, int], {"x": 1}, "UUID", "str"),
+        (Nested, {"a": 1}, "Nested", "dict"),
+        (Nested | None, 5, "Nested", "int"),
+    ],
+    ids=str,
+)
+def test_a_value_of_another_type_is_refused(
+    kind: Any, value: Any, expected: str, found: str
+) -> None:
+    with pytest.raises(EncodeError) as caught:
+        to_item(holding(kind)(value))
+    assert (caught.value.path, caught.value.expected, caught.value.found) == ("a", expected, found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (set[str], frozenset({"x"})),
+        (frozenset[int], {1}),
+        (Sequence[int], (1, 2)),
+        (Iterable[int], deque([1])),
+        (Mapping[str, int], OrderedDict(a=1)),
+        (AbstractSet[int], frozenset({1})),
+        (bytes, bytearray(b"x")),
+    ],
+    ids=str,
+)
+def test_what_is_as_good_is_written(kind: Any, value: Any) -> None:
+    model = holding(kind)
+    made = from_item(to_item(model(value)), model).a
+    assert type(value)(made) == value
+
+
+def test_new_types_of_new_types() -> None:
+    held(AdminId, "x")
+
+
+def test_a_sequence_whose_default_is_a_tuple_holds_tuples() -> None:
+    @dataclass
+    class Model:
+        a: Sequence[int] = ()
+
+    assert from_item({}, Model) == Model()
+    round_trips(Model((1, 2)), Model)
+    round_trips(Model(), Model)
+
+
+def test_map_keys_that_are_the_same_value_are_refused_both_ways() -> None:
+    model = holding(dict[float, str])
+    with pytest.raises(DecodeError, match="expected each key once, got another spelling") as caught:
+        from_item({"a": {"M": {"1.0": {"S": "x"}, "1": {"S": "y"}}}}, model)
+    assert caught.value.path == "a.1"
+    with pytest.raises(DecodeError, match="a key that is float, got other text"):
+        from_item({"a": {"M": {"x": {"S": "x"}}}}, model)
+
+    class Same(str):
+        __slots__ = ()
+
+        def __hash__(self) -> int:
+            return 7
+
+        def __eq__(self, other: object) -> bool:
+            return self is other
+
+    with pytest.raises(EncodeError, match="same text"):
+        to_item(holding(dict[str, int])({Same("x"): 1, Same("x"): 2}))
+
+
+def test_a_tuple_of_another_length_is_refused() -> None:
+    with pytest.raises(DecodeError, match=r"expected 2 members in L, got 1 at a"):
+        from_item({"a": {"L": [{"N": "1"}]}}, holding(tuple[int, str]))
+    with pytest.raises(DecodeError) as caught:
+        from_item({"a": {"L": [{"N": "1"}, {"N": "1"}]}}, holding(tuple[int, str]))
+    assert caught.value.path == "a[1]"
+    held(tuple[()], ())
+
+
+def test_a_plain_map_is_a_model_too() -> None:
+    assert from_item({"x": {"N": "1"}}, dict[str, int]) == {"x": 1}
+    round_trips({"x": 1}, dict[str, int])
+    with pytest.raises(DecodeError, match="expected N, got S at x"):
+        from_item({"x": {"S": "1"}}, dict[str, int])
+    assert codec_for(dict) is codec_for(None)
