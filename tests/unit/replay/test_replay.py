@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from ddbstream import StreamRecord, StreamRouter, testing
 from ddbstream.exceptions import BatchError, PayloadError, PollerError
@@ -458,6 +461,30 @@ class TestHandler:
         event = {"Records": [{"s3": {"bucket": {"name": "b"}, "object": {"key": "a+b"}}}]}
         assert ReplayHandler(seen.router, s3_client=S3())(event) == {"batchItemFailures": []}
         assert seen.names == ["a"]
+
+
+def test_an_s3_destination_is_replayed_from_its_bucket(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The key is aws/lambda/<mapping>/<shard>/<date>/<time>-<uuid>, as LocalStack recorded it."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    records = [testing.insert({"PK": f"{i:03d}"}) for i in range(3)]
+    failed = testing.on_failure_message(records, payload="object")
+    key = "aws/lambda/0f3e/shardId-1/2026/01/01/2026-01-01T00.00.01-6d4b1f0a"
+    named = {"bucket": {"name": "failures"}, "object": {"key": key.replace(":", "%3A")}}
+    event = {"Records": [{"eventSource": "aws:s3", "s3": named}]}
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket="failures")
+        s3.put_object(Bucket="failures", Key=key, Body=json.dumps(failed))
+        seen, store = Seen(), MemoryProgress()
+        for _ in range(2):
+            handler = ReplayHandler(seen.router, progress=store)
+            assert handler(event) == {"batchItemFailures": []}
+        gone = {"bucket": {"name": "failures"}, "object": {"key": "gone"}}
+        with pytest.raises(PayloadError, match="NoSuchKey"):
+            ReplayHandler(seen.router)({"Records": [{"s3": gone}]})
+    assert seen.names == ["000", "001", "002"]
 
 
 def test_the_streams_region_is_where_a_client_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
