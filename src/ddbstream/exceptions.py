@@ -28,6 +28,7 @@ No message and no attribute of these holds a stored value: they end up in logs.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -66,7 +67,7 @@ class DDBStreamError(Exception):
         model: The model class that was being read or written.
         event_id: ``eventID`` of the stream record concerned.
         sequence_number: ``SequenceNumber`` of the stream record concerned.
-        errors: The single faults, where one error stands for several.
+        errors: Every single fault, where one error stands for several and tells the first.
     """
 
     def __init__(
@@ -127,6 +128,8 @@ class DDBStreamError(Exception):
             text = f"expected {self.expected}, got {self.found or 'something else'}"
         if self.path:
             text += f" at {self.path}"
+        if len(self.errors) > 1:
+            text += f", and {len(self.errors) - 1} more"
         about = [
             f"{word} {value}"
             for word, value in (
@@ -138,12 +141,22 @@ class DDBStreamError(Exception):
         ]
         return f"{text} ({', '.join(about)})" if about else text
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
     def __reduce__(self) -> tuple[Any, ...]:
-        # A class defined inside a function cannot be pickled; its name can.
+        # Pickle finds a class by its name; one that is not to be found so leaves its name.
         model = self.model
-        if isinstance(model, type) and "<locals>" in model.__qualname__:
+        if isinstance(model, type) and not _importable(model):
             model = model.__qualname__
         return (_rebuild, (type(self), {**self.__dict__, "model": model}))
+
+
+def _importable(cls: type) -> bool:
+    found: Any = sys.modules.get(cls.__module__)
+    for name in cls.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is cls
 
 
 def _rebuild(cls: type[DDBStreamError], state: dict[str, Any]) -> DDBStreamError:

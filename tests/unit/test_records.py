@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 import tracemalloc
 from dataclasses import dataclass
@@ -309,3 +310,11 @@ class TestObject:
         used = tracemalloc.get_traced_memory()[0] - before
         tracemalloc.stop()
         assert used / 1000 <= 100
+
+
+def test_a_record_can_be_pickled_with_its_model() -> None:
+    record = one(lambda_record(), Book)
+    again = pickle.loads(pickle.dumps(record))  # noqa: S301 - our own
+    assert type(again) is type(record)
+    assert again.event_id == record.event_id
+    assert again.new == record.new

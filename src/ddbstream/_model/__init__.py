@@ -64,6 +64,10 @@ class Codec(Generic[T]):
         if type(self) is Codec:
             self.decode = read_map  # type: ignore[method-assign, assignment]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Generated code does not travel: the other process makes its own from the class.
+        return (codec_for, (self.model, self.registry))
+
     def decode(self, item: Mapping[str, Any]) -> T:
         """Read an item; raises DecodeError with a path relative to it."""
         return read_map(item)  # type: ignore[return-value]

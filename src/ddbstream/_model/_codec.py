@@ -36,15 +36,17 @@ class ModelCodec(Codec[T]):
         self._source: str | None = None
 
     def decode(self, item: Mapping[str, Any]) -> T:
-        """Generate the decoder, and step aside for it."""
-        self.decode = self._generate()  # type: ignore[method-assign]
+        """Generate the decoder at the first call, and step aside for it."""
+        if self._source is None:
+            # who keeps this method, and calls it again, gets the decoder too
+            self.decode = self._generate()  # type: ignore[method-assign]
         return self.decode(item)
 
     @property
     def source(self) -> str:
         """The generated decoder's source."""
         if self._source is None:
-            self._generate()
+            self.decode = self._generate()  # type: ignore[method-assign]
         assert self._source is not None
         return self._source
 
@@ -100,9 +102,8 @@ def _as_one(faults: list[DDBStreamError]) -> DDBStreamError:
     first = faults[0]
     if len(faults) == 1:
         return first
-    words = first.problem or f"expected {first.expected}, got {first.found}"
     return type(first)(
-        f"{len(faults)} faults, the first: {words}",
+        first.problem,
         path=first.path,
         expected=first.expected,
         found=first.found,

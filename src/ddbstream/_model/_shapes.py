@@ -13,7 +13,18 @@ from typing import Any, get_args, get_origin
 
 from ddbstream._model._hints import annotation_of, own_annotations
 
-MISSING: Any = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
+
+class _Missing:
+    """What stands for a default that a field does not have: one object, also after pickling."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+    def __reduce__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Any = _Missing()
 
 
 @dataclass

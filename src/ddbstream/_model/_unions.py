@@ -13,7 +13,7 @@ from ddbstream._payloads import Path, tag_words
 from ddbstream.exceptions import EncodeError
 
 if TYPE_CHECKING:
-    from ddbstream._model._objects import ObjectNode
+    from ddbstream._model._objects import Field, ObjectNode
 
 
 class LiteralNode(Node):
@@ -202,10 +202,17 @@ class TaggedNode(MapNode):
         for _, node in self.classes:
             if type(value) is node.cls:
                 return node
-        for _, node in self.classes:
-            if node.holds(value):
+        holding = [choice for choice in self.classes if choice[1].holds(value)]
+        # Every typed dict's instances are dicts: what their tag says tells them apart here too.
+        for literal, node in holding:
+            if node.mapping and literal.holds(node.get(self._tag_of(node), value)):
                 return node
+        if holding:
+            return holding[0][1]
         raise EncodeError(expected=self.name, found=type(value).__name__)
+
+    def _tag_of(self, node: ObjectNode) -> Field:
+        return next(field for field in node.fields if field.attribute == self.attribute)
 
     def write_map(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
         return self._of(value).write_map(value, json, depth)

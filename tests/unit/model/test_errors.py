@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import linecache
+import dataclasses
 import pickle
 import traceback
 import weakref
@@ -113,8 +114,8 @@ def test_an_error_says_where_what_and_what_instead(
 ) -> None:
     error = fault_of(changes)
     assert (error.path, error.expected, error.found) == (path, expected, found)
-    assert f"expected {expected}, got {found}" in str(error)
-    assert str(error).endswith(f" at {path} (model Product)")
+    more = f", and {len(error.errors) - 1} more" if error.errors else ""
+    assert str(error) == f"expected {expected}, got {found} at {path}{more} (model Product)"
 
 
 def test_an_item_that_is_no_map() -> None:
@@ -134,7 +135,7 @@ def test_all_of_an_items_faults_are_there_at_once() -> None:
             "size": {"M": {"width": {"S": "secret"}}},
         }
     )
-    assert str(error) == "6 faults, the first: expected N, got S at price (model Product)"
+    assert str(error) == "expected N, got S at price, and 5 more (model Product)"
     assert [single.path for single in error.errors] == [
         "price",
         "size.width",
@@ -242,3 +243,33 @@ def test_the_generated_source_shows_in_tracebacks_and_goes_with_its_class() -> N
 def test_reading_slowly_says_the_same_as_reading_fast() -> None:
     codec: Any = codec_for(Product)
     assert codec.read_slowly(GOOD) == codec.decode(GOOD)
+
+
+def test_an_error_about_a_class_that_cannot_be_found_by_name_can_be_pickled() -> None:
+    with pytest.raises(DecodeError) as caught:
+        from_item({"v": {"S": "x"}}, dataclasses.make_dataclass("Nowhere", [("v", int)]))
+    again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - our own
+    assert str(again) == str(caught.value)
+    assert again.model == "Nowhere"
+
+
+def test_the_repr_of_an_error_says_as_much_as_its_text() -> None:
+    with pytest.raises(DecodeError) as caught:
+        from_item({"a": {"S": "x", "N": "1"}})
+    assert repr(caught.value) == f"DecodeError({str(caught.value)!r})"
+    assert "at a" in repr(caught.value)
+
+
+def test_a_decoder_is_generated_once_even_for_who_keeps_the_method() -> None:
+    @dataclass
+    class Model:
+        a: int
+
+    codec: Any = codec_for(Model)
+    kept = codec.decode
+    before = len([name for name in linecache.cache if name.startswith("<ddbstream")])
+    for _ in range(3):
+        assert kept({"a": {"N": "1"}}) == Model(1)
+    assert codec.source == decoder_source(Model)
+    after = len([name for name in linecache.cache if name.startswith("<ddbstream")])
+    assert after == before + 1

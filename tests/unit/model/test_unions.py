@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, make_dataclass
 from decimal import Decimal
 from enum import Enum, IntFlag
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal, TypedDict, Union
 from uuid import UUID
 
 import pytest
@@ -230,3 +230,31 @@ def test_an_int_of_a_union_with_float_is_spelled_without_point() -> None:
     assert round_trip(int | float, 3.0) == {"N": "3.0"}
     assert from_item({"a": {"N": "-5"}}, holding(int | float)).a == -5
     assert type(from_item({"a": {"N": "5E0"}}, holding(int | float)).a) is float
+
+
+class Circle(TypedDict):
+    kind: Literal["circle"]
+    radius: int
+
+
+class Label(TypedDict):
+    kind: Literal["label"]
+    text: str
+
+
+@pytest.mark.parametrize(
+    "shape", [Circle(kind="circle", radius=1), Label(kind="label", text="x")], ids=["first", "last"]
+)
+def test_typed_dicts_are_written_by_what_their_tag_says(shape: Circle | Label) -> None:
+    round_trip(Union[Circle, Label], shape)
+    round_trip(list[Union[Circle, Label]], [shape])
+    assert (
+        from_item(to_item(holding(Union[Circle, Label])(shape)), holding(Circle | Label)).a == shape
+    )
+
+
+def test_a_typed_dict_with_no_alternatives_tag_is_refused() -> None:
+    with pytest.raises(EncodeError, match="at a.kind"):
+        to_item(holding(Union[Circle, Label])({"kind": "square"}))
+    with pytest.raises(EncodeError, match="at a.kind"):
+        to_item(holding(Union[Circle, Label])({"radius": 1}))
