@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 __all__ = ["in_thread", "loop", "start", "wait_for"]
 
 _lock = threading.Lock()
-_running: tuple[int, asyncio.AbstractEventLoop, threading.Thread] | None = None
+_running: tuple[asyncio.AbstractEventLoop, threading.Thread] | None = None
 _executor: ThreadPoolExecutor | None = None
 
 
 def loop() -> asyncio.AbstractEventLoop:
-    """The process's loop; started if need be, also after a fork, which takes no threads along."""
+    """The process's loop; started if need be."""
     global _running  # noqa: PLW0603 - one loop per process is the point
     with _lock:
-        if _running is None or _running[0] != os.getpid():
+        if _running is None:
             made = asyncio.new_event_loop()
             thread = threading.Thread(target=made.run_forever, name="ddbstream-async", daemon=True)
             thread.start()
-            _running = (os.getpid(), made, thread)
-        return _running[1]
+            _running = (made, thread)
+        return _running[0]
 
 
 def start(
@@ -62,7 +62,7 @@ def wait_for(awaitable: Any) -> Any:
         RuntimeError: Called on the loop itself, which would wait for ever.
     """
     loop()
-    if _running is not None and threading.current_thread() is _running[2]:
+    if _running is not None and threading.current_thread() is _running[1]:
         close = getattr(awaitable, "close", None)
         if close is not None:  # a coroutine that nobody will await says so at its end
             close()
@@ -95,10 +95,20 @@ async def in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
 @atexit.register
 def _close() -> None:
     global _running  # noqa: PLW0603
-    if _running is not None and _running[0] == os.getpid():
-        _, target, thread = _running
+    if _running is not None:
+        target, thread = _running
         _running = None
         target.call_soon_threadsafe(target.stop)
         thread.join(timeout=1)
         if not thread.is_alive():
             target.close()
+
+
+def _forget() -> None:
+    """A fork takes no threads along: what they ran has to be made anew."""
+    global _lock, _running, _executor
+    _lock, _running, _executor = threading.Lock(), None, None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

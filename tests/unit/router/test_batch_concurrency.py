@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import subprocess
 import sys
 import threading
@@ -479,3 +480,34 @@ router.dispatch([{wire_record()!r}])
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "handled\n", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
+def test_a_forked_process_has_an_event_loop_of_its_own() -> None:
+    program = f"""
+import os
+from ddbstream import StreamRouter
+router = StreamRouter()
+@router.middleware
+async def around(record, call_next):
+    await call_next(record)
+@router.on_insert()
+def handle(record): pass
+@router.on_insert()
+async def handle_later(record): print("handled", flush=True)
+record = {wire_record()!r}
+router.dispatch([record])
+if os.fork() == 0:
+    router.dispatch([record])
+    router.dispatch([record], concurrency=2)
+    os._exit(0)
+os.wait()
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "handled\n" * 3, "")
