@@ -166,11 +166,11 @@ def _rebuild(cls: type[DDBStreamError], state: dict[str, Any]) -> DDBStreamError
 
 
 class PayloadError(DDBStreamError, ValueError):
-    """Nothing in the payload looks like DynamoDB stream records; the message says what it looks like."""
+    """Nothing in the payload looks like stream records; the message says what it looks like."""
 
 
 class RecordError(DDBStreamError, ValueError):
-    """One stream record is malformed: no ``dynamodb``, an unknown ``eventName``, an image that is no map."""
+    """One record is malformed: no ``dynamodb``, an unknown ``eventName``, an image that is no map."""
 
 
 class MissingImageError(RecordError, LookupError):

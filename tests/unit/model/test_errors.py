@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import linecache
-import dataclasses
 import pickle
 import traceback
 import weakref
