@@ -170,7 +170,7 @@ class PayloadError(DDBStreamError, ValueError):
 
 
 class RecordError(DDBStreamError, ValueError):
-    """One record is malformed: no ``dynamodb``, an unknown ``eventName``, an image that is no map."""
+    """One record is malformed: no ``dynamodb``, an unknown event, an image that is no map."""
 
 
 class MissingImageError(RecordError, LookupError):

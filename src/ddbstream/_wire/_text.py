@@ -10,7 +10,7 @@ from ddbstream.exceptions import PayloadError
 __all__ = ["load"]
 
 
-class _AsSent(float):
+class Number(float):
     """A number that still has all the digits of its text, as its `repr`.
 
     ``1.635734407123456789E9`` has more of them than a float keeps, and it is a creation time.
@@ -20,7 +20,7 @@ class _AsSent(float):
 
     _text: str
 
-    def __new__(cls, text: str) -> _AsSent:
+    def __new__(cls, text: str) -> Number:
         self = super().__new__(cls, text)
         self._text = text
         return self
@@ -28,11 +28,18 @@ class _AsSent(float):
     def __repr__(self) -> str:
         return self._text
 
-    def __reduce__(self) -> tuple[type[_AsSent], tuple[str]]:
-        return _AsSent, (self._text,)
+    def __reduce__(self) -> tuple[type[Number], tuple[str]]:
+        return Number, (self._text,)
 
 
-_DECODER: Final = json.JSONDecoder(parse_float=_AsSent)
+def _whole(text: str) -> int | Number:
+    try:
+        return int(text)
+    except ValueError:  # Python reads no integer of more than 4,300 digits
+        return Number(text)
+
+
+_DECODER: Final = json.JSONDecoder(parse_float=Number, parse_int=_whole)
 
 
 def load(text: str | bytes | bytearray | memoryview) -> Any:

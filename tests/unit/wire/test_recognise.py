@@ -133,3 +133,11 @@ class TestText:
         number = record.raw["dynamodb"]["ApproximateCreationDateTime"]
         for twin in (number, copy.deepcopy(number), pickle.loads(pickle.dumps(number))):  # noqa: S301
             assert (twin, repr(twin), twin + 1) == (1.5, "1.5e0", 2.5)
+
+    def test_an_integer_of_more_digits_than_python_reads_hides_no_record(self) -> None:
+        good = json.dumps(lambda_record())
+        strange = good.replace('"SizeBytes": 44', '"SizeBytes": ' + "9" * 5000)
+        assert strange != good
+        first, second = parse(f"[{strange}, {good}]")
+        assert first.event_id == second.event_id
+        assert second.size_bytes == 44
