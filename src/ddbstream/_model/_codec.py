@@ -39,18 +39,18 @@ class ModelCodec(Codec[T]):
         """Generate the decoder at the first call, and step aside for it."""
         if self._source is None:
             # who keeps this method, and calls it again, gets the decoder too
-            self.decode = self._generate()  # type: ignore[method-assign]
+            self._generate()
         return self.decode(item)
 
     @property
     def source(self) -> str:
         """The generated decoder's source."""
         if self._source is None:
-            self.decode = self._generate()  # type: ignore[method-assign]
+            self._generate()
         assert self._source is not None
         return self._source
 
-    def _generate(self) -> Any:
+    def _generate(self) -> None:
         e = Emitter()
         with e.block("try:"):
             if isinstance(self._plan, MapNode):
@@ -63,8 +63,10 @@ class ModelCodec(Codec[T]):
         with e.block("except Exception:"):
             e.line("pass  # whatever it was, the slow reader says it in words, and not in here")
         e.line(f"return {e.const(self.read_slowly, 'read_slowly')}(item)")
-        self._source = e.source("def decode(item):")
-        return compile_source(self._source, e.names, self.name, self)["decode"]
+        source = e.source("def decode(item):")
+        made = compile_source(source, e.names, self.name, self)
+        self.decode = made["decode"]  # type: ignore[method-assign]
+        self._source = source  # last: another thread takes it for a sign that the decoder is there
 
     def read_slowly(self, item: Any) -> T:
         """Read what the generated code did not; raises DecodeError with every fault of the item."""
