@@ -114,6 +114,7 @@ class Profile:
                 max_unsaved=rng.choice([1, 2, 5]),
                 prefetch=rng.random() < 0.7,
                 on_gap="continue",
+                caught_up_pages=30 if faults.empty_page and not calm else 2,
                 retention_slack=300.0,
             ),
             start_after=rng.choice([0, 0.5, 3] if rollovers < 1 else [0, 0.5, 6, 30]),
@@ -503,7 +504,7 @@ class World:
         """What the reader owes of a shard: not what was trimmed, or too old, when it began."""
         if self.start is None:
             return []
-        since = self.start.fixed_at - 86_400 - self.profile.skew + 400
+        since = self.start.fixed_at - 86_400 - self.profile.skew + 900
         if isinstance(self.start.position, AtTime):
             since = max(since, self.start.position.time)
         return [n for n, t in zip(shard.numbers, shard.times, strict=True) if t >= since]

@@ -137,17 +137,16 @@ class Context:
     def owed_from(self, shard: Shard) -> float:
         """The moment from which on the consumer is owed the records of a shard that it has not begun.
 
-        A shard that was whole when the consumer began is owed from its birth; of an older one some records
-        had been trimmed by then already.
+        That is the shard's birth, or what was about to be trimmed when the consumer began.
         """
         assert self.start is not None
         if isinstance(self.start.position, AtTime):
             return max(shard.birth or 0.0, self.start.position.time)
-        began = self.start.fixed_at
-        whole = began - self.settings.retention + 2 * self.settings.retention_slack
-        if shard.birth is not None and shard.birth >= whole:
-            return shard.birth
-        return began
+        if shard.birth is None:
+            return self.start.fixed_at
+        settings = self.settings
+        oldest = self.start.fixed_at - settings.retention + 2 * settings.retention_slack
+        return max(shard.birth, oldest)
 
     def lease_valid(self, at: Instant) -> bool:
         """Whether nobody else can own the store yet."""

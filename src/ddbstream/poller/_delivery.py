@@ -200,10 +200,10 @@ class Delivery:
         all_done = shard.idle and rank(shard.committed) >= rank(shard.done)
         if shard.stage is Stage.ENDING and shard.proven and all_done:
             return End()
-        if shard.saved is None and shard.empties and not isinstance(shard.committed, After):
-            return (
-                shard.committed
-            )  # after a restart: this shard was in reach, up to the last sign of life
+        at_tip = shard.empties >= settings.caught_up_pages and not shard.closed
+        if shard.saved is None and at_tip and not isinstance(shard.committed, After):
+            # For a restart: all that the shard had was in reach, and that was nothing.
+            return shard.committed
         if shard.unsaved_records == 0 and not shard.save_attempts and not self._ctx.draining:
             return None
         if rank(shard.committed) <= rank(shard.saved):

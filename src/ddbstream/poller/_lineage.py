@@ -155,7 +155,9 @@ class Lineage:
             children = [self.shards[child] for child in shard.children if child in self.shards]
             started = all(isinstance(child.saved, (After, End)) for child in children)
             wait = settings.forget_after if children else settings.retention
-            if unlisted > wait and started:
+            old = shard.birth is None or at.wall - shard.birth > settings.retention
+            missing = self.completed - shard.listed_in >= settings.forget_listings
+            if unlisted > wait and missing and old and started:
                 ids.append(shard.shard_id)
         return ids
 

@@ -168,7 +168,8 @@ def _status(arn: str, core: StreamCore, at: Instant) -> StreamStatus:
 
 
 def _shard_status(shard: Shard, at: Instant) -> ShardStatus:
-    silent = max(0.0, at.wall - shard.fresh_at) if shard.fresh_at else 0.0
+    since = shard.read_at or shard.first_seen
+    silent = max(0.0, at.wall - since)
     failures = max(shard.attempts, shard.delivery_attempts)
     return ShardStatus(shard.shard_id, shard.stage.value, _lag(shard, at), silent, failures)
 

@@ -110,6 +110,8 @@ class Settings:
         retention: Seconds the stream keeps a record.
         retention_slack: Seconds by which clocks, ours and the service's, may differ.
         forget_after: Seconds an ended shard must be unlisted before its position is dropped.
+        forget_listings: Listings it must be missing from, besides: a forgotten shard that is listed again
+            would be read again.
         missing_parent: Seconds to wait for a parent that no listing shows, if the shard's id tells no age.
         missing_parent_dated: The same if it tells that the parent should still be there.
         missing_parent_listings: Listings it must be missing from, besides.
@@ -118,7 +120,8 @@ class Settings:
         save_records: Save when this many records are done.
         save_seconds: ... or when the last save is so long ago.
         lease: Seconds a lease lasts; it is renewed three times as often.
-        caught_up_pages: Empty pages in a row, at an open shard, that count as its tip.
+        caught_up_pages: Empty pages in a row, at an open shard, that count as its tip. The service has no
+            better sign, and may give empty pages before records.
         on_gap: ``fail`` stops with RecordsTrimmedError, ``continue`` reports and reads on.
         prefetch: Whether to read one page ahead of the handler.
     """
@@ -139,6 +142,7 @@ class Settings:
     retention: float = 86_400.0
     retention_slack: float = 60.0
     forget_after: float = 7_200.0
+    forget_listings: int = 10
     missing_parent: float = 600.0
     missing_parent_dated: float = 3_600.0
     missing_parent_listings: int = 3

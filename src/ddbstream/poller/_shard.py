@@ -123,6 +123,7 @@ class Shard:
         "proof_after",
         "proven",
         "read",
+        "read_at",
         "refused_since",
         "save_at",
         "save_attempts",
@@ -156,6 +157,7 @@ class Shard:
         self.virtual = False  # ended without a word to the store: all of it is older than the start
         # Reading.
         self.read: Position = position  # where the next iterator has to start
+        self.read_at = 0.0  # the last page, on the wall clock
         self.drop_before: float | None = None
         self.iterator: str | None = None
         self.fetching = False
