@@ -99,9 +99,8 @@ def _lines(file: ExportFile, s3_client: Any, *, verify: bool) -> Iterator[bytes]
                 if line.strip():
                     count += 1
                     yield line
-        if not verify:
-            return
-        hashed.finish()
+    if not verify:
+        return
     if file.md5 and hashed.md5 != a2b_base64(file.md5):
         raise ExportError(f"{_name(file)} is not the file that the manifest means: its MD5 differs")
     if count != file.item_count:
@@ -115,7 +114,10 @@ def _name(file: ExportFile) -> str:
 
 
 class _Hashed:
-    """A stream that is hashed while it is read; all that `gzip` needs of a file."""
+    """A stream that is hashed while it is read; all that `gzip` needs of a file.
+
+    `gzip` looks for another member behind each, and so reads to the end of the file.
+    """
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -135,8 +137,3 @@ class _Hashed:
             self._hash.update(data)
             return data
         raise ExportError(f"the download broke off: {code}")
-
-    def finish(self) -> None:
-        """Read what is behind the compressed data, which nothing else asks for."""
-        while self.read(65_536):
-            pass

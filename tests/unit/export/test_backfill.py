@@ -150,6 +150,22 @@ def test_a_failure_stops_every_segment_and_repeats_its_page(progress: Progress) 
     assert len(seen.numbers) - 40 < table.page
 
 
+def test_a_failure_of_one_segment_ends_the_others() -> None:
+    table, router, failed, handled = Table(400, page=1), StreamRouter(), threading.Event(), []
+
+    @router.on_insert()
+    def take(record: Insert[dict[str, Any]]) -> None:
+        if record.new["n"] == 0:
+            failed.set()
+            raise RuntimeError("no")
+        failed.wait(10)
+        handled.append(record)
+
+    report = backfill("Shelf", router, client=table, segments=2)
+    assert len(report.failures) == 1
+    assert len(handled) < 200
+
+
 def test_another_number_of_segments_is_another_scan(progress: Progress) -> None:
     seen = Seen()
     for segments in (2, 3):

@@ -229,6 +229,7 @@ class TestShapes:
         assert made["ApproximateCreationDateTime"] == 1_767_225_600_000_000
         plain = json.loads(testing.kinesis_data(self.WIRE))["dynamodb"]
         assert "ApproximateCreationDateTimePrecision" not in plain
+        assert plain["ApproximateCreationDateTime"] == 1_767_225_600_000
         assert "SequenceNumber" not in plain
 
     def test_a_kinesis_record_names_a_kinesis_stream(self) -> None:
