@@ -94,7 +94,7 @@ class Scalars:
     n: Annotated[datetime | None, Epoch("ms")] = None
     o: Colour | Level | None = None
     p: Right | None = None
-    q: Odd | None = None
+    q: Odd = Odd.NOTHING
     r: Literal["a", 1, True] | None = None
 
 

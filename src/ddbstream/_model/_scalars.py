@@ -289,11 +289,10 @@ class FloatNode(Scalar):
         return number_to_wire(value)
 
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
-        e.line(f"{target} = {payload}")
-        # float() takes "nan", "1_0" and " 1" too
-        e.refuse_if(f'{target}.strip("0123456789.-+eE")')
-        e.line(f"{target} = float({target})")
-        e.refuse_if(f"not -1e300 < {target} < 1e300")
+        text = e.var("t")
+        e.line(f"{text} = {payload}")
+        e.line(f"{target} = float({text})")
+        e.plain_float(text, target)
 
     def holds(self, value: Any) -> bool:
         return isinstance(value, (float, int)) and not isinstance(value, bool)
@@ -362,8 +361,9 @@ class EnumNode(Scalar):
         if self.by_text and not issubclass(self.python, Flag):
             e.line(f"{target} = {e.const(self.by_text, self.python.__name__)}[{payload}]")
             return
-        self.inner.emit_payload(e, payload, target)
-        e.line(f"{target} = {e.const(self.python, self.python.__name__)}({target})")
+        value = e.var("x")
+        self.inner.emit_payload(e, payload, value)
+        e.line(f"{target} = {e.const(self.python, self.python.__name__)}({value})")
 
     def from_text(self, text: str) -> Any:
         return self.python(self.inner.from_text(text))

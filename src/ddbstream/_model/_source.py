@@ -32,6 +32,7 @@ class Emitter:
         self._lines: list[str] = []
         self._indent = 1
         self._pending: list[list[str]] = [[]]
+        self._floats: list[list[tuple[str, str]]] = [[]]
         self._count = count(1)
         self._levels = 0
         self._base = ""
@@ -62,8 +63,23 @@ class Emitter:
         """Check, before this block ends, that the attribute value in ``source`` has one tag."""
         self._pending[-1].append(source)
 
+    def plain_float(self, text: str, value: str) -> None:
+        """Check, before this block ends, that ``text`` is no "nan", "1_0" or " 1" to ``float``."""
+        self._floats[-1].append((text, value))
+
+    def _settle_floats(self) -> None:
+        texts = [text for text, _ in self._floats[-1]]
+        if texts:
+            joined = texts[0] if len(texts) == 1 else f'"".join(({", ".join(texts)}))'
+            self.refuse_if(f'{joined}.strip("0123456789.-+eE")')
+            # infinity is past the limit, alone or in a sum
+            total = " + ".join(value for _, value in self._floats[-1])
+            self.refuse_if(f"not -1e300 < {total} < 1e300")
+            self._floats[-1].clear()
+
     def settle(self) -> None:
         """Emit this block's deferred checks now."""
+        self._settle_floats()
         sources = self._pending[-1]
         for start in range(0, len(sources), _COUNTED_TOGETHER):
             some = sources[start : start + _COUNTED_TOGETHER]
@@ -76,12 +92,14 @@ class Emitter:
         self.line(head)
         self._indent += 1
         self._pending.append([])
+        self._floats.append([])
         before = len(self._lines)
         yield
         self.settle()
         if len(self._lines) == before:
             self.line("pass")
         self._pending.pop()
+        self._floats.pop()
         self._indent -= 1
 
     @contextmanager
@@ -110,14 +128,15 @@ class Emitter:
         name = self._function_names[id(owner)] = self.var(
             f"read_{hint if hint.isidentifier() else 'object'}_"
         )
-        outer = self._lines, self._indent, self._pending, self._levels, self._base
-        self._lines, self._indent, self._pending, self._levels, self._base = [], 1, [[]], 0, "d + "
+        outer = self._lines, self._indent, self._pending, self._floats, self._levels, self._base
+        self._lines, self._indent, self._pending, self._floats = [], 1, [[]], [[]]
+        self._levels, self._base = 0, "d + "
         self.refuse_if(f"d > {MAX_DEPTH}")
         body("value", "made")
         self.settle()
         self.line("return made")
         self._functions.append("\n".join([f"def {name}(value, d):", *self._lines]))
-        self._lines, self._indent, self._pending, self._levels, self._base = outer
+        self._lines, self._indent, self._pending, self._floats, self._levels, self._base = outer
         return name
 
     def source(self, head: str) -> str:

@@ -185,9 +185,12 @@ class ConvertedNode(Node):
         raise EncodeError(problem)
 
     def emit(self, e: Emitter, source: str, target: str) -> None:
-        self.inner.emit(e, source, target)
-        if self.structure is not None:
-            e.line(f"{target} = {e.const(self.structure, self.name)}({target})")
+        if self.structure is None:
+            self.inner.emit(e, source, target)
+            return
+        raw = e.var("x")
+        self.inner.emit(e, source, raw)
+        e.line(f"{target} = {e.const(self.structure, self.name)}({raw})")
 
     def holds(self, value: Any) -> bool:
         return self.inner.holds(value) if self.kind is None else isinstance(value, self.kind)
