@@ -25,6 +25,7 @@ from ddbstream import (
     by_keys,
     on_insert,
 )
+from ddbstream.aws_lambda import Window
 from ddbstream.filters import FilterCriteria
 from ddbstream.metrics import BatchEvent, HandlerEvent
 from ddbstream.typing import BatchResponse, LambdaContext
@@ -160,7 +161,7 @@ def totals(state: Totals, record: Change[Product]) -> Totals:
 
 
 @router.on_window_end(fold=totals)
-def ended(state: Totals) -> None: ...
+def ended(state: Totals, window: Window) -> None: ...
 
 
 handler = LambdaHandler(

@@ -26,9 +26,19 @@ if TYPE_CHECKING:
 
     from ddbstream._batch import BatchResult
     from ddbstream._error_routes import DeadLetterSink
+    from ddbstream._windows import Window
     from ddbstream.typing import BatchResponse
 
-__all__ = ["LambdaHandler", "lambda_handler"]
+__all__ = ["LambdaHandler", "Window", "lambda_handler"]
+
+
+def __getattr__(name: str) -> object:
+    # What few functions need is imported by those that do.
+    if name == "Window":
+        from ddbstream._windows import Window
+
+        return Window
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class LambdaHandler:

@@ -217,7 +217,7 @@ def test_a_record_comes_again_only_where_the_rules_force_it(
 
 
 @pytest.mark.slow
-@settings(max_examples=1000)
+@settings(max_examples=400)
 @given(rounds())
 def test_the_same_for_many_more_rounds(
     drawn: tuple[list[int], dict[int, Fault], dict[str, Any], dict[str, Any]],
