@@ -88,7 +88,11 @@ class _Connection:
         import sqlite3
 
         self._connection = sqlite3.connect(path, timeout=60)
-        self._connection.execute("PRAGMA synchronous = FULL")
+        try:
+            self._connection.execute("PRAGMA synchronous = FULL")
+        except BaseException:
+            self._connection.close()  # The file is no database.
+            raise
 
     def __enter__(self) -> Any:
         return self._connection
