@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from ddbstream._attribute_value import to_attribute_value
 from ddbstream._diff._patch import Moves, moved, moves
 from ddbstream._diff._path import Parts, Path
-from ddbstream._diff._values import ABSENT, are_sets, is_set, kind_of
+from ddbstream._diff._values import ABSENT, are_sets, is_set, kind_of, without
 from ddbstream.exceptions import DiffError, EncodeError
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _coarser(changes: Sequence[Edit], old: Any, new: Any) -> list[Edit]:
 
 def _action(parts: Parts, before: Any, after: Any, new: Any) -> _Action | None:
     if before is not ABSENT and after is not ABSENT and are_sets(before, after):
-        lost, gained = set(before) - set(after), set(after) - set(before)
+        lost, gained = without(before, after), without(after, before)
         if len(parts) == 1 and not (lost and gained):
             return _Action("ADD" if gained else "DELETE", parts, _stored(gained or lost, parts))
         if new is ABSENT:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ddbstream._diff._changes import Added, Change, Removed, Replaced, SetChanged
 from ddbstream._diff._compare import Edit, decoded
 from ddbstream._diff._path import Parts, Path, parse_path
-from ddbstream._diff._values import ABSENT, are_sets
+from ddbstream._diff._values import ABSENT, are_sets, without
 
 if TYPE_CHECKING:
     from typing import final
@@ -363,6 +363,5 @@ def _changed(path: Path, old: Any, new: Any) -> Change:
     if new is ABSENT:
         return Removed(path, old)
     if are_sets(old, new):
-        before, after = frozenset(old), frozenset(new)
-        return SetChanged(path, after - before, before - after)
+        return SetChanged(path, without(new, old), without(old, new))
     return Replaced(path, old, new)

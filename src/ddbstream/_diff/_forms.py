@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from ddbstream._attribute_value import to_attribute_value
 from ddbstream._diff._compare import decoded
 from ddbstream._diff._path import Parts, Path
-from ddbstream._diff._values import ABSENT, are_sets, kind_of, same
+from ddbstream._diff._values import ABSENT, are_sets, kind_of, same, without
 from ddbstream.exceptions import EncodeError
 
 __all__ = ["PYTHON", "WIRE", "Form", "copied", "within"]
@@ -108,7 +108,7 @@ class _Python:
         return value
 
     def changed_set(self, value: Any, lost: Any, gains: Any, path: Parts) -> Any:
-        members = (frozenset(value) - lost) | frozenset(gains)
+        members = without(value, lost) | without(gains, value)
         return members if isinstance(value, frozenset) else set(members)
 
 

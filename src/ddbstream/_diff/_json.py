@@ -14,7 +14,7 @@ from ddbstream._diff._forms import PYTHON, WIRE, Form, within
 from ddbstream._diff._patch import in_order, moved, moves
 from ddbstream._diff._path import Parts, Path
 from ddbstream._diff._render import REDACTED, masked
-from ddbstream._diff._values import ABSENT, are_sets, kind_of
+from ddbstream._diff._values import ABSENT, are_sets, kind_of, without
 from ddbstream._payloads import binary_to_wire
 from ddbstream.exceptions import DiffError, EncodeError
 
@@ -118,10 +118,13 @@ def _entry(edit: Edit, diff: Diff, form: Form) -> dict[str, Any]:
         values = {"value": old}
     elif form.are_sets(old, new):
         entry["op"] = "set_changed"
-        before, after = (frozenset(form.read(value, parts)) for value in (old, new))
+        before, after = (form.read(value, parts) for value in (old, new))
         values = {
             name: members
-            for name, members in (("added", after - before), ("removed", before - after))
+            for name, members in (
+                ("added", without(after, before)),
+                ("removed", without(before, after)),
+            )
             if members
         }
         form = PYTHON

@@ -19,7 +19,7 @@ from ddbstream._diff._changes import Added, Change, Removed, Replaced, SetChange
 from ddbstream._diff._compare import Edit
 from ddbstream._diff._forms import Form, copied
 from ddbstream._diff._path import Parts, Path
-from ddbstream._diff._values import ABSENT
+from ddbstream._diff._values import ABSENT, without
 from ddbstream.exceptions import DiffError
 
 __all__ = ["by_place", "edits_of", "in_order", "inverted", "moved", "moves", "patched"]
@@ -131,11 +131,11 @@ def _value(current: Any, edits: list[Edit], path: Parts, form: Form) -> Any:
 def _changed_set(current: Any, old: Any, new: Any, path: Parts, form: Form) -> Any:
     if not form.are_sets(current, old):
         raise _misfit(path)
-    before, after = frozenset(form.read(old, path)), frozenset(form.read(new, path))
-    has = frozenset(form.read(current, path))
-    if not before - after <= has or (after - before) & has:
+    before, after, has = (form.read(value, path) for value in (old, new, current))
+    lost, gained = without(before, after), without(after, before)
+    if without(lost, has) or len(without(gained, has)) < len(gained):
         raise _misfit(path)
-    return form.changed_set(current, before - after, new, path)
+    return form.changed_set(current, lost, new, path)
 
 
 def in_order(edits: Sequence[Edit], depth: int = 0) -> Iterator[Edit]:

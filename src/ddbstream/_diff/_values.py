@@ -1,9 +1,10 @@
 """When two Python values are the same DynamoDB value, and a hash that agrees.
 
 Numbers compare as numbers (``1 == 1.0 == Decimal("1.00")``), and nothing else is a number: not
-``True``, not ``"1"``. A list and a tuple are one kind, as are a set and a frozenset, and no kind
-equals another. NaN, which DynamoDB cannot store, equals itself here: a value that did not change is
-no change.
+``True``, not ``"1"``. A float is the number that it is stored as, the shortest that reads back as
+that float: ``0.1`` is ``Decimal("0.1")``. A list and a tuple are one kind, as are a set and a
+frozenset, and no kind equals another. NaN, which DynamoDB cannot store, equals itself here: a value
+that did not change is no change.
 """
 
 from __future__ import annotations
@@ -13,7 +14,17 @@ from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import Any, Final
 
-__all__ = ["ABSENT", "Absent", "are_sets", "canonical", "is_set", "kind_of", "same", "same_kind"]
+__all__ = [
+    "ABSENT",
+    "Absent",
+    "are_sets",
+    "canonical",
+    "is_set",
+    "kind_of",
+    "same",
+    "same_kind",
+    "without",
+]
 
 
 class Absent:
@@ -95,11 +106,13 @@ def same(a: Any, b: Any) -> bool:
     if kind == "L":
         return len(a) == len(b) and all(map(same, a, b))
     if kind in _SETS:
-        return len(a) == len(b) and canonical(a) == canonical(b)
+        return bool(canonical(a) == canonical(b))
     return bool(a == b)
 
 
 def _same_number(a: Any, b: Any) -> bool:
+    if isinstance(a, float) is not isinstance(b, float):
+        a, b = _exact(a), _exact(b)
     try:
         return bool(a == b) or (_is_nan(a) and _is_nan(b))
     except ArithmeticError:  # a signalling NaN refuses to be compared
@@ -111,6 +124,11 @@ def _is_nan(number: Any) -> bool:
     return number.is_nan() if isinstance(number, Decimal) else bool(number != number)  # noqa: PLR0124
 
 
+def _exact(number: Any) -> Any:
+    """The number as it is stored: a float by its shortest decimal text."""
+    return Decimal(float.__repr__(number)) if isinstance(number, float) else number
+
+
 def canonical(value: Any) -> Any:
     """A hashable value, equal for the same DynamoDB values and for no others.
 
@@ -118,7 +136,7 @@ def canonical(value: Any) -> Any:
     """
     kind = kind_of(value)
     if kind == "N":
-        return ("NaN",) if _is_nan(value) else value
+        return ("NaN",) if _is_nan(value) else _exact(value)
     if kind == "M":
         return "M", frozenset((name, canonical(inner)) for name, inner in value.items())
     if kind == "L":
@@ -144,3 +162,15 @@ def is_set(value: object) -> bool:
 def are_sets(a: object, b: object) -> bool:
     """Whether two Python values are sets of one type."""
     return is_set(a) and is_set(b) and same_kind(kind_of(a), kind_of(b))
+
+
+# Members of these types are one value if they are equal.
+_PLAIN: Final = frozenset({str, bytes, int})
+
+
+def without(members: AbstractSet[Any], others: AbstractSet[Any]) -> frozenset[Any]:
+    """The members that are no member of the other set, as values."""
+    if {*map(type, members), *map(type, others)} <= _PLAIN:
+        return frozenset(members) - frozenset(others)
+    known = set(map(canonical, others))
+    return frozenset([member for member in members if canonical(member) not in known])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, FloatOperation, localcontext
 from typing import Any
 
 import pytest
 
-from ddbstream import Added, Diff, Removed, Replaced, SetChanged, diff
+from ddbstream import Added, Diff, Removed, Replaced, SetChanged, diff, to_item
 from ddbstream._diff import diff_images
 from ddbstream.exceptions import DDBStreamError, DecodeError, DiffError
 
@@ -18,6 +18,12 @@ from ddbstream.exceptions import DDBStreamError, DecodeError, DiffError
         (1, 1.0),
         (1, Decimal("1.00")),
         (0, Decimal("-0")),
+        (0.1, Decimal("0.1")),
+        (10**23, 1e23),
+        ({0.1, 2.5}, {Decimal("0.1"), Decimal("2.50")}),
+        ({0.1, Decimal("0.1")}, {0.1}),
+        ([{"b": 0.1}], [{"b": Decimal("0.10")}]),
+        (float("inf"), Decimal("Infinity")),
         (Decimal("1E+2"), 100),
         ({1, 2}, {Decimal("2.0"), 1.0}),
         ({"a", "b"}, frozenset({"b", "a"})),
@@ -48,7 +54,9 @@ def test_one_value_in_two_spellings_is_no_change(old: Any, new: Any):
         ({"a": 1}, ["a", 1]),
         ({"1"}, {1}),
         ({b"a"}, {"a"}),
-        (0.1, Decimal("0.1")),
+        (0.1, Decimal("0.1000000000000000055511151231257827021181583404541015625")),
+        (1.0, True),
+        (float("nan"), float("inf")),
         ([1, 2], 3),
         (float("nan"), 1),
     ],
@@ -82,6 +90,41 @@ def test_numbers_that_share_a_nearest_double_are_still_two_numbers():
     assert list(diff({"a": {"N": old}}, {"a": {"N": new}})) == [
         Replaced("a", Decimal(old), Decimal(new))
     ]
+
+
+def test_a_float_is_the_number_that_it_is_stored_as():
+    old, new = {"a": 0.1, "b": {0.1}}, {"a": Decimal("0.1"), "b": {Decimal("0.1")}}
+    assert to_item(old) == to_item(new)
+    assert not diff(old, new)
+    assert Added("a", 0.1) == Added("a", Decimal("0.1"))
+    assert hash(Added("a", [{0.1}])) == hash(Added("a", [{Decimal("0.1")}]))
+    assert hash(Added("a", 2.0)) == hash(Added("a", 2))
+
+
+@pytest.mark.parametrize("wire", [True, False])
+def test_a_set_gains_and_loses_numbers_whatever_python_type_they_have(wire: bool):
+    old, new = {"a": {0.1, 1.0}}, {"a": {Decimal("0.1"), Decimal(2)}}
+    change = diff(old, new)
+    assert list(change) == [SetChanged("a", added={2}, removed={1})]
+    # On a set whose members are spelled in yet another way.
+    other = {"a": {Decimal("0.10"), 1, 7}}
+    item = to_item(other) if wire else other
+    made = Diff(change).apply(item)
+    assert not diff(made, to_item({"a": {0.1, 2, 7}}) if wire else {"a": {0.1, 2, 7}})
+    (logged,) = change.to_dict()["changes"]
+    assert logged["added"] == {"NS": ["2"]}
+    assert logged["removed"] in ({"NS": ["1"]}, {"NS": ["1.0"]})
+
+
+def test_a_set_that_only_gains_a_number_needs_no_more_than_an_add():
+    change = diff({"a": {0.1}}, {"a": {Decimal("0.1"), 2}})
+    assert change.to_update_expression()["UpdateExpression"] == "ADD #a :a"
+
+
+def test_a_context_that_traps_floats_is_no_matter():
+    with localcontext() as context:
+        context.traps[FloatOperation] = True
+        assert not diff({"a": 0.5, "b": {0.5}}, {"a": Decimal("0.5"), "b": {Decimal("0.5")}})
 
 
 def test_absent_and_null_differ():
