@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ddbstream._diff._changes import Added, Change, Removed, Replaced, SetChanged
 from ddbstream._diff._compare import Edit, decoded
-from ddbstream._diff._path import Parts, Path, parse_path
+from ddbstream._diff._path import Parts, Path
 from ddbstream._diff._values import ABSENT, are_sets, without
 
 if TYPE_CHECKING:
@@ -160,9 +160,12 @@ class Diff:
 
         A path begins with an attribute's name, or with a field's where a model is bound.
         """
-        if isinstance(path, (str, tuple)):
+        if not isinstance(path, (str, tuple)):
+            return path in self._all()
+        try:
             return self._between(self._place(path)) is not None
-        return path in self._all()
+        except KeyError:
+            return False
 
     def __getitem__(self, path: int | str | Parts) -> Change:
         """The change at that path, or at that position among the changes.
@@ -171,7 +174,7 @@ class Diff:
         list that changed inside gives a `Replaced` of the whole.
 
         Raises:
-            KeyError: Nothing changed there.
+            KeyError: Nothing changed there; also a DiffError if it is no document path.
             IndexError: There are fewer changes.
         """
         if isinstance(path, int):
@@ -195,9 +198,9 @@ class Diff:
             return default
 
     def _place(self, path: str | Parts) -> Parts:
-        from ddbstream._diff._typed import resolved
+        from ddbstream._diff._lookup import place
 
-        return resolved(parse_path(path), self._new_codec or self._old_codec)
+        return place(self, path)
 
     def _between(self, parts: Parts) -> tuple[Any, Any] | None:
         from ddbstream._diff._lookup import between

@@ -1,18 +1,36 @@
-"""What is at a path before and after a change."""
+"""What a diff is asked for by path: what is there before and after the change."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._diff._forms import PYTHON, WIRE, within
-from ddbstream._diff._path import Parts, Path
+from ddbstream._diff._path import Parts, Path, parse_path
+from ddbstream._diff._typed import resolved
 from ddbstream._diff._values import ABSENT
 from ddbstream.exceptions import DiffError
 
 if TYPE_CHECKING:
     from ddbstream._diff._diff import Diff
 
-__all__ = ["between"]
+__all__ = ["NoPathError", "between", "place"]
+
+
+class NoPathError(DiffError, KeyError):
+    """What a diff is asked for is no document path, so nothing changed there."""
+
+
+def place(diff: Diff, path: Any) -> Parts:
+    """The path that a diff is asked for, in attribute names.
+
+    Raises:
+        NoPathError: It is no document path.
+    """
+    try:
+        parts = parse_path(path)
+    except DiffError as error:
+        raise NoPathError(error.problem, expected=error.expected, found=error.found) from None
+    return resolved(parts, diff._new_codec or diff._old_codec)
 
 
 def between(diff: Diff, parts: Parts) -> tuple[Any, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from decimal import Decimal, FloatOperation, localcontext
 from typing import Any
 
@@ -250,9 +251,20 @@ class TestCollection:
         assert self.change.get("x", 1) == 1
         assert self.change.get("d") == Removed("d", 1)
 
-    def test_a_text_that_is_no_path_is_said_to_be_none(self):
-        with pytest.raises(DiffError, match="not a document path"):
-            self.change["a..b"]
+    @pytest.mark.parametrize("path", ["", "a..b", "a[", "a]", '"a', (), ("a", -1), (1,)])
+    def test_nothing_changed_at_what_is_no_path(self, path: Any):
+        assert path not in self.change
+        assert self.change.get(path, 1) == 1
+        with pytest.raises(KeyError, match="not a document path"):
+            self.change[path]
+
+    @pytest.mark.parametrize("key", [None, 1.5, ["a"], {}, b"a", slice(1)])
+    def test_nothing_changed_at_a_key_of_another_type(self, key: Any):
+        assert key not in self.change
+        with pytest.raises(KeyError, match="expected a document path") as caught:
+            self.change[key]
+        assert isinstance(caught.value, DiffError)
+        assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # noqa: S301
 
     def test_equal_changes_are_equal_diffs_with_one_hash(self):
         of_wire = diff({"a": {"L": [{"N": "1"}]}}, {"a": {"L": [{"N": "2.0"}]}})
