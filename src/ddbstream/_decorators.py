@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         where: Callable[[RecordT], object] | None
         pattern: Any
         ttl: bool | None
+        replica: bool | None
+        unchanged: bool | None
         middleware: Iterable[Callable[..., Any]]
 
     WideT = TypeVar("WideT")
@@ -90,6 +92,8 @@ class Decorators(Registry):
         where: Callable[[Any], object] | None = None,
         pattern: Any = None,
         ttl: bool | None = None,
+        replica: bool | None = None,
+        unchanged: bool | None = None,
         middleware: Iterable[Callable[..., Any]] = (),
     ) -> Any:
         """Register a handler of new items: ``@router.on_insert(Product)``.
@@ -110,6 +114,10 @@ class Decorators(Registry):
             where: A predicate over the typed record. What it raises is the record's failure.
             pattern: A filter pattern in EventBridge syntax, over the wire record.
             ttl: True for deletions by Time to Live alone, False for everything but them.
+            replica: True for records that global tables of version 2017.11.29 made for certain,
+                False for everything but them.
+            unchanged: True for a MODIFY whose images hold the same item for certain, False for
+                everything but them.
             middleware: Functions ``(record, call_next)`` around this handler, the first outermost.
 
         Raises:
@@ -117,7 +125,7 @@ class Decorators(Registry):
             ModelDefinitionError: The class cannot be a model.
             RouterFrozenError: The router has dispatched.
         """
-        options = _options(changed, where, pattern, ttl, middleware)
+        options = _options(changed, where, pattern, (ttl, replica, unchanged), middleware)
         return self._decorator(frozenset({Insert}), entity_or_model, options)
 
     @overload
@@ -144,10 +152,12 @@ class Decorators(Registry):
         where: Callable[[Any], object] | None = None,
         pattern: Any = None,
         ttl: bool | None = None,
+        replica: bool | None = None,
+        unchanged: bool | None = None,
         middleware: Iterable[Callable[..., Any]] = (),
     ) -> Any:
         """Register a handler of changed items; all else as for `on_insert`."""
-        options = _options(changed, where, pattern, ttl, middleware)
+        options = _options(changed, where, pattern, (ttl, replica, unchanged), middleware)
         return self._decorator(frozenset({Modify}), entity_or_model, options)
 
     @overload
@@ -174,10 +184,12 @@ class Decorators(Registry):
         where: Callable[[Any], object] | None = None,
         pattern: Any = None,
         ttl: bool | None = None,
+        replica: bool | None = None,
+        unchanged: bool | None = None,
         middleware: Iterable[Callable[..., Any]] = (),
     ) -> Any:
         """Register a handler of deleted items; all else as for `on_insert`."""
-        options = _options(changed, where, pattern, ttl, middleware)
+        options = _options(changed, where, pattern, (ttl, replica, unchanged), middleware)
         return self._decorator(frozenset({Remove}), entity_or_model, options)
 
     @overload
@@ -204,10 +216,12 @@ class Decorators(Registry):
         where: Callable[[Any], object] | None = None,
         pattern: Any = None,
         ttl: bool | None = None,
+        replica: bool | None = None,
+        unchanged: bool | None = None,
         middleware: Iterable[Callable[..., Any]] = (),
     ) -> Any:
         """Register a handler of all three; all else as for `on_insert`."""
-        options = _options(changed, where, pattern, ttl, middleware)
+        options = _options(changed, where, pattern, (ttl, replica, unchanged), middleware)
         return self._decorator(EVERY_KIND, entity_or_model, options)
 
     def _decorator(self, kinds: frozenset[Kind], target: Any, options: dict[str, Any]) -> Any:
@@ -222,13 +236,13 @@ class Decorators(Registry):
 
 
 def _options(
-    changed: object, where: object, pattern: object, ttl: object, middleware: object
+    changed: object, where: object, pattern: object, traits: tuple[object, ...], middleware: object
 ) -> dict[str, Any]:
     return {
         "changed": changed,
         "where": where,
         "pattern": pattern,
-        "ttl": ttl,
+        **dict(zip(("ttl", "replica", "unchanged"), traits, strict=True)),
         "middleware": middleware,
     }
 

@@ -8,7 +8,7 @@ record.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, get_origin
+from typing import TYPE_CHECKING, Any, Final, get_origin
 
 from ddbstream._model import codec_for
 from ddbstream._records import Insert, Modify, Remove
@@ -109,6 +109,8 @@ def build_route(  # noqa: PLR0913 - one for each option of the decorators
     where: object = None,
     pattern: object = None,
     ttl: object = None,
+    replica: object = None,
+    unchanged: object = None,
     middleware: Iterable[object] = (),
     signature: Signature | None = None,
 ) -> Route:
@@ -123,6 +125,8 @@ def build_route(  # noqa: PLR0913 - one for each option of the decorators
         where: A predicate over the typed record.
         pattern: A filter pattern over the wire record.
         ttl: Only deletions by Time to Live (True), or everything but them (False).
+        replica: Only what global tables made while replicating, or everything but that.
+        unchanged: Only a MODIFY that changed nothing, or everything but that.
         middleware: Functions around this handler, the first outermost.
         signature: What the handler takes, if that is known.
 
@@ -141,9 +145,10 @@ def build_route(  # noqa: PLR0913 - one for each option of the decorators
     # First what a mapping's filter can say as well: a record that the filter leaves out, since this
     # does not want it, may not fail in what comes behind.
     guards: list[Guard] = []
-    if ttl is not None:
-        guards.append(_ttl_guard(ttl, kinds, about))
-        route.ttl = ttl is True
+    for option, wanted in (("ttl", ttl), ("replica", replica), ("unchanged", unchanged)):
+        if wanted is not None:
+            guards.append(_trait_guard(option, wanted, kinds, about))
+    route.ttl = ttl is True
     if pattern is not None:
         from ddbstream._patterns import Pattern
 
@@ -211,16 +216,25 @@ def _refuse_dead(pattern: Pattern, about: str) -> None:
         )
 
 
-def _ttl_guard(ttl: object, kinds: frozenset[Kind], about: str) -> Guard:
-    if ttl is True:
-        if Remove not in kinds:
+# What each option asks of a record, and the only kind of record that can have it.
+_TRAITS: Final[Mapping[str, tuple[Guard, Kind | None]]] = {
+    "ttl": (lambda record: record.is_ttl_removal, Remove),
+    "replica": (lambda record: record.is_replica, None),
+    "unchanged": (lambda record: record.is_unchanged, Modify),
+}
+
+
+def _trait_guard(option: str, wanted: object, kinds: frozenset[Kind], about: str) -> Guard:
+    has, only = _TRAITS[option]
+    if wanted is True:
+        if only is not None and only not in kinds:
             raise RouteDefinitionError(
-                f"{about}: ttl=True never holds: only a removal can be by TTL"
+                f"{about}: {option}=True never holds: only a {only.__name__} can have it"
             )
-        return lambda record: record.is_ttl_removal
-    if ttl is False:
-        return lambda record: not record.is_ttl_removal
-    raise RouteDefinitionError(f"{about}: ttl= takes True or False")
+        return has
+    if wanted is False:
+        return lambda record: not has(record)
+    raise RouteDefinitionError(f"{about}: {option}= takes True or False")
 
 
 def _changed_guard(changed: Changed, codec: Codec[Any], about: str) -> Guard:

@@ -12,6 +12,7 @@ from ddbstream import Change, Insert, Modify, Remove, StreamRouter, by_key_prefi
 from ddbstream.exceptions import (
     DecodeError,
     MissingImageError,
+    RouteDefinitionError,
     RouterFrozenError,
     UnmatchedRecordError,
 )
@@ -267,6 +268,45 @@ class TestTtl:
             [wire_record("REMOVE", 1), wire_record("REMOVE", 2, **TTL), wire_record("INSERT", 3)]
         )
         assert seen == expected
+
+
+class TestOtherTraits:
+    @pytest.mark.parametrize(("wanted", "expected"), [(True, [2]), (False, [1]), (None, [1, 2])])
+    def test_replica_chooses_between_what_replication_made_and_all_else(
+        self, wanted: bool | None, expected: list[int]
+    ) -> None:
+        router, seen = router_by_prefix(), []
+        router.on_change(replica=wanted)(lambda record: seen.append(int(record.sequence_number)))
+        mark = {"aws:rep:updateregion": {"S": "eu-west-1"}, "aws:rep:updatetime": {"N": "1.5"}}
+        old = {"PK": {"S": "Product#1"}}
+        router.dispatch(
+            [
+                wire_record("MODIFY", 1, old=old, new={**old, "a": {"N": "1"}}),
+                wire_record("MODIFY", 2, old=old, new={**old, **mark}),
+            ]
+        )
+        assert seen == expected
+
+    @pytest.mark.parametrize(("wanted", "expected"), [(True, [2]), (False, [1]), (None, [1, 2])])
+    def test_unchanged_chooses_between_a_modify_of_nothing_and_all_else(
+        self, wanted: bool | None, expected: list[int]
+    ) -> None:
+        router, seen = router_by_prefix(), []
+        router.on_change(unchanged=wanted)(lambda record: seen.append(int(record.sequence_number)))
+        one, same, two = ({"n": {"N": text}} for text in ("1", "1.0", "2"))
+        router.dispatch(
+            [
+                wire_record("MODIFY", 1, old=one, new=two),
+                wire_record("MODIFY", 2, old=one, new=same),
+            ]
+        )
+        assert seen == expected
+
+    def test_what_no_record_of_the_kind_can_have_is_refused(self) -> None:
+        with pytest.raises(RouteDefinitionError, match="only a Modify"):
+            router_by_prefix().on_insert(unchanged=True)(print)
+        with pytest.raises(RouteDefinitionError, match="replica= takes True or False"):
+            router_by_prefix().on_insert(replica="yes")(print)  # type: ignore[call-overload]
 
 
 class TestUnmatched:
