@@ -1,9 +1,10 @@
 """What polling costs beside boto3 and the JSON parser: ``python bench/poller.py``.
 
-A page server on this machine gives pages of 1,000 records of 20 attributes with both images. Times are CPU seconds of the client's
-thread with the collector off; candidates run in random order within each round, and what is printed is the median of
-each round's ratio: on a busy machine only ratios hold. ``--memory`` reads a million records through a poller and prints
-how its memory grew; ``--local`` measures pages of DynamoDB Local.
+A page server on this machine gives pages of 1,000 records of 20 attributes with both images. Times
+are CPU seconds of the client's thread with the collector off; candidates run in random order within
+each round, and what is printed is the median of each round's ratio: on a busy machine only ratios
+hold. ``--memory`` reads a million records through a poller and prints how its memory grew;
+``--local`` measures pages of DynamoDB Local.
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ os.environ.update(AWS_ACCESS_KEY_ID="bench", AWS_SECRET_ACCESS_KEY="bench")
 
 import boto3
 from boto3.dynamodb.types import TypeDeserializer
-
 from decode import Wide, medium  # M: 20 attributes of mixed types, with nesting
 
 from ddbstream import from_item
@@ -56,7 +56,8 @@ class Handler(BaseHTTPRequestHandler):
         call = self.headers["x-amz-target"].rpartition(".")[2]
         if call == "GetRecords":
             served += 1
-            answer = body if served <= pages or pages == 0 else b'{"Records": [], "NextShardIterator": "i"}'
+            answer = body if served <= pages or pages == 0 else b'{"Records": [],
+            "NextShardIterator": "i"}'
         elif call == "GetShardIterator":
             answer = b'{"ShardIterator": "i"}'
         else:
@@ -178,7 +179,9 @@ def measure(endpoint_url: str, body: bytes, iterator: str, rounds: int, title: s
     show("a page: boto3's get_records / ours", found["boto3"], ">= 6")
     show("a page: ours / json.loads of the body", 1 / found["json"], "<= 1.2")
     found = ratios(
-        {"ours": lambda: typed(fast()), "boto3": lambda: untyped(slow())}, "ours", max(3, rounds // 3)
+        {"ours": lambda: typed(fast()), "boto3": lambda: untyped(slow())},
+        "ours",
+        max(3, rounds // 3),
     )
     show("a page to typed objects: boto3 + TypeDeserializer / ours", found["boto3"], ">= 4.8")
 
@@ -219,7 +222,11 @@ def memory(pages: int, body: bytes) -> None:
         poller.run()
         seconds = time.monotonic() - began
     print(f"  {router.records:,} records in {seconds:.0f} s")
-    show("memory at the end / after 100,000 records", router.samples[-1] / router.samples[0], "<= 1.05")
+    show(
+        "memory at the end / after 100,000 records",
+        router.samples[-1] / router.samples[0],
+        "<= 1.05",
+    )
 
 
 def local(rounds: int) -> None:
@@ -228,7 +235,9 @@ def local(rounds: int) -> None:
     with DynamoDBLocal(fetch()) as server, server.table() as table:
         for n in range(1000):
             table.put({**image(n), "PK": {"S": f"Product#{n}"}})
-        shard = server.streams.describe_stream(StreamArn=table.stream_arn)["StreamDescription"]["Shards"][0]
+        shard = server.streams.describe_stream(StreamArn=table.stream_arn)["StreamDescription"][
+            "Shards"
+        ][0]
         iterator = server.streams.get_shard_iterator(
             StreamArn=table.stream_arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]

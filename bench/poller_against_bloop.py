@@ -1,7 +1,10 @@
-"""Eight troubles of a stream, each given to bloop 3.1.1 and to ddbstream: ``python bench/poller_against_bloop.py``.
+"""Eight troubles of a stream, each given to bloop 3.1.1 and to ddbstream.
 
-Both read DynamoDB Local through a proxy that breaks calls. Needs ``pip install bloop``, Java and npm. bloop is the only
-other Python library that reads DynamoDB Streams; in the first scenario nothing goes wrong.
+``python bench/poller_against_bloop.py``.
+
+Both read DynamoDB Local through a proxy that breaks calls. Needs ``pip install bloop``, Java and
+npm. bloop is the only other Python library that reads DynamoDB Streams; in the first scenario
+nothing goes wrong.
 """
 
 from __future__ import annotations

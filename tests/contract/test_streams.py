@@ -1,4 +1,6 @@
-"""FakeStream behaves as DynamoDB Streams does: what is said here holds on DynamoDB Local too, and some of it on moto.
+"""FakeStream behaves as DynamoDB Streams does.
+
+What is said here holds on DynamoDB Local too, and some of it on moto.
 
 DynamoDB Local is AWS's own engine, with its test control for rollovers and time.
 """
@@ -133,7 +135,9 @@ def page(world, shard, kind="TRIM_HORIZON", **more):
 
 
 def values(answer):
-    images = (r["dynamodb"].get("NewImage", r["dynamodb"].get("OldImage")) for r in answer["Records"])
+    images = (
+        r["dynamodb"].get("NewImage", r["dynamodb"].get("OldImage")) for r in answer["Records"]
+    )
     return [int(image["n"]["N"]) for image in images]
 
 
@@ -144,7 +148,7 @@ def numbers(answer):
 def code(call, *args, **kwargs):
     try:
         call(*args, **kwargs)
-    except Exception as error:  # noqa: BLE001 - the fake's class is botocore's only if that is there
+    except Exception as error:  # noqa: BLE001 - the fake's has its own class
         return error.response["Error"]["Code"]
     return None
 

@@ -1,7 +1,8 @@
-"""The poller's core keeps its promises in hundreds of simulated worlds, and the simulation has teeth.
+"""The poller keeps its promises in hundreds of simulated worlds, and those have teeth.
 
-``DDBSTREAM_SIMULATION_SEEDS=10000 pytest tests/stateful/test_poller_simulation.py`` is the long run. A failure names its
-seed; ``DDBSTREAM_SIMULATION_FIRST=<seed> DDBSTREAM_SIMULATION_SEEDS=1`` runs that one again.
+``DDBSTREAM_SIMULATION_SEEDS=10000 pytest tests/stateful/test_poller_simulation.py`` is the long
+run. A failure names its seed; ``DDBSTREAM_SIMULATION_FIRST=<seed> DDBSTREAM_SIMULATION_SEEDS=1``
+runs that one again.
 """
 
 from __future__ import annotations

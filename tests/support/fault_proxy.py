@@ -1,8 +1,9 @@
 """An HTTP proxy that breaks things, between a client and DynamoDB Local.
 
-Each call gets a fault with a chance, chosen by a seeded generator: an AWS error, a 5xx, a 200 with a page of HTML, a
-connection reset before or after the server did the work, an answer that is cut off, a delay, a listing that hides
-its newest shards or shows a closed one as open, an empty page before the records.
+Each call gets a fault with a chance, chosen by a seeded generator: an AWS error, a 5xx, a 200 with
+a page of HTML, a connection reset before or after the server did the work, an answer that is cut
+off, a delay, a listing that hides its newest shards or shows a closed one as open, an empty page
+before the records.
 """
 
 from __future__ import annotations
@@ -36,7 +37,10 @@ FAULTS = (
 
 
 class FaultProxy:
-    """Listens on a port of its own and forwards to another. ``chance`` is that of a fault per call."""
+    """Listens on a port of its own and forwards to another.
+
+    ``chance`` is that of a fault per call.
+    """
 
     def __init__(
         self,
@@ -145,7 +149,9 @@ class FaultProxy:
 
 
 def _aws_error(code: str) -> bytes:
-    return json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "proxy"}).encode()
+    return json.dumps(
+        {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "proxy"}
+    ).encode()
 
 
 _REFUSALS: dict[str, tuple[int, bytes]] = {

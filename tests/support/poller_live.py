@@ -1,9 +1,12 @@
-"""The poller for real: AWS's engine, a proxy that breaks calls, and a process that is killed again and again.
+"""The poller for real.
+
+AWS's engine, a proxy that breaks calls, and a process that is killed again and again.
 
     python -m tests.support.poller_live --writes 20000 --kills 15
 
-Writers put versions of items, shards roll over, all iterators expire, and the reader is killed with SIGKILL at random
-moments and started again. In the end every write must have been delivered, each item's in order.
+Writers put versions of items, shards roll over, all iterators expire, and the reader is killed with
+SIGKILL at random moments and started again. In the end every write must have been delivered, each
+item's in order.
 """
 
 from __future__ import annotations

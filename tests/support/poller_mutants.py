@@ -1,7 +1,7 @@
 """Broken variants of the poller's core: each is a mistake that a real poller made, or could.
 
-A mutant takes a `StreamCore` and breaks it. The simulation must catch every one; if it does not, it is the
-simulation that is broken.
+A mutant takes a `StreamCore` and breaks it. The simulation must catch every one; if it does not, it
+is the simulation that is broken.
 """
 
 from __future__ import annotations
@@ -67,7 +67,10 @@ def module_patches(name: str) -> Iterator[None]:
 
 @mutant
 def drops_the_last_page(core: Any) -> None:
-    """Redpanda, teleport#53795: returns when NextShardIterator is missing, before the page is used."""
+    """Redpanda, teleport#53795.
+
+    Returns when NextShardIterator is missing, before the page is used.
+    """
     on_page = core._reader.on_page
 
     def broken(shard: Any, result: Any, at: Any) -> None:
@@ -256,15 +259,7 @@ def an_unlisted_shard_is_believed_gone(core: Any) -> None:
 @mutant
 def children_are_looked_for_once(core: Any) -> None:
     """bloop: a child that is listed late is never found."""
-    want = core._want_listing
-
-    def broken(at: Any, when: float) -> int:
-        number: int = want(at, when)
-        return number
-
-    core._want_listing = broken
-    core._reader._want_listing = broken
-    core._look_for_children = lambda at: None
+    core._discovery._look_for_children = lambda at: None
     core._ctx.settings = replace(core._ctx.settings, discovery=1e9)
 
 
@@ -387,9 +382,9 @@ def the_start_is_not_kept(core: Any) -> None:
 
 @mutant
 def latest_goes_by_the_readers_clock(core: Any) -> None:
-    """A reader whose clock is ahead loses what is written until the service's clock has caught up."""
-    fix = core._fix_start
-    core._fix_start = lambda page, at: fix(replace(page, service_time=None), at)
+    """A clock that is ahead loses what is written until the service's has caught up."""
+    fix = core._tenure.fix_start
+    core._tenure.fix_start = lambda page, at: fix(replace(page, service_time=None), at)
 
 
 @mutant

@@ -1,9 +1,10 @@
 """The poller's core in a simulated world: every call takes its time, fails, or is lost in a crash.
 
-A run is decided by its seed alone. A world has a `FakeStream` with a writer that puts, rolls over and splits;
-processes that run the core, crash at any step, come back after seconds or days, or are replaced while they still
-run; a store that fails; handlers that are slow or raise. Everything that happens is checked as it happens, and
-once the world has calmed down the reader must catch up with nothing lost that was not reported.
+A run is decided by its seed alone. A world has a `FakeStream` with a writer that puts, rolls over
+and splits; processes that run the core, crash at any step, come back after seconds or days, or are
+replaced while they still run; a store that fails; handlers that are slow or raise. Everything that
+happens is checked as it happens, and once the world has calmed down the reader must catch up with
+nothing lost that was not reported.
 """
 
 from __future__ import annotations
@@ -17,15 +18,14 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from ddbstream.exceptions import FencedError
-from ddbstream.poller import MemoryCheckpoints, Settings, retry
+from ddbstream.poller import MemoryCheckpoints, Settings
 from ddbstream.poller._client import StreamsApi
-from ddbstream.poller._commands import Deliver, Describe, GetRecords, Instant, Save
+from ddbstream.poller._commands import Deliver, Describe, GetRecords, Instant
 from ddbstream.poller._core import State, StreamCore
-from ddbstream.poller._stream import Stream
 from ddbstream.poller._events import Gap
 from ddbstream.poller._policies import Backoff, FailurePolicy
 from ddbstream.poller._positions import After, AtStart, AtTime, End
+from ddbstream.poller._stream import Stream
 from ddbstream.testing._fake_faults import Faults
 from ddbstream.testing.clock import FakeClock
 from ddbstream.testing.fake_stream import FakeStream
@@ -212,9 +212,7 @@ class World:
     ) -> None:
         self.seed = seed
         self.rng = random.Random(seed)
-        self.profile = Profile.draw(
-            self.rng, outages=seed % 4 == 3 if outages is None else outages
-        )
+        self.profile = Profile.draw(self.rng, outages=seed % 4 == 3 if outages is None else outages)
         self.make_core = core
         self.max_steps = max_steps
         self.clock = FakeClock()

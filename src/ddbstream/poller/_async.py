@@ -2,8 +2,8 @@
 
 Rules
 
-* The cores run in the loop's thread. What blocks (boto3, a store, a router) runs in threads; a client whose methods are
-  coroutine functions, as aiobotocore's are, is awaited.
+* The cores run in the loop's thread. What blocks (boto3, a store, a router) runs in threads; a
+  client whose methods are coroutine functions, as aiobotocore's are, is awaited.
 * A shard's batches are handled one after the other, different shards' at once.
 * Cancelling the task that runs the poller gives the lease back and saves nothing more.
 """
@@ -57,7 +57,10 @@ class AsyncBatch:
         self._batch = batch
 
     async def commit(self) -> None:
-        """Let the records count as done; returns when their position is saved: see `Batch.commit`."""
+        """Let the records count as done.
+
+        Returns when their position is saved: see `Batch.commit`.
+        """
         await self._owner.commit_soon(self._batch)
 
 
@@ -159,9 +162,11 @@ class AsyncStreamPoller(PollerBase):
 
     Args:
         table_or_stream_arn: As `StreamPoller`'s.
-        handler: ``async def handler(records, context)``, called with wire records of one shard and a
-            `PollContext`; all of them come again if it raises. Or a router, whose ``dispatch`` runs in a thread.
-        options: As `StreamPoller`'s, except ``clock``. The methods of ``client`` may be coroutine functions.
+        handler: ``async def handler(records, context)``, called with wire records of one shard and
+            a `PollContext`; all of them come again if it raises. Or a router, whose ``dispatch``
+            runs in a thread.
+        options: As `StreamPoller`'s, except ``clock``. The methods of ``client`` may be coroutine
+            functions.
     """
 
     def __init__(
@@ -183,7 +188,10 @@ class AsyncStreamPoller(PollerBase):
         return await self._run(until_caught_up=False, timeout=None)
 
     async def run_until_caught_up(self, timeout: float | None = None) -> Exit:
-        """Read until everything that the stream holds is handled: as `StreamPoller.run_until_caught_up`."""
+        """Read until everything that the stream holds is handled.
+
+        As `StreamPoller.run_until_caught_up`.
+        """
         return await self._run(until_caught_up=True, timeout=timeout)
 
     def __aiter__(self) -> AsyncIterator[AsyncBatch]:

@@ -2,10 +2,10 @@
 
 Rules
 
-* A batch is done when it is committed, and only then may its position be saved. Committing one commits what was before
-  it in its shard.
-* The next batch of a shard may come before the last is committed. A shard's children come when all of the shard is
-  committed; if nothing else is left to give, that is an error and no endless wait.
+* A batch is done when it is committed, and only then may its position be saved. Committing one
+  commits what was before it in its shard.
+* The next batch of a shard may come before the last is committed. A shard's children come when all
+  of the shard is committed; if nothing else is left to give, that is an error and no endless wait.
 * While the loop's body runs, nothing else does but the reading that is under way.
 """
 

@@ -1,15 +1,15 @@
 """The four calls of the Streams API: made, checked, and their failures named.
 
-Every answer is checked for what it must have. botocore reports a cut-off body, or a proxy's HTML page with
-status 200, as an empty success: a page without a ``Records`` key is a failed call, not an empty page.
-boto3 is imported only if a client has to be made.
+Every answer is checked for what it must have. botocore reports a cut-off body, or a proxy's HTML
+page with status 200, as an empty success: a page without a ``Records`` key is a failed call, not an
+empty page. boto3 is imported only if a client has to be made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any, Union
+from typing import Any
 
 from ddbstream.exceptions import StreamNotFoundError
 from ddbstream.poller._commands import (
@@ -64,7 +64,10 @@ _KINDS: dict[str, FaultKind] = {
 
 
 def fault_of(error: Exception) -> Fault:
-    """Name what a client raised. Anything unknown counts as transient: it is tried again, and reported."""
+    """Name what a client raised.
+
+    Anything unknown counts as transient: it is tried again, and reported.
+    """
     response = getattr(error, "response", None)
     code = type(error).__name__
     if isinstance(response, Mapping):
@@ -81,12 +84,14 @@ def knows_timestamps(client: object) -> bool:
     return "AT_TIMESTAMP" in shape.members["ShardIteratorType"].enum
 
 
-Call = Union[Describe, GetIterator, GetRecords]
+Call = Describe | GetIterator | GetRecords
 _GARBLED = Fault("transient", "GarbledAnswer")
 
 
 class StreamsApi:
-    """The calls for one stream. Each gives a checked result or a `Fault`, and never raises an Exception.
+    """The calls for one stream.
+
+    Each gives a checked result or a `Fault`, and never raises an Exception.
 
     Args:
         client: boto3's ``dynamodbstreams`` client, or anything like it.

@@ -1,14 +1,15 @@
 """What the core asks of a driver, and what a driver answers: plain values.
 
 A driver runs each command once, and hands the core the command with its result, or with a `Fault`.
-One command a shard is in flight for each of fetching, delivering and saving; nothing else relies on order.
+One command a shard is in flight for each of fetching, delivering and saving; nothing else relies on
+order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Union
+from typing import Any, Literal, NamedTuple
 
 from ddbstream.poller._positions import AtStart, AtTime, Position, Start
 
@@ -30,7 +31,8 @@ FaultKind = Literal[
 class Instant(NamedTuple):
     """One moment on both clocks, in seconds.
 
-    Waiting uses ``mono`` only, so a clock that jumps delays nothing; ``wall`` dates records and shards.
+    Waiting uses ``mono`` only, so a clock that jumps delays nothing; ``wall`` dates records and
+    shards.
     """
 
     mono: float
@@ -109,14 +111,14 @@ class Describe:
     """Ask for a page of the listing. Answer: `StreamPage`."""
 
     cursor: str | None
-    children_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GetIterator:
     """Ask for an iterator. Answer: ``str``.
 
-    ``timestamp`` is True if an `AtTime` may be asked of the service; else it means the oldest record.
+    ``timestamp`` is True if an `AtTime` may be asked of the service; else it means the oldest
+    record.
     """
 
     shard_id: str
@@ -180,8 +182,8 @@ class Forget:
     shard_ids: tuple[str, ...]
 
 
-Command = Union[Describe, GetIterator, GetRecords, Deliver, Discard, Save, FixStart, Renew, Forget]
-Result = Union[StreamPage, str, RecordsPage, Delivered, Fault, None]
+Command = Describe | GetIterator | GetRecords | Deliver | Discard | Save | FixStart | Renew | Forget
+Result = StreamPage | str | RecordsPage | Delivered | Fault | None
 
 __all__ = [
     "AtStart",

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ddbstream.exceptions import RecordsTrimmedError
+from ddbstream.exceptions import PollerError, RecordsTrimmedError
 from ddbstream.poller._commands import Fault, Instant
 from ddbstream.poller._events import Event, Exit, Gap
 from ddbstream.poller._policies import FailurePolicy, Settings
@@ -83,6 +83,17 @@ class Context:
         """Stop for good, because of an error."""
         self.leave(Exit("failed", error))
 
+    def has_left(self) -> bool:
+        """Whether there is a reason to stop already."""
+        return self.exit is not None
+
+    def fail_refused(self, operation: str, shard_id: str | None, fault: Fault) -> None:
+        """Stop because the service refuses a call, and will go on refusing."""
+        where = f" for shard {shard_id}" if shard_id else ""
+        error = PollerError(f"{operation}{where} is refused: {fault.code}")
+        error.__cause__ = fault.error
+        self.fail(error)
+
     def fail_after_saving(self, error: BaseException) -> None:
         """Stop because of an error, but let what is done be saved first."""
         self.draining = True
@@ -100,8 +111,8 @@ class Context:
     def refuses_for_good(self, fault: Fault, since: float) -> bool:
         """Whether a refusal that has lasted ``since`` seconds is final.
 
-        Before any call has succeeded it is a mistake of configuration. Later it may heal, as expired credentials
-        do at any time.
+        Before any call has succeeded it is a mistake of configuration. Later it may heal, as
+        expired credentials do at any time.
         """
         if not self.ever_answered and fault.code not in _HEALING:
             return True
@@ -128,14 +139,17 @@ class Context:
         return self.start.position
 
     def wanted_from(self) -> float:
-        """Nothing older than this moment is wanted: it precedes the start, or was trimmed before it."""
+        """Nothing older than this moment is wanted.
+
+        It precedes the start, or was trimmed before it.
+        """
         assert self.start is not None
         if isinstance(self.start.position, AtTime):
             return self.start.position.time
         return self.start.fixed_at - self.settings.retention - _SURELY_TRIMMED
 
     def owed_from(self, shard: Shard) -> float:
-        """The moment from which on the consumer is owed the records of a shard that it has not begun.
+        """The moment from which on the consumer is owed a shard's records, if it has read none.
 
         That is the shard's birth, or what was about to be trimmed when the consumer began.
         """

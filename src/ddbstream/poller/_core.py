@@ -1,26 +1,30 @@
-"""The poller's core: a state machine of one stream, without clock, client, thread or chance of its own.
+"""The poller's core.
+
+A state machine of one stream, without clock, client, thread or chance of its own.
 
 Rules
 
-* At least once, in order within a shard, a parent's records before its children's, nothing skipped: whatever is not
-  delivered is reported as a gap.
+* At least once, in order within a shard, a parent's records before its children's, nothing skipped:
+  whatever is not delivered is reported as a gap.
 * The start is durable before the first read, a parent's end before its child's first delivery.
-* Every failure either moves on, or waits and tries again, or is reported and stops the poller. No state is final but
-  ``exit``.
+* Every failure either moves on, or waits and tries again, or is reported and stops the poller. No
+  state is final but ``exit``.
 * One shard's trouble stays with that shard.
 
 Theory of operation
 
-A driver owns the clocks and everything that blocks. It calls `poll(at)`, runs the commands that come back, and
-hands each to `receive(command, result, at)`; between the two it may do what it likes, in any order, in any number
-of threads, as long as it calls the core from one at a time. `wake_at()` tells when `poll` has something to say
-again even if no answer comes. The core never blocks and never fails: what a command raised arrives as a `Fault`.
+A driver owns the clocks and everything that blocks. It calls `poll(at)`, runs the commands that
+come back, and hands each to `receive(command, result, at)`; between the two it may do what it
+likes, in any order, in any number of threads, as long as it calls the core from one at a time.
+`wake_at()` tells when `poll` has something to say again even if no answer comes. The core never
+blocks and never fails: what a command raised arrives as a `Fault`.
 
-A stream goes through: list it once (the listing tells the service's clock), fix the start, then read. A shard goes
-through WAITING (for its parent), READING, ENDING (no iterator follows; a listing must agree and everything must be
-handled), ENDED (durable). Reading (`_reader`), delivering and saving (`_delivery`) and the tree (`_lineage`) are parts
-of their own; they meet in the `Shard`. A shard is looked at only when an answer for it came, its timer ran out,
-its parent ended or a listing was completed, so ten thousand quiet shards cost nothing.
+A stream goes through: list it once (the listing tells the service's clock), fix the start, then
+read. A shard goes through WAITING (for its parent), READING, ENDING (no iterator follows; a listing
+must agree and everything must be handled), ENDED (durable). Reading (`_reader`), delivering and
+saving (`_delivery`) and the tree (`_lineage`) are parts of their own; they meet in the `Shard`. A
+shard is looked at only when an answer for it came, its timer ran out, its parent ended or a listing
+was completed, so ten thousand quiet shards cost nothing.
 
 Time is an `Instant`: waits are counted on its monotonic side, ages on its wall side.
 """
@@ -30,7 +34,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ddbstream.exceptions import FencedError, StreamNotFoundError
+from ddbstream.exceptions import FencedError
 from ddbstream.poller._commands import (
     Command,
     Deliver,
@@ -51,21 +55,21 @@ from ddbstream.poller._commands import (
 )
 from ddbstream.poller._context import Context
 from ddbstream.poller._delivery import Delivery
+from ddbstream.poller._discovery import Discovery
 from ddbstream.poller._events import (
     CallFailed,
     Event,
     Exit,
     Gap,
     ShardStarted,
-    StreamListed,
     StreamStarted,
 )
 from ddbstream.poller._lineage import Lineage
-from ddbstream.poller._listing import Listing
 from ddbstream.poller._policies import FailurePolicy, Settings
-from ddbstream.poller._positions import After, AtStart, AtTime, Position, Start, rank
-from ddbstream.poller._reader import Reader, refusal
+from ddbstream.poller._positions import AtStart, AtTime, Position, Start, rank
+from ddbstream.poller._reader import Reader
 from ddbstream.poller._shard import Shard, Stage
+from ddbstream.poller._tenure import Tenure
 
 __all__ = ["State", "StreamCore"]
 
@@ -113,30 +117,10 @@ class StreamCore:
     ) -> None:
         ctx = self._ctx = Context(stream_arn, settings, policy, chance, timestamps)
         self.lineage = Lineage(ctx)
-        self._reader = Reader(ctx, self.lineage, self._want_listing)
+        self._discovery = Discovery(ctx, self.lineage, at)
+        self._tenure = Tenure(ctx, self.lineage, begin, at)
+        self._reader = Reader(ctx, self.lineage, self._discovery.want)
         self._delivery = Delivery(ctx, self.lineage)
-        self._begin = begin
-        self._created = at
-        self._fixing = False
-        self._fix_running = False
-        self._fix_attempts = 0
-        self._fix_at = at.mono
-        self._to_forget: tuple[str, ...] = ()
-        self._listing: Listing | None = None
-        self._listings = 0  # started so far
-        self._describing = False
-        self._describe_at = at.mono
-        self._describe_attempts = 0
-        self._listing_at: float = at.mono  # when the next listing is due
-        self._refused_since: float | None = None
-        self.listed_at: float | None = None  # when the last listing was complete
-        self._renewing = False
-        self._renew_at = at.mono
-        self._renew_issued = at.mono
-        self._renew_attempts = 0
-        self._renewed = 0  # renewals answered, well or not
-        self._last_renewal = 0
-        ctx.lease_until = at.mono + settings.lease
         if state.start is not None:
             self._resume(state, at)
 
@@ -154,7 +138,7 @@ class StreamCore:
             shard.first_seen = at.wall
             shard.fresh_at = at.wall if alive is None else alive
             ctx.agenda.touch(shard_id)
-        ctx.report(StreamStarted(ctx.stream_arn, True))
+        ctx.report(StreamStarted(ctx.stream_arn, resumed=True))
 
     # What a driver calls
 
@@ -162,6 +146,11 @@ class StreamCore:
     def exit(self) -> Exit | None:
         """Why the core stopped; None while it runs."""
         return self._ctx.exit
+
+    @property
+    def listed_at(self) -> float | None:
+        """When the last listing was complete, on the monotonic clock."""
+        return self._discovery.listed_at
 
     @property
     def busy(self) -> int:
@@ -176,34 +165,30 @@ class StreamCore:
     def poll(self, at: Instant) -> list[Command]:
         """Everything to be done now that is not being done already."""
         out: list[Command] = []
-        if self._ctx.exit is not None:
+        ctx = self._ctx
+        if ctx.exit is not None:
             return out
-        self._advance_stream(at, out)
-        while self._is_reading() and (ids := self._ctx.agenda.take(at.mono)):
+        self._tenure.advance(at, out)
+        if not ctx.draining:
+            self._discovery.advance(at, out)
+        while self._is_reading() and (ids := ctx.agenda.take(at.mono)):
             for shard_id in ids:
                 shard = self.lineage.shards.get(shard_id)
-                if shard is not None and not self._has_left():
+                if shard is not None and not ctx.has_left():
                     self._advance_shard(shard, at, out)
         self._check_exit()
-        return [] if self._has_left() else out
+        return [] if ctx.has_left() else out
 
     def _is_reading(self) -> bool:
-        return self._ctx.start is not None and not self._fixing and self._ctx.exit is None
-
-    def _has_left(self) -> bool:
-        return self._ctx.exit is not None
+        return self._tenure.begun and not self._ctx.has_left()
 
     def wake_at(self) -> float | None:
         """When to `poll` again on the monotonic clock, even if no answer comes."""
         if self._ctx.exit is not None:
             return None
-        times = [self._ctx.agenda.next_at()]
-        if self._fixing:
-            times.append(None if self._fix_running else self._fix_at)
-        elif not self._ctx.draining and not self._describing:
-            times.append(max(self._describe_at, self._listing_at if self._listing is None else 0.0))
-        if self._ctx.start is not None and not self._fixing and not self._renewing:
-            times.append(self._renew_at)
+        times = [self._ctx.agenda.next_at(), self._tenure.wake_at()]
+        if not self._ctx.draining:
+            times.append(self._discovery.wake_at())
         return min((time for time in times if time is not None), default=None)
 
     def events(self) -> list[Event]:
@@ -217,23 +202,23 @@ class StreamCore:
         """Drain: fetch and deliver nothing more, save what is done, then exit."""
         if not self._ctx.draining:
             self._ctx.draining = True
-            self._renew_at = float(
-                "-inf"
-            )  # once more: what was in reach until now is the last sign of life
-            self._last_renewal = self._renewed
+            self._tenure.renew_once_more()
             for shard_id in self._ctx.unsaved:
                 self._ctx.agenda.touch(shard_id)
 
     def auto_commit(self, *, enabled: bool) -> None:
-        """Say whether what is delivered may be saved at once (as it is at first), or only after `commit`."""
+        """Say whether what is delivered may be saved at once, or only after `commit`."""
         self._ctx.auto_commit = enabled
 
     def awaits_commit(self) -> str | None:
-        """A shard that has nothing left but a `commit` to come; for drivers without ``auto_commit``."""
+        """A shard that has nothing left but a `commit` to come.
+
+        For drivers without ``auto_commit``.
+        """
         for shard in self.lineage.going.values():
-            if shard.stage is Stage.ENDING and shard.proven and shard.idle:
-                if rank(shard.committed) < rank(shard.done):
-                    return shard.shard_id
+            over = shard.stage is Stage.ENDING and shard.proven and shard.idle
+            if over and rank(shard.committed) < rank(shard.done):
+                return shard.shard_id
         return None
 
     def commit(self, shard_id: str, position: Position, count: int) -> None:
@@ -255,14 +240,25 @@ class StreamCore:
             assert isinstance(result, (StreamPage, Fault))
             self._on_described(result, at)
         elif isinstance(command, FixStart):
-            self._on_start_fixed(command, result, at)
+            self._tenure.on_start_fixed(self._fault(result), at)
+            self._finish_listing(at)
         elif isinstance(command, Renew):
-            self._on_renewed(result, at)
+            self._tenure.on_renewed(self._fault(result), at)
         elif isinstance(command, Forget):
             if not isinstance(result, Fault):
                 self.lineage.forget(command.shard_ids)
         else:
             self._receive_for_shard(command, result, at)
+
+    def _on_described(self, result: StreamPage | Fault, at: Instant) -> None:
+        self._discovery.on_described(result, at)
+        if isinstance(result, StreamPage) and self._ctx.start is None:
+            self._tenure.fix_start(result, at)
+        self._finish_listing(at)
+
+    def _finish_listing(self, at: Instant) -> None:
+        if self._is_reading():
+            self._discovery.finish(at)
 
     def _receive_for_shard(
         self,
@@ -336,172 +332,6 @@ class StreamCore:
             )
         )
 
-    # The stream
-
-    def _want_listing(self, at: Instant, when: float) -> int:
-        """Have a new listing started by then; a listing that proves anything has a higher number."""
-        self._listing_at = min(self._listing_at, when)
-        return self._listings
-
-    def _advance_stream(self, at: Instant, out: list[Command]) -> None:
-        ctx = self._ctx
-        if self._fixing:
-            if not self._fix_running and at.mono >= self._fix_at:
-                assert ctx.start is not None
-                self._fix_running = True
-                out.append(FixStart(ctx.start))
-        elif ctx.start is not None:
-            if not self._renewing and at.mono >= self._renew_at:
-                self._renewing = True
-                self._renew_issued = at.mono
-                out.append(Renew(self._alive_at(at)))
-            if self._to_forget:
-                out.append(Forget(self._to_forget))
-                self._to_forget = ()
-        if ctx.draining or self._describing or at.mono < self._describe_at:
-            return
-        if self._listing is None:
-            if at.mono < self._listing_at:
-                return
-            self._listings += 1
-            self._listing = Listing(self._listings)
-            self._listing_at = at.mono + ctx.settings.discovery * (0.9 + ctx.chance() / 5)
-        elif self._listing.complete:
-            return  # only until the start is fixed
-        self._describing = True
-        self._describe_at = at.mono + ctx.settings.describe_gap
-        out.append(Describe(self._listing.cursor))
-
-    def _on_described(self, result: StreamPage | Fault, at: Instant) -> None:
-        self._describing = False
-        listing = self._listing
-        assert listing is not None
-        if isinstance(result, Fault):
-            self._on_describe_fault(result, at)
-            return
-        self._ctx.ever_answered = True
-        self._refused_since = None
-        if not listing.add(result):
-            self._listing = Listing(listing.number)
-            self._describe_attempts += 1
-            self._describe_at = at.mono + self._describe_wait()
-            return
-        self._describe_attempts = 0
-        if self._ctx.start is None and not self._fixing:
-            self._fix_start(result, at)
-        if listing.complete and self._ctx.start is not None and not self._fixing:
-            self._complete_listing(at)
-
-    def _complete_listing(self, at: Instant) -> None:
-        listing, ctx = self._listing, self._ctx
-        assert listing is not None
-        self._listing = None
-        self.lineage.apply(listing, at)
-        self.listed_at = at.mono
-        ctx.report(StreamListed(ctx.stream_arn, listing.status, len(listing.shards)))
-        self._look_for_children(at)
-        self._to_forget = tuple(self.lineage.forgettable(at))
-
-    def _look_for_children(self, at: Instant) -> None:
-        # An open stream always has an open shard: a shard that ended without a child has one coming.
-        if self.lineage.status not in ("ENABLED", "ENABLING"):
-            return
-        settings = self._ctx.settings
-        for shard in self.lineage.awaits_children():
-            if shard.tries_for_child < settings.late_child_tries:
-                shard.tries_for_child += 1
-                wait = settings.late_child.after(shard.tries_for_child, self._ctx.chance())
-                self._want_listing(at, at.mono + wait)
-
-    def _on_describe_fault(self, fault: Fault, at: Instant) -> None:
-        ctx = self._ctx
-        if fault.kind == "gone":
-            self._on_stream_gone(fault, at)
-            return
-        self._describe_attempts += 1
-        wait = self._describe_wait()
-        if fault.kind in ("denied", "invalid"):
-            if self._refused_since is None:
-                self._refused_since = at.mono
-            if ctx.refuses_for_good(fault, at.mono - self._refused_since):
-                ctx.fail(refusal("DescribeStream", None, fault))
-                return
-            wait = ctx.settings.denied_backoff.after(self._describe_attempts, ctx.chance())
-        assert self._listing is not None
-        if fault.kind == "invalid":  # the cursor's shard may have left the stream
-            self._listing = Listing(self._listing.number)
-        self._describe_at = at.mono + wait
-        ctx.report(CallFailed(ctx.stream_arn, None, "DescribeStream", fault.kind, fault.code, wait))
-
-    def _describe_wait(self) -> float:
-        return self._ctx.settings.read_backoff.after(self._describe_attempts, self._ctx.chance())
-
-    def _on_stream_gone(self, fault: Fault, at: Instant) -> None:
-        if self._ctx.start is None:
-            error = StreamNotFoundError("there is no such stream")
-            error.__cause__ = fault.error
-            self._ctx.fail(error)
-            return
-        assert self._listing is not None
-        self._listing = Listing(self._listing.number)
-        self._listing.status = "GONE"
-        self._complete_listing(at)
-
-    def _fix_start(self, page: StreamPage, at: Instant) -> None:
-        # "Now" by the service's clock if that is behind ours (its header gives whole seconds).
-        behind = 0.0
-        if page.service_time is not None:
-            behind = max(0.0, at.wall - (page.service_time + 1.0))
-        now = self._created.wall - behind
-        begin = AtTime(now) if self._begin is None else self._begin
-        self._ctx.start = Start(begin, now)
-        self._fixing = True
-
-    def _on_start_fixed(self, command: FixStart, result: Result, at: Instant) -> None:
-        ctx = self._ctx
-        self._fix_running = False
-        if isinstance(result, Fault):
-            self._fix_attempts += 1
-            wait = ctx.settings.save_backoff.after(self._fix_attempts, ctx.chance())
-            self._fix_at = at.mono + wait
-            ctx.report(CallFailed(ctx.stream_arn, None, "FixStart", "failed", result.code, wait))
-            return
-        self._fixing = False
-        ctx.report(StreamStarted(ctx.stream_arn, False))
-        if self._listing is not None and self._listing.complete:
-            self._complete_listing(at)
-
-    # The lease
-
-    def _alive_at(self, at: Instant) -> float:
-        """Up to when nothing unread can have been trimmed without a word from the service."""
-        waiting = [
-            shard.fresh_at if shard.stage is Stage.READING else shard.first_seen
-            for shard in self.lineage.going.values()
-            if (shard.stage is Stage.READING and not isinstance(shard.read, After))
-            or (shard.stage is Stage.WAITING and shard.birth is None)
-        ]
-        return min([at.wall, *waiting])
-
-    def _on_renewed(self, result: Result, at: Instant) -> None:
-        ctx = self._ctx
-        self._renewing = False
-        self._renewed += 1
-        if isinstance(result, Fault):
-            self._renew_attempts += 1
-            wait = ctx.settings.save_backoff.after(self._renew_attempts, ctx.chance())
-            self._renew_at = at.mono + min(wait, ctx.settings.lease / 6)
-            ctx.report(CallFailed(ctx.stream_arn, None, "Renew", "failed", result.code, wait))
-            return
-        lapsed = not ctx.lease_valid(at)
-        self._renew_attempts = 0
-        self._renew_at = self._renew_issued + ctx.settings.lease / 3
-        # Counted from before the call, and with a margin: stop before anybody else may begin.
-        ctx.lease_until = self._renew_issued + ctx.settings.lease * 0.9
-        if lapsed:
-            for shard_id in self.lineage.shards:
-                ctx.agenda.touch(shard_id)
-
     # The end
 
     def _check_exit(self) -> None:
@@ -509,13 +339,13 @@ class StreamCore:
         if ctx.exit is not None or ctx.busy:
             return
         if ctx.draining:
-            renewed = self._renewed > self._last_renewal or not self._is_reading()
-            if not ctx.unsaved and (renewed or ctx.last_words is not None):
+            renewed = self._tenure.renewed_once_more or ctx.last_words is not None
+            if not ctx.unsaved and renewed:
                 ctx.leave(ctx.last_words or Exit("stopped"))
             return
-        if self.lineage.status in ("DISABLED", "GONE") and self.lineage.completed:
-            if not self.lineage.going:
-                ctx.leave(Exit("stream_ended"))
+        ended = self.lineage.status in ("DISABLED", "GONE") and self.lineage.completed
+        if ended and not self.lineage.going:
+            ctx.leave(Exit("stream_ended"))
 
     def caught_up(self) -> bool:
         """Whether everything listed is read to its tip, done and saved.

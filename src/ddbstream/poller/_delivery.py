@@ -4,10 +4,11 @@ Rules
 
 * One batch of a shard is with the handlers at a time, in order.
 * A position is saved only for records that are done, and only forward.
-* What failed comes again, from the first record that is not done. The policy decides when it is given up; it is
-  past only when the sink has it.
+* What failed comes again, from the first record that is not done. The policy decides when it is
+  given up; it is past only when the sink has it.
 * A failure that names no record is narrowed down: half as many records come again, down to one.
-* Delivery waits for the store when too much is done and not saved, and for the lease when it has run out.
+* Delivery waits for the store when too much is done and not saved, and for the lease when it has
+  run out.
 * A shard's `End` is saved when all of it is done and a listing has proven its end.
 """
 
@@ -217,7 +218,10 @@ class Delivery:
         return None
 
     def on_saved(self, shard: Shard, command: Save, result: Fault | None, at: Instant) -> None:
-        """Take in the store's answer. A failure may have been a success: the same value is saved again."""
+        """Take in the store's answer.
+
+        A failure may have been a success: the same value is saved again.
+        """
         ctx = self._ctx
         shard.saving = False
         ctx.busy -= 1

@@ -3,11 +3,11 @@
 Rules
 
 * The cores belong to the thread that calls the driver. Workers hand results over a queue.
-* A handler's Exception is a failed delivery. Anything else (KeyboardInterrupt, SystemExit) ends the poller and is
-  raised out of it; nothing of that batch is saved.
+* A handler's Exception is a failed delivery. Anything else (KeyboardInterrupt, SystemExit) ends the
+  poller and is raised out of it; nothing of that batch is saved.
 * When one stream's core fails, the others are drained.
-* A stream that has ended is followed by its table's next one, if that is asked for, and only once all of the old one
-  is read: an item's changes go on in order.
+* A stream that has ended is followed by its table's next one, if that is asked for, and only once
+  all of the old one is read: an item's changes go on in order.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class Driver:
         metrics: Is told of everything.
         on_event: Called with every event, in the driver's thread.
         grace: Seconds that handlers get to finish once the poller is told to stop.
-        follow: Opens the stream that follows an ended one; gives None if there is none yet. It runs in a
-            worker.
+        follow: Opens the stream that follows an ended one; gives None if there is none yet. It runs
+            in a worker.
         follow_every: Seconds between its calls.
         divert: Takes a command in the workers' place, if it wants it; it says whether it does.
     """
@@ -127,7 +127,7 @@ class Driver:
         return None
 
     def wait(self, deadline: float | None = None) -> None:
-        """Wait for results, or for the moment something is due, and hand the results to the cores."""
+        """Wait for results, or until something is due, and hand the results to the cores."""
         self.take(self._workers.wait(self.seconds_left(deadline)))
 
     def seconds_left(self, deadline: float | None = None) -> float | None:

@@ -2,11 +2,12 @@
 
 Theory of operation
 
-The table has a string partition key ``stream`` and a string sort key ``shard``. Each shard has an item, and the
-stream has a control item with the sort key ``#lease``, which carries the epoch. A position may be written only while
-the control item has the writer's epoch, so each save is a transaction: a condition check of the control item and
-the update. That costs four write units where an unchecked put costs one, and it is what keeps a poller that was
-paused for an hour, and wakes, from setting the position back.
+The table has a string partition key ``stream`` and a string sort key ``shard``. Each shard has an
+item, and the stream has a control item with the sort key ``#lease``, which carries the epoch. A
+position may be written only while the control item has the writer's epoch, so each save is a
+transaction: a condition check of the control item and the update. That costs four write units where
+an unchecked put costs one, and it is what keeps a poller that was paused for an hour, and wakes,
+from setting the position back.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ _DELETES = 50  # a transaction takes 100 actions
 
 
 class DynamoDBCheckpoints:
-    """Keeps positions in a DynamoDB table with the keys ``stream`` (S, HASH) and ``shard`` (S, RANGE).
+    """Keeps positions in a DynamoDB table.
+
+    Its keys are ``stream`` (S, HASH) and ``shard`` (S, RANGE).
 
     Args:
         table: The table's name. It must not be the one whose stream is read.

@@ -1,9 +1,12 @@
-"""What a poller reports while it runs: values, handed to ``on_event``. None holds a stored value."""
+"""What a poller reports while it runs.
+
+Values, handed to ``on_event``. None holds a stored value.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, Union
+from typing import Literal
 
 from ddbstream.poller._positions import Position
 
@@ -40,7 +43,8 @@ class Exit:
 
     Attributes:
         reason: ``stopped`` (asked to), ``stream_ended`` (disabled or deleted, and all of it read),
-            ``caught_up``, ``deadline``, ``fenced`` (another poller took the store over), ``failed``.
+            ``caught_up``, ``deadline``, ``fenced`` (another poller took the store over),
+            ``failed``.
         error: For ``fenced`` and ``failed``.
     """
 
@@ -57,11 +61,11 @@ class Gap:
         shard_id: Of which shard, or None for the whole stream.
         after: The last position that was done, or None if nothing of the shard was read.
         until: Sequence number of the first record that could be read again, or None if unknown.
-        reason: ``trimmed`` (the service said so), ``shard_gone`` (an unfinished shard has left the stream),
-            ``stopped_too_long`` (nothing was read for longer than the stream keeps records),
-            ``trimmed_before_first_read`` (a shard grew older than that before its turn came),
-            ``parent_missing`` (a shard's parent was never listed; it, and what came before it, was not
-            read).
+        reason: ``trimmed`` (the service said so), ``shard_gone`` (an unfinished shard has left the
+            stream), ``stopped_too_long`` (nothing was read for longer than the stream keeps
+            records), ``trimmed_before_first_read`` (a shard grew older than that before its turn
+            came), ``parent_missing`` (a shard's parent was never listed; it, and what came before
+            it, was not read).
     """
 
     stream_arn: str
@@ -178,18 +182,18 @@ class SaveFailed:
     retry_in: float
 
 
-Event = Union[
-    StreamStarted,
-    StreamListed,
-    ShardStarted,
-    ShardEnded,
-    PageRead,
-    BatchDelivered,
-    BatchFailed,
-    RecordGivenUp,
-    CallFailed,
-    PositionSaved,
-    SaveFailed,
-    Gap,
-    Exit,
-]
+Event = (
+    StreamStarted
+    | StreamListed
+    | ShardStarted
+    | ShardEnded
+    | PageRead
+    | BatchDelivered
+    | BatchFailed
+    | RecordGivenUp
+    | CallFailed
+    | PositionSaved
+    | SaveFailed
+    | Gap
+    | Exit
+)

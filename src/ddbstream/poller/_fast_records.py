@@ -2,14 +2,15 @@
 
 Theory of operation
 
-botocore walks every attribute value of a page through its model, which is 93-97 % of the call's CPU. A handler of its
-``before-parse`` event (botocore 1.35.16 and newer) takes ``Records`` out of the body with `json.loads` and leaves botocore
-the rest, so errors, retries, signing and metadata stay botocore's. Records then have the form of the wire: binary as
-base64 text and times as numbers, which ddbstream reads as well as boto3's. Where the event does not fire, or the
-body is not what it should be, botocore parses as ever: slower, never wrong.
+botocore walks every attribute value of a page through its model, which is 93-97 % of the call's
+CPU. A handler of its ``before-parse`` event (botocore 1.35.16 and newer) takes ``Records`` out of
+the body with `json.loads` and leaves botocore the rest, so errors, retries, signing and metadata
+stay botocore's. Records then have the form of the wire: binary as base64 text and times as numbers,
+which ddbstream reads as well as boto3's. Where the event does not fire, or the body is not what it
+should be, botocore parses as ever: slower, never wrong.
 
-The body is checked against the service's CRC-32, which botocore does not do for this service: a damaged page has no
-records, and a page without a ``Records`` key is a failed call.
+The body is checked against the service's CRC-32, which botocore does not do for this service: a
+damaged page has no records, and a page without a ``Records`` key is a failed call.
 """
 
 from __future__ import annotations

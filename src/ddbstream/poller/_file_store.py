@@ -31,9 +31,9 @@ _FORMAT = 1
 class FileCheckpoints:
     """Keeps positions in a JSON file.
 
-    Each save writes a new file beside the old one, flushes it to the disk and puts it in the old one's place, so
-    that a crash leaves one of the two. Several processes may use one file; a lock file beside it
-    serialises them.
+    Each save writes a new file beside the old one, flushes it to the disk and puts it in the old
+    one's place, so that a crash leaves one of the two. Several processes may use one file; a lock
+    file beside it serialises them.
 
     Args:
         path: Of the file; it is created. Its folder must exist.

@@ -3,12 +3,15 @@
 Rules
 
 * A shard has at most one parent. A child is read only after its parent's `End` is durable.
-* A listing is no snapshot. A parent may look open while its child is listed: it is closed. A child may be listed
-  and its parent not: the parent is waited for, unless it must have been trimmed by age.
+* A listing is no snapshot. A parent may look open while its child is listed: it is closed. A child
+  may be listed and its parent not: the parent is waited for, unless it must have been trimmed by
+  age.
 * A shard is closed if a listing gives its ending, or a child, or no longer shows it.
-* A shard born before anything that the consumer wants needs nothing of its parent: all of the parent's records are
-  older. A closed shard all of whose children were born by then has nothing for the consumer.
-* An ended shard is forgotten when it has been unlisted for long and its children have positions of their own.
+* A shard born before anything that the consumer wants needs nothing of its parent: all of the
+  parent's records are older. A closed shard all of whose children were born by then has nothing for
+  the consumer.
+* An ended shard is forgotten when it has been unlisted for long and its children have positions of
+  their own.
 """
 
 from __future__ import annotations

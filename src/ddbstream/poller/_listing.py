@@ -1,8 +1,9 @@
 """Complete listings out of pages.
 
-`DescribeStream` shows at most 100 shards a page, in no promised order, and a cursor until there is none.
-The listing is not a snapshot: see the core for what may be concluded from it. This only guards the paging:
-a cursor that comes twice would page for ever, and a listing with a hole must not count as complete.
+`DescribeStream` shows at most 100 shards a page, in no promised order, and a cursor until there is
+none. The listing is not a snapshot: see the core for what may be concluded from it. This only
+guards the paging: a cursor that comes twice would page for ever, and a listing with a hole must not
+count as complete.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ class Listing:
         self._cursors: set[str] = set()
 
     def add(self, page: StreamPage) -> bool:
-        """Take in a page; False if its cursor has been seen before, and the listing is worthless."""
+        """Take in a page.
+
+        False if its cursor has been seen before, and the listing is worthless.
+        """
         self.status = page.status
         for shard in page.shards:
             self.shards[shard.shard_id] = shard

@@ -1,4 +1,7 @@
-"""Counts of what happened, and a picture of where every shard is; as values, and as Prometheus text."""
+"""Counts of what happened, and a picture of where every shard is.
+
+As values, and as Prometheus text.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +101,8 @@ class Metrics:
     """What a poller counts. Threads may read it while the poller runs.
 
     Attributes:
-        counters: By name, and by a label where there is one: ``("calls_failed", "ThrottlingException")``.
+        counters: By name, and by a label where there is one: ``("calls_failed",
+            "ThrottlingException")``.
     """
 
     def __init__(self) -> None:
@@ -201,10 +205,10 @@ _COUNTED: dict[type, Callable[..., _Counts]] = {
     PageRead: _of_page,
     CallFailed: _of_call,
     BatchDelivered: lambda event: [("batches", "", 1), ("records_done", "", event.records)],
-    BatchFailed: lambda event: [("handler_failures", "", 1)],
+    BatchFailed: lambda _: [("handler_failures", "", 1)],
     RecordGivenUp: lambda event: [("records_given_up", event.how, 1)],
-    PositionSaved: lambda event: [("saves", "", 1)],
+    PositionSaved: lambda _: [("saves", "", 1)],
     SaveFailed: lambda event: [("saves_failed", event.code, 1)],
     Gap: lambda event: [("gaps", event.reason, 1)],
-    ShardEnded: lambda event: [("shards_ended", "", 1)],
+    ShardEnded: lambda _: [("shards_ended", "", 1)],
 }

@@ -28,7 +28,7 @@ _POLICIES: dict[str, Callable[[], FailurePolicy]] = {"block": block, "skip": ski
 class Opener:
     """Opens streams for a poller: see `StreamPoller` for the arguments."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword-only: what a poller can be told
         self,
         *,
         router: Router | None,
@@ -67,7 +67,10 @@ class Opener:
         return self._open(self._resolve(name), self._begin)
 
     def open_successor(self, ended: Stream) -> Stream | None:
-        """The stream that its table has now, from its beginning; None if it is still the ended one."""
+        """The stream that its table has now, from its beginning.
+
+        None if it is still the ended one.
+        """
         table = ended.arn.partition("/stream/")[0]
         try:
             arn = self._resolve(table)

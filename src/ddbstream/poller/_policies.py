@@ -1,4 +1,7 @@
-"""What to do about a record that cannot be handled, and how long to wait for anything: pure arithmetic."""
+"""What to do about a record that cannot be handled, and how long to wait for anything.
+
+Pure arithmetic.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ __all__ = ["Backoff", "FailurePolicy", "Settings", "block", "retry", "skip", "st
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Exponential waits with jitter: half of ``first * 2 ** (attempt - 1)`` and up to as much again.
+    """Exponential waits with jitter.
+
+    Half of ``first * 2 ** (attempt - 1)`` and up to as much again.
 
     Attributes:
         first: Seconds after the first failure.
@@ -48,7 +53,7 @@ class FailurePolicy:
     backoff: Backoff = Backoff(0.2, 30.0)
 
     def gives_up(self, attempts: int, age: float | None) -> bool:
-        """Whether a record that failed ``attempts`` times and is ``age`` seconds old is given up."""
+        """Whether a record is given up that failed so often and is ``age`` seconds old."""
         if self.max_age is not None and age is not None and age > self.max_age:
             return True
         return self.retries is not None and attempts > self.retries
@@ -66,12 +71,14 @@ def retry(
     max_age: float | None = None,
     backoff: Backoff = Backoff(0.2, 30.0),
 ) -> FailurePolicy:
-    """Deliver the record ``times`` more times; then skip it, stop the poller, or call a dead-letter sink.
+    """Deliver the record ``times`` more times.
+
+    Then skip it, stop the poller, or call a dead-letter sink.
 
     Args:
         times: Deliveries after the first.
-        then: ``"skip"``, ``"stop"``, or a sink, called with a `DeadLetter`. The position moves on when
-            it has returned; while it raises, the shard waits.
+        then: ``"skip"``, ``"stop"``, or a sink, called with a `DeadLetter`. The position moves on
+            when it has returned; while it raises, the shard waits.
         max_age: Give up a failing record older than this, in seconds.
         backoff: Waits between deliveries.
     """
@@ -106,13 +113,15 @@ class Settings:
         describe_gap: Seconds between `DescribeStream` calls: the account has 10/s for everybody.
         read_backoff: Waits after a failed call for a shard.
         denied_backoff: Waits after refused credentials: nothing heals in less.
-        fatal_after: Seconds of refusals after which the poller gives up; at once before any success.
+        fatal_after: Seconds of refusals after which the poller gives up; at once before any
+            success.
         retention: Seconds the stream keeps a record.
         retention_slack: Seconds by which clocks, ours and the service's, may differ.
         forget_after: Seconds an ended shard must be unlisted before its position is dropped.
-        forget_listings: Listings it must be missing from, besides: a forgotten shard that is listed again
-            would be read again.
-        missing_parent: Seconds to wait for a parent that no listing shows, if the shard's id tells no age.
+        forget_listings: Listings it must be missing from, besides: a forgotten shard that is listed
+            again would be read again.
+        missing_parent: Seconds to wait for a parent that no listing shows, if the shard's id tells
+            no age.
         missing_parent_dated: The same if it tells that the parent should still be there.
         missing_parent_listings: Listings it must be missing from, besides.
         gone_after: Seconds a listed shard may answer "no such shard" before it is believed.
@@ -120,8 +129,8 @@ class Settings:
         save_records: Save when this many records are done.
         save_seconds: ... or when the last save is so long ago.
         lease: Seconds a lease lasts; it is renewed three times as often.
-        caught_up_pages: Empty pages in a row, at an open shard, that count as its tip. The service has no
-            better sign, and may give empty pages before records.
+        caught_up_pages: Empty pages in a row, at an open shard, that count as its tip. The service
+            has no better sign, and may give empty pages before records.
         on_gap: ``fail`` stops with RecordsTrimmedError, ``continue`` reports and reads on.
         prefetch: Whether to read one page ahead of the handler.
     """

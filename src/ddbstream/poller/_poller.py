@@ -31,7 +31,7 @@ logger = logging.getLogger("ddbstream.poller")
 class PollerBase:
     """What both pollers are made of; `StreamPoller` explains the arguments."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword-only: what a poller can be told
         self,
         table_or_stream_arn: str | Sequence[str],
         router: Router | None = None,
@@ -83,7 +83,10 @@ class PollerBase:
         self.exit: Exit | None = None
 
     def stop(self) -> None:
-        """Drain, save, and return from `run`. From any thread, or a signal handler; again and again."""
+        """Drain, save, and return from `run`.
+
+        From any thread, or a signal handler; again and again.
+        """
         self._stop_asked = True
         if self._driver is not None:
             self._driver.stop()
@@ -95,8 +98,8 @@ class PollerBase:
     def problem(self) -> str | None:
         """What is wrong, in a few words; None if nothing is.
 
-        A stream must have been listed lately, an enabled one must have a shard that is read, no shard may fail
-        for long, and no lag may be larger than ``max_lag``.
+        A stream must have been listed lately, an enabled one must have a shard that is read, no
+        shard may fail for long, and no lag may be larger than ``max_lag``.
         """
         driver = self._driver
         if driver is None:
@@ -151,8 +154,8 @@ class PollerBase:
 class StreamPoller(PollerBase):
     """Reads a table's stream and hands its records to a router.
 
-    At least once, in order within an item, parents before children, nothing skipped without a report. The position
-    of a shard is saved only when everything before it is handled.
+    At least once, in order within an item, parents before children, nothing skipped without a
+    report. The position of a shard is saved only when everything before it is handled.
 
     ```python
     StreamPoller("Product", router, checkpoints=SQLiteCheckpoints("product.db")).run()
@@ -170,28 +173,28 @@ class StreamPoller(PollerBase):
         table_or_stream_arn: A table's name or ARN, a stream's ARN, or several of them.
         router: A `ddbstream.StreamRouter`, or anything with its ``dispatch``.
         checkpoints: Where positions are kept; by default they are gone with the process.
-        start: Where to begin if the store knows nothing of the stream: ``"TRIM_HORIZON"`` (the oldest
-            record, at most 24 hours), ``"LATEST"`` (now; kept in the store before the first read, so that
-            a crash loses nothing), or an aware datetime.
-        client: A ``dynamodbstreams`` client, or one like it; by default boto3's, with limits that suit a
-            poller.
+        start: Where to begin if the store knows nothing of the stream: ``"TRIM_HORIZON"`` (the
+            oldest record, at most 24 hours), ``"LATEST"`` (now; kept in the store before the first
+            read, so that a crash loses nothing), or an aware datetime.
+        client: A ``dynamodbstreams`` client, or one like it; by default boto3's, with limits that
+            suit a poller.
         endpoint_url: For that client: DynamoDB Local and other stand-ins.
         region_name: For that client.
-        on_failure: What happens to a record that fails: ``"block"`` (it comes again and again, its shard
-            waits), ``"skip"``, ``"stop"``, or what `ddbstream.poller.retry` makes.
+        on_failure: What happens to a record that fails: ``"block"`` (it comes again and again, its
+            shard waits), ``"skip"``, ``"stop"``, or what `ddbstream.poller.retry` makes.
         on_gap: ``"fail"`` raises RecordsTrimmedError when records have left the stream unread;
             ``"continue"`` reports a `Gap` and reads on.
         on_event: Called with every event, in the poller's thread; must be quick.
         follow: Go on with the table's next stream when this one was disabled and all of it is read.
-        takeover: Take the store's lease from a poller that is alive, which then stops. If false, raise
-            FencedError while there is one.
-        max_lag: Seconds of lag beyond which `healthy` is false. The default is a quarter of the time that
-            records live.
+        takeover: Take the store's lease from a poller that is alive, which then stops. If false,
+            raise FencedError while there is one.
+        max_lag: Seconds of lag beyond which `healthy` is false. The default is a quarter of the
+            time that records live.
         max_workers: Shards that are read, and handled, at once.
         grace: Seconds that handlers get to finish after `stop`.
         settings: Every other number.
-        clock: Both clocks; with a `ddbstream.testing.FakeClock` everything runs in one thread and never
-            waits.
+        clock: Both clocks; with a `ddbstream.testing.FakeClock` everything runs in one thread and
+            never waits.
 
     Attributes:
         exit: Why the last run ended; None before, and while one is under way.
@@ -202,11 +205,13 @@ class StreamPoller(PollerBase):
     """
 
     def run(self, *, install_signals: bool = False) -> Exit:
-        """Read until `stop` is called or the stream ends: it was disabled or deleted, and all of it is read.
+        """Read until `stop` is called or the stream ends.
+
+        It was disabled or deleted, and all of it is read.
 
         Args:
-            install_signals: Have SIGTERM and SIGINT call `stop`; a second one ends the process at once. Only
-                in the main thread.
+            install_signals: Have SIGTERM and SIGINT call `stop`; a second one ends the process at
+                once. Only in the main thread.
 
         Returns:
             Why it ended: ``stopped`` or ``stream_ended``.
@@ -249,7 +254,8 @@ class StreamPoller(PollerBase):
             timeout: Seconds after which to end anyway.
 
         Raises:
-            PollerError: As `run`; or a shard's last batch is not committed and nothing else is left to give.
+            PollerError: As `run`; or a shard's last batch is not committed and nothing else is left
+            to give.
         """
         batches = Batches(self._clock, until_caught_up=until_caught_up, timeout=timeout)
         with self._driving(batches.take) as batches.driver:
@@ -294,7 +300,7 @@ def _signals(stop: Callable[[], None] | None) -> Iterator[None]:
     numbers = [signal.SIGINT, signal.SIGTERM]
     before = [signal.getsignal(number) for number in numbers]
 
-    def handle(number: int, frame: Any) -> None:
+    def handle(_number: int, _frame: Any) -> None:
         for each, old in zip(numbers, before, strict=True):
             signal.signal(each, old)  # the second one does what it always did
         stop()

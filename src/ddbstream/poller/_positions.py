@@ -1,16 +1,18 @@
 """Where a reader stands in a shard, as values.
 
-A position only ever moves forward: ``AtStart < AtTime < After(1) < After(2) < End``. ``End`` is a value and not
-a deletion: an ended shard stays listed for a day, and would be read again if nothing said that it is done.
+A position only ever moves forward: ``AtStart < AtTime < After(1) < After(2) < End``. ``End`` is a
+value and not a deletion: an ended shard stays listed for a day, and would be read again if nothing
+said that it is done.
 
-Sequence numbers are compared as integers. As text they sort wrongly as soon as their lengths differ.
+Sequence numbers are compared as integers. As text they sort wrongly as soon as their lengths
+differ.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 from ddbstream.exceptions import CheckpointError
 
@@ -51,7 +53,8 @@ class After:
 
     Attributes:
         sequence_number: ``SequenceNumber`` of that record.
-        time: Its approximate creation time in epoch seconds, for people who look; never used for order.
+        time: Its approximate creation time in epoch seconds, for people who look; never used for
+            order.
     """
 
     sequence_number: str
@@ -63,7 +66,7 @@ class End:
     """The shard is closed, and all of it is done."""
 
 
-Position = Union[AtStart, AtTime, After, End]
+Position = AtStart | AtTime | After | End
 
 
 @dataclass(frozen=True, slots=True)

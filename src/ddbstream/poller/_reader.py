@@ -2,13 +2,15 @@
 
 Rules
 
-* An iterator may be used again: the same page comes. A failed read is repeated with the iterator it had.
-* An expired iterator is replaced by one that starts after the last record *read*, or at the persisted start.
-  Never at ``LATEST``.
-* An empty page means nothing while an iterator follows. A page without one may carry records; it ends the shard only
-  when a listing agrees: one that said so before, or one that was started afterwards.
-* "Trimmed" is a gap. So is a shard that grew older than the retention before anything of it was read: the service
-  says nothing then, it just starts at what is left.
+* An iterator may be used again: the same page comes. A failed read is repeated with the iterator it
+  had.
+* An expired iterator is replaced by one that starts after the last record *read*, or at the
+  persisted start. Never at ``LATEST``.
+* An empty page means nothing while an iterator follows. A page without one may carry records; it
+  ends the shard only when a listing agrees: one that said so before, or one that was started
+  afterwards.
+* "Trimmed" is a gap. So is a shard that grew older than the retention before anything of it was
+  read: the service says nothing then, it just starts at what is left.
 * "No such shard" is believed when a later listing does not show the shard, or the answer stays.
 * At most one page is read ahead of the one that the handlers have.
 """
@@ -18,7 +20,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from ddbstream.exceptions import PollerError
 from ddbstream.poller._commands import (
     Command,
     Fault,
@@ -36,16 +37,17 @@ from ddbstream.poller._shard import Batch, Shard, Stage, record_time, sequence_n
 
 __all__ = ["Reader", "is_older"]
 
-# "Trimmed" for the oldest record there is: nothing is left. DynamoDB Local says that of a shard whose
-# records are all trimmed; more than once, because one may have been trimmed between two calls.
+# "Trimmed" for the oldest record there is: nothing is left. DynamoDB Local says that of a shard
+# whose records are all trimmed; more than once, because one may have been trimmed between two
+# calls.
 _TRIMMED_WHOLE = 3
 
 
 def is_older(record: Record, moment: float) -> bool:
     """Whether a record is certainly older than a moment, by its approximate creation time.
 
-    The service rounds that time down to the second, DynamoDB Local to the minute, so a tie is kept: a
-    record twice rather than never.
+    The service rounds that time down to the second, DynamoDB Local to the minute, so a tie is kept:
+    a record twice rather than never.
     """
     time = record_time(record)
     if time is None:
@@ -58,7 +60,7 @@ class Reader:
     """The fetching half of the core."""
 
     def __init__(
-        self, context: Context, lineage: Lineage, want_listing: Callable[[Instant, float], int]
+        self, context: Context, lineage: Lineage, want_listing: Callable[[float], int]
     ) -> None:
         self._ctx = context
         self._lineage = lineage
@@ -136,7 +138,7 @@ class Reader:
             shard.empties = 0
             shard.proven = shard.closed  # a listing has said so already; else the next one must
             if not shard.closed:
-                shard.proof_after = self._want_listing(at, at.mono)
+                shard.proof_after = self._want_listing(at.mono)
         else:
             shard.fetch_at = at.mono + self._pause(shard, result, at)
 
@@ -201,62 +203,61 @@ class Reader:
     # Failures
 
     def _on_fault(self, shard: Shard, operation: str, fault: Fault, at: Instant) -> None:
-        settings = self._ctx.settings
+        settings, ctx = self._ctx.settings, self._ctx
         shard.attempts += 1
-        wait = settings.read_backoff.after(shard.attempts, self._ctx.chance())
+        wait = settings.read_backoff.after(shard.attempts, ctx.chance())
         if fault.kind == "expired":
             shard.iterator = None
             wait = 0.0 if shard.attempts == 1 else wait
         elif fault.kind == "trimmed":
             shard.iterator = None
             if isinstance(shard.read, After):
-                if not self._trimmed(shard):
-                    return
-                wait = 0.0
+                wait = 0.0 if self._trimmed(shard) else wait
             elif shard.closed and shard.attempts >= _TRIMMED_WHOLE:
                 self._declare_gone(shard, at)
-                return
         elif fault.kind == "gone":
             shard.iterator = None
             if shard.gone_since is None:
                 shard.gone_since = at.mono
-                shard.gone_proof = self._want_listing(at, at.mono)
+                shard.gone_proof = self._want_listing(at.mono)
         elif fault.kind == "transient":
-            if isinstance(shard.read, AtTime) and shard.attempts > 1 and self._ctx.timestamps:
-                # A stand-in for the service may take AT_TIMESTAMP and then not read from there.
-                self._ctx.timestamps = False
-                shard.iterator = None
+            self._doubt_timestamps(shard)
         elif fault.kind in ("denied", "invalid"):
             if shard.refused_since is None:
                 shard.refused_since = at.mono
-            if self._ctx.refuses_for_good(fault, at.mono - shard.refused_since):
-                self._ctx.fail(refusal(operation, shard.shard_id, fault))
-                return
-            wait = settings.denied_backoff.after(shard.attempts, self._ctx.chance())
+            if ctx.refuses_for_good(fault, at.mono - shard.refused_since):
+                ctx.fail_refused(operation, shard.shard_id, fault)
+            wait = settings.denied_backoff.after(shard.attempts, ctx.chance())
         shard.fetch_at = at.mono + wait
-        self._ctx.report(
-            CallFailed(
-                self._ctx.stream_arn, shard.shard_id, operation, fault.kind, fault.code, wait
-            )
+        ctx.report(
+            CallFailed(ctx.stream_arn, shard.shard_id, operation, fault.kind, fault.code, wait)
         )
+
+    def _doubt_timestamps(self, shard: Shard) -> None:
+        # A stand-in for the service may take AT_TIMESTAMP and then not read from there.
+        if isinstance(shard.read, AtTime) and shard.attempts > 1 and self._ctx.timestamps:
+            self._ctx.timestamps = False
+            shard.iterator = None
 
     def _trimmed(self, shard: Shard) -> bool:
         if self._ctx.settings.on_gap == "fail":
             ctx = self._ctx
             return ctx.gap(Gap(ctx.stream_arn, shard.shard_id, shard.read, None, "trimmed"))
-        # Reported with the first record that can be read again. A crash before that reports it then.
+        # Reported with the first record that can be read again. A crash before that reports it
+        # then.
         shard.gap_after = shard.read
         shard.read = AtStart()
         return True
 
     def _is_gone(self, shard: Shard, at: Instant) -> bool:
-        assert shard.gone_since is not None and shard.gone_proof is not None
+        assert shard.gone_since is not None
+        assert shard.gone_proof is not None
         if shard.attempts < 2:
             return False
         settings = self._ctx.settings
-        if shard.closed and shard.birth is not None:
-            if at.wall - shard.birth > settings.retention + settings.retention_slack:
-                return True
+        oldest = at.wall - settings.retention - settings.retention_slack
+        if shard.closed and shard.birth is not None and shard.birth < oldest:
+            return True
         if self._lineage.completed <= shard.gone_proof:
             return False
         if not self._lineage.is_listed(shard):
@@ -281,11 +282,3 @@ class Reader:
         if isinstance(shard.read, After) or isinstance(shard.done, After) or ctx.resumed:
             return True
         return at.wall - ctx.start.fixed_at > ctx.settings.retention_slack
-
-
-def refusal(operation: str, shard_id: str | None, fault: Fault) -> PollerError:
-    """The error for a call that the service refuses and will go on refusing."""
-    where = f" for shard {shard_id}" if shard_id else ""
-    error = PollerError(f"{operation}{where} is refused: {fault.code}")
-    error.__cause__ = fault.error
-    return error

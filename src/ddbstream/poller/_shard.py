@@ -28,7 +28,8 @@ class Stage(Enum):
 def birth_of(shard_id: str) -> float | None:
     """When a shard was made, in epoch seconds, as its id tells; None if the id has another form.
 
-    Ids are ``shardId-<milliseconds, 20 digits>-<8 hex>``. That is not documented: a hint, never proof.
+    Ids are ``shardId-<milliseconds, 20 digits>-<8 hex>``. That is not documented: a hint, never
+    proof.
     """
     match = _DATED_ID.match(shard_id)
     return int(match.group(1)) / 1000 if match else None

@@ -46,8 +46,8 @@ CREATE TABLE IF NOT EXISTS ddbstream_position (
 class SQLiteCheckpoints:
     """Keeps positions in a SQLite file, which may hold other tables too.
 
-    Every save is one transaction with ``synchronous=FULL``: it survives a crash and a power cut. Several processes
-    may use one file; each save checks the epoch in its own transaction.
+    Every save is one transaction with ``synchronous=FULL``: it survives a crash and a power cut.
+    Several processes may use one file; each save checks the epoch in its own transaction.
 
     Args:
         path: Of the file; it is created.

@@ -3,10 +3,10 @@
 Rules for every store
 
 * What a method did is durable when it returns.
-* `acquire` gives a higher epoch than any before it. From then on every call with an older lease raises
-  FencedError and changes nothing.
-* A position only moves forward: `save` refuses an older one. Saving the same again is no error, because a
-  caller that lost the answer has to try again.
+* `acquire` gives a higher epoch than any before it. From then on every call with an older lease
+  raises FencedError and changes nothing.
+* A position only moves forward: `save` refuses an older one. Saving the same again is no error,
+  because a caller that lost the answer has to try again.
 * The start of a stream is fixed once: a second `fix_start` changes nothing.
 * Streams do not see each other: everything is kept by ARN, for shard ids are not unique.
 """
@@ -44,7 +44,9 @@ class Lease:
 
 
 class CheckpointStore(Protocol):
-    """Keeps positions. See the module's rules; `ddbstream.testing.CheckpointStoreConformance` checks them.
+    """Keeps positions.
+
+    See the module's rules; `ddbstream.testing.CheckpointStoreConformance` checks them.
 
     A poller calls a store from several threads.
     """
@@ -56,8 +58,8 @@ class CheckpointStore(Protocol):
             stream_arn: Of the stream.
             owner: Who asks.
             ttl: Seconds until the lease counts as abandoned unless it is renewed.
-            takeover: Take the lease from an owner that is alive. If false, FencedError is raised while
-                another owner's lease lasts.
+            takeover: Take the lease from an owner that is alive. If false, FencedError is raised
+                while another owner's lease lasts.
         """
         ...
 
@@ -97,7 +99,9 @@ class _Stream:
 
 
 class MemoryCheckpoints:
-    """Keeps positions as long as the process lives: for tests, and for readers that always start over.
+    """Keeps positions as long as the process lives.
+
+    For tests, and for readers that always start over.
 
     Args:
         clock: Epoch seconds, for the lease's end.

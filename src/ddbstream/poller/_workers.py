@@ -1,6 +1,7 @@
 """Running a driver's blocking work: in threads, or on the spot when time is a fake.
 
-The threads are daemons: a handler that never returns must not keep a process alive that was told to end.
+The threads are daemons: a handler that never returns must not keep a process alive that was told to
+end.
 """
 
 from __future__ import annotations

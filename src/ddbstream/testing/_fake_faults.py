@@ -10,7 +10,7 @@ from typing import Literal
 __all__ = ["Answer", "Faults", "Troubles"]
 
 Answer = str
-"""An AWS error code, or ``reset`` (the connection breaks), ``cut`` (a 200 whose body is cut off, which botocore
+"""An AWS error code, ``reset`` (the connection breaks), or ``cut``: a 200 whose body is cut off, which botocore
 reports as ``{}``)."""
 
 _CALLS = ("DescribeStream", "GetShardIterator", "GetRecords")

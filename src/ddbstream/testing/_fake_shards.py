@@ -2,11 +2,11 @@
 
 Rules, as DynamoDB Local and AWS's documentation have them
 
-* A record is kept for the retention (24 hours). A closed shard leaves when its last record has, and stays in the
-  listing a while longer.
+* A record is kept for the retention (24 hours). A closed shard leaves when its last record has, and
+  stays in the listing a while longer.
 * An empty closed shard has an ending number that no record has.
-* An iterator made from a sequence number fails once a record after it is trimmed. One made from the horizon does
-  not: it silently starts at what is left.
+* An iterator made from a sequence number fails once a record after it is trimmed. One made from the
+  horizon does not: it silently starts at what is left.
 """
 
 from __future__ import annotations

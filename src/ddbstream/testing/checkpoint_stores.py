@@ -31,12 +31,15 @@ class CheckpointStoreConformance:
             return MyStore(URL)
     ```
 
-    Each test uses a stream of its own, so all may share one storage. pytest and unittest (with `TestCase` as a
-    second base) both find the tests.
+    Each test uses a stream of its own, so all may share one storage. pytest and unittest (with
+    `TestCase` as a second base) both find the tests.
     """
 
     def open(self) -> CheckpointStore:
-        """A store; another call gives another handle on the same storage, as another process has."""
+        """A store.
+
+        Another call gives another handle on the same storage, as another process has.
+        """
         raise NotImplementedError
 
     def _arn(self) -> str:

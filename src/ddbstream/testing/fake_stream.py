@@ -1,8 +1,11 @@
-"""DynamoDB Streams in memory: a table whose stream splits, rolls over, lags, trims and fails to order.
+"""DynamoDB Streams in memory.
 
-`FakeStream` is a boto3 ``dynamodbstreams`` client as far as a poller can tell. Time is a `FakeClock`, and what goes
-wrong by chance comes from a seed, so a test that fails once fails again. One contract suite runs against it and
-DynamoDB Local, so that it is known to agree with the real thing.
+A table whose stream splits, rolls over, lags, trims and fails to order.
+
+`FakeStream` is a boto3 ``dynamodbstreams`` client as far as a poller can tell. Time is a
+`FakeClock`, and what goes wrong by chance comes from a seed, so a test that fails once fails again.
+One contract suite runs against it and DynamoDB Local, so that it is known to agree with the real
+thing.
 """
 
 from __future__ import annotations
@@ -56,7 +59,8 @@ class FakeStream:
         retention: Seconds a record is kept.
         first_sequence_number: Of the first record. Real ones have 21 to 40 digits.
         supports_at_timestamp: Whether `GetShardIterator` takes ``AT_TIMESTAMP``.
-        supports_shard_filter: Whether `DescribeStream` heeds ``ShardFilter``. DynamoDB Local ignores it.
+        supports_shard_filter: Whether `DescribeStream` heeds ``ShardFilter``. DynamoDB Local
+            ignores it.
         region: In ARNs and records.
     """
 
@@ -243,8 +247,8 @@ class FakeStream:
 
         Args:
             operation: ``DescribeStream``, ``GetShardIterator`` or ``GetRecords``.
-            answer: An AWS error code, ``"reset"`` (the connection breaks), or ``"cut"`` (the body of a
-                200 is cut off; botocore makes ``{}`` of it).
+            answer: An AWS error code, ``"reset"`` (the connection breaks), or ``"cut"`` (the body
+                of a 200 is cut off; botocore makes ``{}`` of it).
             times: How many calls.
         """
         self._troubles.plan(operation, answer, times)
@@ -292,7 +296,10 @@ class FakeStream:
         return {"Table": table}
 
     def describe_stream(self, **kwargs: Any) -> dict[str, Any]:
-        """`DescribeStream`: pages in order of creation, with ``ShardFilter`` if that is supported."""
+        """`DescribeStream`.
+
+        Pages in order of creation, with ``ShardFilter`` if that is supported.
+        """
         with self._lock:
             trouble = self._begin("DescribeStream")
             stream = self._stream(kwargs["StreamArn"], "DescribeStream")

@@ -1,4 +1,7 @@
-"""What goes wrong between a poller and DynamoDB Streams, one example each. The simulation mixes them."""
+"""What goes wrong between a poller and DynamoDB Streams, one example each.
+
+The simulation mixes them.
+"""
 
 from __future__ import annotations
 
@@ -218,7 +221,10 @@ def test_waits_grow_and_have_a_cap(bench):
 
 def test_one_shards_trouble_stays_with_that_shard(make_bench):
     bench = make_bench(shards=2)
-    keys = {bench.stream._streams[0].shard_for({"PK": {"S": k}}).shard_id: k for k in map(str, range(50))}
+    keys = {
+        bench.stream._streams[0].shard_for({"PK": {"S": k}}).shard_id: k
+        for k in map(str, range(50))
+    }
     bad, good = keys.values()
     poison = bench.write(1, key=bad)[0]
     written = [n for _ in range(20) for n in bench.write(1, key=good)]
