@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_a
 
 from ddbstream._model._classes import ClassPlanner
 from ddbstream._model._containers import DictNode, ListNode, SetNode, TupleNode
+from ddbstream._model._enums import EnumNode, UUIDNode
 from ddbstream._model._hints import substitute
 from ddbstream._model._markers import Attribute, Epoch
 from ddbstream._model._nodes import Node
@@ -22,12 +23,10 @@ from ddbstream._model._scalars import (
     BoolNode,
     BytesNode,
     DecimalNode,
-    EnumNode,
     FloatNode,
     IntNode,
     Scalar,
     StrNode,
-    UUIDNode,
 )
 from ddbstream._model._temporal import DateNode, DatetimeNode, TimedeltaNode, TimeNode
 from ddbstream._model._unions import LiteralNode, ReferenceNode, UnionNode
