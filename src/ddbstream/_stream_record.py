@@ -265,23 +265,25 @@ class StreamRecord(Generic[T_co]):
     def diff(self) -> Diff:
         """What the change did to the item; an insert adds everything, a removal removes everything.
 
-        Values are typed through the record's model.
+        Values are typed through the record's model, when they are asked for.
 
         Raises:
             MissingImageError: The stream's view type lacks an image that this needs.
-            DecodeError: A value that differs is malformed.
+            DecodeError: A value that differs is malformed. One that only the model refuses is an
+                error of what asks the diff for its changes, and names the record all the same.
         """
         if self._diff is None:
             from ddbstream._diff import diff_images
 
-            try:
-                # An update expression must leave the key out, and the record knows which it is.
-                keys = self._change.get("Keys")
-                self._diff = diff_images(
-                    *self._images(), codec=self._codec, keys=keys if is_map(keys) else ()
-                )
-            except DDBStreamError as error:
-                raise self._located(error) from None
+            change = self._change
+            # An update expression must leave the key out, and the record knows which it is.
+            keys = change.get("Keys")
+            self._diff = diff_images(
+                *self._images(),
+                codec=self._codec,
+                keys=keys if is_map(keys) else (),
+                sources=(("OldImage", self.raw, change), ("NewImage", self.raw, change)),
+            )
         return self._diff
 
     def _images(self) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:

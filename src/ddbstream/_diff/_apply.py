@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ddbstream._diff._compare import Edit
-from ddbstream._diff._diff import Diff, FormName, Gives
+from ddbstream._diff._diff import Diff, FormName, Gives, Lists
+from ddbstream._diff._errors import Source
 from ddbstream._diff._forms import PYTHON, WIRE, copied
 from ddbstream._diff._make import diff, diff_images, looks_wire
 from ddbstream._diff._patch import patched
@@ -111,23 +112,35 @@ def composed(first: Diff, second: Diff) -> Diff:
             expected="two diffs of one form", found=f"{first._form} and {second._form} items"
         )
     if (first._new is None) is not (second._old is None) or (
-        first._new is not None and _between(first._new, second._old, first, second)
+        first._new is not None and _between((first, "_new"), (second, "_old"))
     ):
         raise DiffError("the second diff does not start where the first one ends")
-    made = first._like(_between(first._old, second._new, first, second))
+    made = first._like(_between((first, "_old"), (second, "_new")))
     made._gives = second._gives
     made._hidden = tuple(dict.fromkeys((*first._hidden, *second._hidden)))
     made._keys = first._keys or second._keys
     return made
 
 
-def _between(old: Any, new: Any, first: Diff, second: Diff) -> Diff:
-    lists = "align" if "align" in (first._lists, second._lists) else "index"
+_Side = tuple[Diff, Literal["_old", "_new"]]
+
+
+def _between(before: _Side, after: _Side) -> Diff:
+    """The diff of an item of one diff and an item of another."""
+    (first, _), (second, _) = before, after
+    old, new = (getattr(change, side) for change, side in (before, after))
+    lists: Lists = "align" if "align" in (first._lists, second._lists) else "index"
     if first._form == "python":
-        return diff(old, new, lists=lists, wire=False)  # type: ignore[arg-type]
-    made = diff_images(old, new, second._new_codec, lists=lists)  # type: ignore[arg-type]
+        return diff(old, new, lists=lists, wire=False)
+    sources = _source_of(before), _source_of(after)
+    made = diff_images(old, new, second._new_codec, lists=lists, sources=sources)
     made._old_codec = first._old_codec
     return made
+
+
+def _source_of(side: _Side) -> Source | None:
+    change, name = side
+    return None if change._sources is None else change._sources[name == "_new"]
 
 
 def python_items(change: Diff) -> tuple[list[Edit], Any, Any]:

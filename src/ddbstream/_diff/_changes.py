@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ddbstream._diff._path import Path, parse_path
 from ddbstream._diff._values import canonical, same
+from ddbstream.exceptions import DiffError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,21 +38,35 @@ class _Change:
     def __eq__(self, other: object) -> bool:
         if other.__class__ is not self.__class__:
             return NotImplemented
-        return all(same(getattr(self, name), getattr(other, name)) for name in self.__match_args__)
+        pairs = [(getattr(self, name), getattr(other, name)) for name in self.__match_args__]
+        try:
+            return all(same(one, another) for one, another in pairs)
+        except RecursionError:
+            raise _too_deep(self._path) from None
 
     def __hash__(self) -> int:
-        values = (canonical(getattr(self, name)) for name in self.__match_args__)
-        return hash((type(self).__name__, *values))
+        values = [getattr(self, name) for name in self.__match_args__]
+        try:
+            return hash((type(self).__name__, *map(canonical, values)))
+        except RecursionError:
+            raise _too_deep(self._path) from None
 
     def __repr__(self) -> str:
         """As it could be written; a redacted value is ``<redacted>``."""
         shown = getattr(self, "_shown", None)
         if shown is None:
             shown = tuple([getattr(self, name) for name in self.__match_args__[1:]])
-        return f"{type(self).__name__}({', '.join(map(repr, (self._path, *shown)))})"
+        try:
+            return f"{type(self).__name__}({', '.join(map(repr, (self._path, *shown)))})"
+        except RecursionError:
+            raise _too_deep(self._path) from None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), tuple(getattr(self, name) for name in self.__match_args__)
+
+
+def _too_deep(path: Path) -> DiffError:
+    return DiffError("nested too deeply", path=path)
 
 
 def _as_path(path: str | Parts) -> Path:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ddbstream._diff._changes import Added, Change, Removed, Replaced, SetChanged
 from ddbstream._diff._compare import Edit, decoded
+from ddbstream._diff._errors import Sources, explained, explaining
 from ddbstream._diff._path import Parts, Path
 from ddbstream._diff._values import ABSENT, are_sets, without
+from ddbstream.exceptions import DDBStreamError
 
 if TYPE_CHECKING:
     from typing import final
@@ -66,6 +68,7 @@ class Diff:
         "_old",
         "_old_codec",
         "_old_obj",
+        "_sources",
     )
 
     _changes: tuple[Change, ...] | None
@@ -81,6 +84,7 @@ class Diff:
     _new_codec: Codec[Any] | None
     _old_obj: Any
     _new_obj: Any
+    _sources: Sources | None
 
     def __init__(self, changes: Iterable[Change] = ()) -> None:
         from ddbstream._diff._patch import edits_of
@@ -103,6 +107,7 @@ class Diff:
         self._changes = self._old_obj = self._new_obj = None
         self._hidden = self._keys = ()
         self._lists = "index"
+        self._sources = None
         return self
 
     def _like(self, made: Diff) -> Diff:
@@ -116,12 +121,15 @@ class Diff:
     def _all(self) -> tuple[Change, ...]:
         changes = self._changes
         if changes is None:
-            change = self._change_as()
-            changes = tuple([change(Path.of(parts), old, new) for parts, old, new in self._edits])
-            if self._hidden:
-                from ddbstream._diff._render import redact
+            try:
+                change = self._change_as()
+                changes = tuple([change(Path.of(at), old, new) for at, old, new in self._edits])
+                if self._hidden:
+                    from ddbstream._diff._render import redact
 
-                redact(changes, self._hidden)
+                    redact(changes, self._hidden)
+            except (DDBStreamError, RecursionError) as error:
+                raise explained(self, error) from None
             self._changes = changes
         return changes
 
@@ -155,6 +163,7 @@ class Diff:
     def __hash__(self) -> int:
         return hash(self._all())
 
+    @explaining
     def __contains__(self, path: object) -> bool:
         """Whether the value at that path changed; or whether this is one of the changes.
 
@@ -167,6 +176,7 @@ class Diff:
         except KeyError:
             return False
 
+    @explaining
     def __getitem__(self, path: int | str | Parts) -> Change:
         """The change at that path, or at that position among the changes.
 
@@ -209,6 +219,7 @@ class Diff:
 
     # --- what can be done with it ---------------------------------------------------------------
 
+    @explaining
     def apply(self, item: Any) -> Any:
         """The item after this change: ``d.apply(old) == new``.
 
@@ -234,8 +245,11 @@ class Diff:
             self._old,
             (self._new_codec, self._old_codec),
         )
+        if self._sources is not None:
+            made._sources = self._sources[1], self._sources[0]
         return self._like(made)
 
+    @explaining
     def __or__(self, other: object) -> Diff:
         """This change and then the other, as one: of successive records of an item, for instance.
 
@@ -248,6 +262,7 @@ class Diff:
             return NotImplemented
         return composed(self, other)
 
+    @explaining
     def to_update_expression(
         self, *, keys: Iterable[str] | None = None, condition: Condition = False
     ) -> dict[str, Any]:
@@ -275,6 +290,7 @@ class Diff:
         names = self._keys if keys is None else keys
         return update_expression(edits, old, new, keys=names, condition=condition)
 
+    @explaining
     def to_json_patch(self, *, test: bool = False) -> list[dict[str, Any]]:
         """The diff as a JSON Patch (`RFC 6902`_) of the item as JSON.
 
@@ -293,6 +309,7 @@ class Diff:
 
         return json_patch(self, test=test)
 
+    @explaining
     def to_dict(self) -> dict[str, Any]:
         """The diff for an audit log: plain JSON, described by ``docs/diff.schema.json``.
 
@@ -320,10 +337,12 @@ class Diff:
             self._edits, self._form, self._old, self._new, (self._old_codec, self._new_codec)
         )
         self._like(made)
+        made._sources = self._sources
         codec = self._new_codec or self._old_codec
         made._hidden = (*self._hidden, *(parse_hidden(path, codec) for path in paths))
         return made
 
+    @explaining
     def describe(self, *, values: bool = True) -> str:
         """What changed, one line a change; without ``values``, only where and how."""
         from ddbstream._diff._render import described

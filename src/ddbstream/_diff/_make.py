@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ddbstream._attribute_value import is_binary
 from ddbstream._diff._compare import Edit, check_name, python_edits, wire_edits
 from ddbstream._diff._diff import Diff, Lists
+from ddbstream._diff._errors import Sources, in_images
 from ddbstream._diff._values import ABSENT
 from ddbstream.exceptions import DDBStreamError, DecodeError, DiffError
 
@@ -47,11 +48,14 @@ def diff(
     """
     if lists not in ("index", "align"):
         raise DiffError('lists is "index" or "align"')
-    if not (_is_item(old) and _is_item(new)):
-        made = _diff_models(old, new, lists)
-    else:
-        found = None if wire is False else _diff_wire(old, new, lists, certain=bool(wire))
-        made = _diff_python(old, new, lists) if found is None else found
+    try:
+        if not (_is_item(old) and _is_item(new)):
+            made = _diff_models(old, new, lists)
+        else:
+            found = None if wire is False else _diff_wire(old, new, lists, certain=bool(wire))
+            made = _diff_python(old, new, lists) if found is None else found
+    except RecursionError:
+        raise DiffError("nested too deeply to compare") from None
     if redact:
         made = made.redact(*((redact,) if isinstance(redact, str) else redact))
     return made
@@ -64,6 +68,7 @@ def diff_images(
     *,
     lists: Lists = "index",
     keys: Iterable[str] = (),
+    sources: Sources | None = None,
 ) -> Diff:
     """What changed between two wire items; ``None`` is no item.
 
@@ -73,25 +78,30 @@ def diff_images(
         codec: What types the values of the diff; without one they are untyped.
         lists: As for `diff`.
         keys: The table's key attributes, for the update expression to leave out.
+        sources: Where the images are from, for the errors of the diff to say.
 
     Raises:
         DecodeError: A value that differs is malformed.
         DiffError: The items are nested too deeply to compare.
     """
-    if old.__class__ is not dict or new.__class__ is not dict:
-        _check_items(old, new)
-    if old is None or new is None:
-        edits = _whole(old, new)
-    elif lists == "align":
-        from ddbstream._diff._align import aligned_edits
-        from ddbstream._diff._forms import WIRE
+    try:
+        if old.__class__ is not dict or new.__class__ is not dict:
+            _check_items(old, new)
+        if old is None or new is None:
+            edits = _whole(old, new)
+        elif lists == "align":
+            from ddbstream._diff._align import aligned_edits
+            from ddbstream._diff._forms import WIRE
 
-        edits = aligned_edits(old, new, WIRE)
-    else:
-        edits = wire_edits(old, new)
+            edits = aligned_edits(old, new, WIRE)
+        else:
+            edits = wire_edits(old, new)
+    except DDBStreamError as error:
+        raise in_images(error, ((old, codec), (new, codec)), sources) from None
     made = Diff.__new__(Diff)._fill(edits, "wire", old, new, (codec, codec))
     made._lists = lists
     made._keys = tuple(keys)
+    made._sources = sources
     if codec is not None:
         made._gives = "python" if codec.model is None else "model"
     return made
