@@ -309,7 +309,10 @@ class StreamRecord(Generic[T_co]):
         return image
 
     def _decode(self, name: str) -> T_co:
-        image = self._image(name)
+        image = self._change.get(name)
+        # `isinstance` of an ABC, in `_image`, costs as much as reading four fields.
+        if type(image) is not dict:
+            image = self._image(name)
         try:
             return self._codec.decode(image)
         except DDBStreamError as error:
