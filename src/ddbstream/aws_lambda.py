@@ -61,6 +61,9 @@ class LambdaHandler:
         ValueError: ``concurrency`` or ``deadline_margin`` is no such number.
     """
 
+    # Decorators of handlers, such as Powertools' Tracer, ask for a function's name.
+    __name__ = "lambda_handler"
+
     def __init__(
         self,
         router: StreamRouter,

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +16,52 @@ import pytest
 from moto import mock_aws
 
 from ddbstream import Insert, LambdaHandler, StreamRouter
+from tests.support.missing import missing
 from tests.support.stream_records import wire_record
 
-pytest.importorskip("aws_lambda_powertools")
-pytest.importorskip("jmespath")
-
 DOCUMENT = Path(__file__).parents[2] / "docs" / "lambda.md"
+
+
+# X-Ray's SDK reads its environment when it is imported and patches boto3: it has a process alone.
+TRACED = """
+import json, sys
+from aws_xray_sdk.core import xray_recorder
+from ddbstream import LambdaHandler, StreamRouter
+from tests.interop.test_router_powertools import Context, recipe
+from tests.support.stream_records import wire_record
+
+
+class Printed:
+    def send_entity(self, entity):
+        print(entity.serialize())
+
+    def set_daemon_address(self, address): ...
+
+
+xray_recorder.configure(emitter=Printed())
+router = StreamRouter()
+namespace = {"router": router, "LambdaHandler": LambdaHandler}
+exec(recipe("in_subsegment"), namespace)
+
+
+@router.on_insert()
+def handle(record):
+    if record.event_id == "event-2":
+        raise LookupError("what failed")
+
+
+try:
+    namespace["handler"]({"Records": [wire_record(number=1), wire_record(number=2)]}, Context())
+except LookupError:
+    print(json.dumps({"name": "raised"}))
+"""
+
+
+@pytest.fixture(autouse=True)
+def _powertools() -> None:
+    for package in ("aws_lambda_powertools", "aws_xray_sdk", "jmespath"):
+        if importlib.util.find_spec(package) is None:
+            missing(package)
 
 
 class Context:
@@ -63,6 +107,40 @@ def test_logger_and_metrics(
     ]
     (metrics,) = [line for line in lines if "_aws" in line]
     assert (metrics["Handled"], metrics["Failed"]) == ([1.0], [1.0])
+
+
+def traced(**environment: str) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-c", TRACED],
+        cwd=DOCUMENT.parents[1],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(["src", "."]), **environment},
+        check=True,
+        timeout=60,
+        capture_output=True,
+        text=True,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_tracer_has_a_subsegment_a_record_in_the_handlers_and_the_exception_in_the_failed_one() -> (
+    None
+):
+    parent = "53995c3f42cd8ad8"
+    first, second, handler, raised = traced(
+        LAMBDA_TASK_ROOT="/var/task",
+        _X_AMZN_TRACE_ID=f"Root=1-5759e988-bd862e3fe1be46a994272793;Parent={parent};Sampled=1",
+    )
+    assert raised == {"name": "raised"}
+    assert (handler["name"], handler["parent_id"]) == ("## lambda_handler", parent)
+    for number, record in enumerate((first, second), 1):
+        assert (record["name"], record["parent_id"]) == ("## record", handler["id"])
+        assert record["annotations"] == {"event_id": f"event-{number}"}
+    assert "cause" not in first
+    assert [e["type"] for e in second["cause"]["exceptions"]] == ["LookupError"]
+
+
+def test_tracer_is_silent_where_nothing_is_traced() -> None:
+    assert traced(POWERTOOLS_TRACE_DISABLED="1") == [{"name": "raised"}]
 
 
 def test_idempotency(monkeypatch: pytest.MonkeyPatch) -> None:
