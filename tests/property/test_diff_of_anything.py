@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ddbstream import DDBStreamError, Diff, diff
 from ddbstream._diff import diff_images
+from ddbstream._diff._values import same
 
 SECRET = "s3cr3t"
 _TAGS = st.sampled_from(["S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS", "BS", "X"])
@@ -70,6 +71,28 @@ def test_only_the_librarys_errors_leave_it(old: Any, new: Any, lists: Any, wire:
         lambda change: change | change.invert(),
     ):
         attempt(partial(use, change))
+
+
+_ITEMS = st.dictionaries(st.sampled_from(["a", "b", "S", "N", ""]), THINGS, max_size=3)
+_MAYBE_ITEMS = st.one_of(st.none(), st.just({}), _ITEMS)
+
+
+@given(_MAYBE_ITEMS, _MAYBE_ITEMS, st.sampled_from([None, {}]), st.sampled_from([None, False]))
+def test_nothing_joins_anything_and_whatever_looks_like_wire_comes_back(
+    old: Any, new: Any, nothing: Any, wire: Any
+):
+    change = attempt(lambda: diff(old, new, wire=wire))
+    if change is None:
+        return
+    assert same(change.apply(old), new)
+    assert same(change.invert().apply(new), old)
+    none = diff(nothing, nothing)
+    if not old and (old is None) is (nothing is None):
+        assert none | change == change
+        assert same((none | change).apply(nothing), new)
+    if not new and (new is None) is (nothing is None):
+        assert change | none == change
+        assert same((change | none).apply(old), nothing)
 
 
 @given(THINGS, THINGS)

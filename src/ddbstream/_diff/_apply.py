@@ -12,8 +12,8 @@ from ddbstream._diff._forms import PYTHON, WIRE, copied
 from ddbstream._diff._make import diff, diff_images, looks_wire
 from ddbstream._diff._patch import patched
 from ddbstream._diff._path import Parts
-from ddbstream._diff._values import ABSENT, is_set, kind_of
-from ddbstream.exceptions import DiffError
+from ddbstream._diff._values import ABSENT, is_set, kind_of, same
+from ddbstream.exceptions import DDBStreamError, DiffError
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec
@@ -23,6 +23,8 @@ __all__ = ["applied", "composed", "python_items"]
 
 def applied(change: Diff, item: Any) -> Any:
     """See `Diff.apply`."""
+    if change._old is None and isinstance(item, Mapping) and not item:
+        item = None
     if change._old is not ABSENT and (item is None) is not (change._old is None):
         expected = "no item" if change._old is None else "an item"
         raise DiffError(f"the item is not what the diff starts from: that is {expected}")
@@ -45,8 +47,22 @@ def _form_of(change: Diff, item: Any) -> Gives:
     if change._form == "python" and change._old is not ABSENT:
         return "python"
     if not item:  # of either form
-        return change._form
-    return "wire" if looks_wire(item) else "python"
+        return change._gives
+    if item == change._old:
+        return "wire"
+    if looks_wire(item) and not _is_read_from(change._old, item):
+        return "wire"
+    return "python"
+
+
+def _is_read_from(image: Any, item: Mapping[str, Any]) -> bool:
+    """Whether an item that looks like wire is a Python item: the one that the image holds."""
+    from ddbstream._attribute_value import read_map
+
+    try:
+        return bool(image) and image is not ABSENT and same(read_map(image), item)
+    except DDBStreamError:
+        return False
 
 
 def _check_all_gone(change: Diff, item: Any, gives: FormName) -> None:
@@ -86,7 +102,7 @@ def _applied_to_model(change: Diff, item: Any) -> Any:
 
     codec: Codec[Any] | None = change._new_codec
     wire: Mapping[str, Any] = {}
-    if item is not None:
+    if item is not None and not isinstance(item, Mapping):
         own = codec_for(type(item))
         wire = own.encode(item)
         if codec is None or codec.model is None:
@@ -108,18 +124,50 @@ def composed(first: Diff, second: Diff) -> Diff:
     if first._old is ABSENT or second._old is ABSENT:
         raise DiffError("made of changes alone: only diffs of whole items can be joined")
     if first._form != second._form:
-        raise DiffError(
-            expected="two diffs of one form", found=f"{first._form} and {second._form} items"
-        )
+        first, second = _of_one_form(first, second)
     if (first._new is None) is not (second._old is None) or (
         first._new is not None and _between((first, "_new"), (second, "_old"))
     ):
         raise DiffError("the second diff does not start where the first one ends")
     made = first._like(_between((first, "_old"), (second, "_new")))
-    made._gives = second._gives
+    made._gives = _typing(second, first)._gives
+    made._guessed = first._guessed and second._guessed
     made._hidden = tuple(dict.fromkeys((*first._hidden, *second._hidden)))
     made._keys = first._keys or second._keys
     return made
+
+
+def _of_one_form(first: Diff, second: Diff) -> tuple[Diff, Diff]:
+    """The two diffs in one form, if one of them can be read in that of the other."""
+    if _is_formless(first):
+        return _in_form(first, second._form), second
+    if _is_formless(second):
+        return first, _in_form(second, first._form)
+    if not first._new and not second._old:
+        # Nothing in the middle: a form that was a guess can be the other as well.
+        if first._form == "wire" and first._guessed:
+            return _in_form(first, "python"), second
+        if second._form == "wire" and second._guessed:
+            return first, _in_form(second, "python")
+    raise DiffError(
+        expected="two diffs of one form", found=f"{first._form} and {second._form} items"
+    )
+
+
+def _is_formless(change: Diff) -> bool:
+    """Whether it has no item that is of one form rather than of the other."""
+    return not change._old and not change._new
+
+
+def _in_form(change: Diff, form: FormName) -> Diff:
+    made = diff(change._old, change._new, lists=change._lists, wire=form == "wire")
+    made._hidden, made._keys = change._hidden, change._keys
+    return made
+
+
+def _typing(change: Diff, other: Diff) -> Diff:
+    """The diff that knows of what type the items at that end of the two are."""
+    return other if _is_formless(change) else change
 
 
 _Side = tuple[Diff, Literal["_old", "_new"]]
@@ -133,8 +181,9 @@ def _between(before: _Side, after: _Side) -> Diff:
     if first._form == "python":
         return diff(old, new, lists=lists, wire=False)
     sources = _source_of(before), _source_of(after)
-    made = diff_images(old, new, second._new_codec, lists=lists, sources=sources)
-    made._old_codec = first._old_codec
+    codec = _typing(second, first)._new_codec
+    made = diff_images(old, new, codec, lists=lists, sources=sources)
+    made._old_codec = _typing(first, second)._old_codec
     return made
 
 

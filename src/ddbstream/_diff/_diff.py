@@ -59,6 +59,7 @@ class Diff:
         "_edits",
         "_form",
         "_gives",
+        "_guessed",
         "_hidden",
         "_keys",
         "_lists",
@@ -75,6 +76,7 @@ class Diff:
     _edits: list[Edit]
     _form: FormName
     _gives: Gives
+    _guessed: bool
     _hidden: tuple[tuple[str | int | None, ...], ...]
     _keys: tuple[str, ...]
     _lists: Lists
@@ -108,12 +110,14 @@ class Diff:
         self._hidden = self._keys = ()
         self._lists = "index"
         self._sources = None
+        self._guessed = False
         return self
 
     def _like(self, made: Diff) -> Diff:
         """``made``, with what this diff was asked for besides its changes."""
         made._gives, made._lists = self._gives, self._lists
         made._hidden, made._keys = self._hidden, self._keys
+        made._guessed = self._guessed
         return made
 
     # --- the collection -------------------------------------------------------------------------
@@ -224,8 +228,9 @@ class Diff:
         """The item after this change: ``d.apply(old) == new``.
 
         Args:
-            item: A wire item, a Python item, a model instance, or ``None`` for no item; the result
-                has its form. The item itself is not changed.
+            item: A wire item, a Python item, a model instance, or ``None`` or ``{}`` for no item;
+                the result has its form, and for no item and an empty one that of the diff's values.
+                The item itself is not changed.
 
         Raises:
             DiffError: The item is not what the diff starts from.

@@ -50,6 +50,9 @@ def explained(diff: Diff, error: DDBStreamError | RecursionError) -> DDBStreamEr
     """The error to raise instead: it says where, as far as the diff knows."""
     if isinstance(error, RecursionError):
         error = DiffError("nested too deeply")
+    if diff._guessed and isinstance(error, DecodeError) and "wire=False" not in error.problem:
+        problem = error.problem or f"expected {error.expected}, got {error.found}"
+        error.problem = f"{problem} (wire=False is for Python items that look like wire items)"
     images = (diff._old, diff._old_codec), (diff._new, diff._new_codec)
     return in_images(error, images, diff._sources)
 

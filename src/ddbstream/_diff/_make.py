@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from ddbstream._attribute_value import is_binary
+from ddbstream._attribute_value import TAGS, is_binary
 from ddbstream._diff._compare import Edit, check_name, python_edits, wire_edits
 from ddbstream._diff._diff import Diff, Lists
 from ddbstream._diff._errors import Sources, in_images
@@ -38,8 +39,9 @@ def diff(
         redact: Paths whose values are hidden from ``str``, ``repr`` and ``to_dict``: see
             `Diff.redact`.
         wire: Whether the items are wire items. By default they are if every attribute of both is a
-            map of one DynamoDB type tag and a payload of its type: a Python item made of nothing
-            but such maps needs ``wire=False``.
+            map of one DynamoDB type tag, and what differs can be read so. That is a guess: say
+            ``wire=False`` of Python items that may be made of nothing but such maps, and
+            ``wire=True`` for a malformed wire item to be an error.
 
     Raises:
         DecodeError: A wire value that differs is malformed.
@@ -108,7 +110,7 @@ def diff_images(
 
 
 def _diff_wire(old: Any, new: Any, lists: Lists, *, certain: bool) -> Diff | None:
-    """The diff of two wire items; ``None`` if they do not look so, unless that is certain.
+    """The diff of two wire items; ``None`` if they cannot be read so, unless that is certain.
 
     What is equal in both items is no change in either form, and so is looked at superficially.
     """
@@ -116,15 +118,16 @@ def _diff_wire(old: Any, new: Any, lists: Lists, *, certain: bool) -> Diff | Non
         return None
     try:
         made = diff_images(old, new, lists=lists)
+        if not certain:
+            for _, before, after in made._edits:
+                if not (_may_be_tagged(before) and _may_be_tagged(after)):
+                    return None
+            made._guessed = True
+            made._all()
     except DDBStreamError:
-        if certain or (looks_wire(old) and looks_wire(new)):
+        if certain:
             raise
         return None
-    if not certain:
-        # Inside of an attribute, both items had a map or a list that was tagged as one.
-        for parts, before, after in made._edits:
-            if len(parts) == 1 and not (_may_be_tagged(before) and _may_be_tagged(after)):
-                return None
     return made
 
 
@@ -133,9 +136,11 @@ def _is_item(item: Any) -> bool:
 
 
 def _may_be_wire(item: Any) -> bool:
-    """Whether every attribute is a map of one name: at the speed of C, for the usual item."""
-    if item.__class__ is dict and {*map(type, item.values())} == {dict}:
-        return {*map(len, item.values())} == {1}
+    """Whether every attribute is a map of one tag: at the speed of C, for the usual item."""
+    if item.__class__ is dict:
+        values = item.values()
+        if {*map(type, values)} == {dict}:
+            return {*map(len, values)} == {1} and TAGS.issuperset(chain.from_iterable(values))
     return looks_wire(item)
 
 

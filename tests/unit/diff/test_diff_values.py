@@ -205,6 +205,7 @@ class TestWireOrPython:
             diff(
                 {"a": {"L": [{"M": {"b": {"N": "1"}}}]}},
                 {"a": {"L": [{"M": {"b": {"N": "one"}}}]}},
+                wire=True,
             )
 
     @pytest.mark.parametrize(
