@@ -15,9 +15,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, final
 from zlib import crc32
 
-from ddbstream._dead_letter import plain
 from ddbstream._patterns import Pattern
-from ddbstream._records import StreamRecord
 from ddbstream.testing._mapping_response import Verdict, judge
 from ddbstream.testing._mapping_shard import (
     Arrived,
@@ -28,7 +26,9 @@ from ddbstream.testing._mapping_shard import (
     arrived,
     pause,
 )
+from ddbstream.testing._mapping_source import StreamSource, as_lambda_has_it
 from ddbstream.testing.clock import FakeClock
+from ddbstream.testing.fake_stream import FakeStream
 
 if TYPE_CHECKING:
     from ddbstream._filter_criteria import FilterCriteria
@@ -98,7 +98,8 @@ class EventSourceMapping:
 
     Args:
         handler: The function: ``(event, context)``.
-        records: What is in the stream when the mapping is made; more is `put` there.
+        records: What is in the stream when the mapping is made; more is `put` there. Or a
+            `FakeStream`, whose newest stream is read, shard by shard, whenever the mapping runs.
         batch_size: 1 to 10,000.
         maximum_batching_window_in_seconds: 0 to 300.
         parallelization_factor: 1 to 10.
@@ -113,8 +114,8 @@ class EventSourceMapping:
         on_failure: Takes the documents of what is given up, as a queue or topic gets them.
         on_failure_payload: Whether they have ``payload``, as a bucket gets them.
         timeout: The function's, in seconds. A handler takes time by moving the clock.
-        clock: A clock of the test's own.
-        stream_arn: Of records that do not say it.
+        clock: A clock of the test's own; a `FakeStream` has its own.
+        stream_arn: Of records that do not say it; a `FakeStream` says it.
 
     Attributes:
         clock: What the mapping's time is.
@@ -125,13 +126,13 @@ class EventSourceMapping:
         documents: What went to the on-failure destination.
 
     Raises:
-        ValueError: A parameter is out of AWS's range.
+        ValueError: A parameter is out of AWS's range, or ``clock`` is not the `FakeStream`'s.
     """
 
     def __init__(  # noqa: PLR0913 - AWS's parameters
         self,
         handler: Callable[[Any, Any], Any],
-        records: Iterable[Any] = (),
+        records: Iterable[Any] | FakeStream = (),
         *,
         batch_size: int = 100,
         maximum_batching_window_in_seconds: float = 0,
@@ -173,6 +174,13 @@ class EventSourceMapping:
         self._timeout = timeout
         self._stream_arn = stream_arn
         self._lanes: dict[tuple[str, int], Lane] = {}
+        self._source: StreamSource | None = None
+        if isinstance(records, FakeStream):
+            if clock not in (None, records.clock):
+                raise ValueError("the stream has a clock already")
+            from_latest = starting_position == "LATEST"
+            self._source = StreamSource(records, from_latest=from_latest)
+            self._stream_arn, clock, records = records.arn, records.clock, ()
         self.clock = clock or FakeClock()
         self.invocations: list[Invocation] = []
         self.given_up: list[dict[str, Any]] = []
@@ -192,16 +200,19 @@ class EventSourceMapping:
         if isinstance(records, Mapping):
             records = records.get("Records", [records])
         for record in records:
-            made = _as_lambda_has_it(record, self._stream_arn)
-            if self._filters and not any(one.matches(made) for one in self._filters):
-                self.filtered_out.append(made)
-                continue
-            number = 0
-            if self._lanes_a_shard > 1:
-                keys = made.get("dynamodb", {}).get("Keys")
-                number = crc32(json.dumps(keys, sort_keys=True).encode()) % self._lanes_a_shard
-            lane = self._lanes.setdefault((shard_id, number), Lane(shard_id, self._config))
-            lane.waiting.append(arrived(made, self.clock.time()))
+            self._arrive(record, shard_id, self.clock.time())
+
+    def _arrive(self, record: Any, shard_id: str, at: float) -> None:
+        made = as_lambda_has_it(record, self._stream_arn)
+        if self._filters and not any(one.matches(made) for one in self._filters):
+            self.filtered_out.append(made)
+            return
+        number = 0
+        if self._lanes_a_shard > 1:
+            keys = made.get("dynamodb", {}).get("Keys")
+            number = crc32(json.dumps(keys, sort_keys=True).encode()) % self._lanes_a_shard
+        lane = self._lanes.setdefault((shard_id, number), Lane(shard_id, self._config))
+        lane.waiting.append(arrived(made, at))
 
     def run(self, *, seconds: float | None = None) -> list[Invocation]:
         """Invoke the function until nothing is left to do, or for so long; the clock moves on.
@@ -218,7 +229,7 @@ class EventSourceMapping:
         before = len(self.invocations)
         while True:
             now = self.clock.time()
-            due = [(at, lane) for lane in self._lanes.values() if (at := lane.due(now)) is not None]
+            due = [(at, lane) for lane in self._ready() if (at := lane.due(now)) is not None]
             if not due:
                 break
             # What is due at once takes turns, as the lanes of a shard would run side by side.
@@ -231,6 +242,20 @@ class EventSourceMapping:
         if ends is not None:
             self.clock.advance(max(0.0, ends - self.clock.time()))
         return self.invocations[before:]
+
+    def _ready(self) -> list[Lane]:
+        """The lanes that may be worked on: all, but for those whose parent shard has work left."""
+        source = self._source
+        if source is None:
+            return list(self._lanes.values())
+        for shard_id, record, at in source.arrivals():
+            self._arrive(record, shard_id, at)
+        busy = {lane.shard_id for lane in self._lanes.values() if lane.waiting or lane.work}
+        return [
+            lane
+            for lane in self._lanes.values()
+            if busy.isdisjoint(source.ancestors(lane.shard_id))
+        ]
 
     def _step(self, lane: Lane) -> None:
         now = self.clock.time()
@@ -356,16 +381,6 @@ def _config(*, response_types: set[str], **parameters: Any) -> Config:
     if not response_types <= {"ReportBatchItemFailures"}:
         raise ValueError('function_response_types has "ReportBatchItemFailures" or nothing')
     return Config(reports_failures=bool(response_types), **parameters)
-
-
-def _as_lambda_has_it(record: Any, stream_arn: str) -> dict[str, Any]:
-    """A wire record in Lambda's JSON, whatever is wrong with it."""
-    made: dict[str, Any] = plain(record.raw if isinstance(record, StreamRecord) else record)
-    identity = made.get("userIdentity")
-    if isinstance(identity, dict):
-        made["userIdentity"] = {name[:1].lower() + name[1:]: identity[name] for name in identity}
-    made.setdefault("eventSourceARN", stream_arn)
-    return made
 
 
 def _iso(seconds: float, timespec: str = "seconds") -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ddbstream.testing import EventSourceMapping, FakeClock
+from ddbstream.testing import EventSourceMapping, FakeClock, FakeStream
 from tests.support.stream_records import sequence_number, wire_record
 
 REPORT = ["ReportBatchItemFailures"]
@@ -456,3 +456,103 @@ class TestTumblingWindows:
         mapping.put(records(1, 2, 3))
         mapping.run()
         assert seen == [([1, 2], False), ([], True), ([3], False), ([], False)]
+
+
+class TestFakeStream:
+    """A stream of shards as the source: Streams, "Reading and processing a stream"."""
+
+    def test_an_items_changes_keep_their_order_over_generations_of_shards(self) -> None:
+        stream = FakeStream(keys=("PK",))
+        for generation in range(3):
+            for item in range(4):
+                stream.put({"PK": {"S": f"P#{item}"}, "n": {"N": str(generation)}})
+            stream.split() if generation else stream.roll_over()
+        seen: list[tuple[str, int]] = []
+        calls: list[int] = []
+
+        def function(event: Event, context: Any) -> None:
+            calls.append(len(event["Records"]))
+            if len(calls) % 2:  # a shard that waits for its retry must not let its children ahead
+                raise ValueError
+            for record in event["Records"]:
+                image = record["dynamodb"]["NewImage"]
+                seen.append((image["PK"]["S"], int(image["n"]["N"])))
+
+        EventSourceMapping(function, stream, batch_size=3).run()
+        assert len(seen) == 12
+        for item in range(4):
+            assert [n for key, n in seen if key == f"P#{item}"] == [0, 1, 2]
+
+    def test_a_shard_that_fails_does_not_hold_up_its_siblings(self) -> None:
+        stream = FakeStream(shards=2)
+        for item in range(8):
+            stream.put({"PK": {"S": f"P#{item}"}})
+        bad, _ = stream.open_shards()
+        stuck = stream._streams[-1].shards[bad].numbers
+        done: list[int] = []
+
+        def function(event: Event, context: Any) -> None:
+            if numbers(event)[0] in stuck:
+                raise ValueError
+            done.extend(numbers(event))
+
+        EventSourceMapping(function, stream).run(seconds=60)
+        assert 0 < len(done) == 8 - len(stuck) < 8
+
+    def test_records_are_as_lambda_gets_them_and_say_their_stream(self) -> None:
+        stream = FakeStream(keys=("PK",))
+        stream.put({"PK": {"S": "P#1"}, "data": {"B": b"\x00"}})
+        stream.delete({"PK": {"S": "P#1"}}, by_ttl=True)
+        events: list[Event] = []
+        EventSourceMapping(lambda event, context: events.append(event), stream).run()
+        insert, remove = events[0]["Records"]
+        assert insert["eventSourceARN"] == stream.arn
+        assert insert["dynamodb"]["ApproximateCreationDateTime"] == stream.clock.time()
+        assert insert["dynamodb"]["NewImage"]["data"] == {"B": "AA=="}
+        assert remove["userIdentity"]["principalId"] == "dynamodb.amazonaws.com"
+
+    def test_what_is_written_while_it_runs_and_between_runs_is_read_too(self) -> None:
+        stream = FakeStream(keys=("PK",))
+        stream.put({"PK": {"S": "P#1"}})
+
+        def function(event: Event, context: Any) -> None:
+            if len(mapping.invocations) == 0:
+                stream.put({"PK": {"S": "P#2"}})
+
+        mapping = EventSourceMapping(function, stream)
+        mapping.run()
+        stream.roll_over()
+        stream.put({"PK": {"S": "P#3"}})
+        mapping.run()
+        assert [len(invocation.event["Records"]) for invocation in mapping.invocations] == [1, 1, 1]
+        assert len({invocation.shard_id for invocation in mapping.invocations}) == 2
+
+    def test_latest_leaves_out_what_is_there_and_reads_shards_that_come_later_whole(self) -> None:
+        stream = FakeStream(keys=("PK",))
+        stream.put({"PK": {"S": "P#1"}})
+        mapping = EventSourceMapping(failing_on(), stream, starting_position="LATEST")
+        stream.put({"PK": {"S": "P#2"}})
+        stream.roll_over()
+        stream.put({"PK": {"S": "P#3"}})
+        mapping.run()
+        keys = [
+            record["dynamodb"]["Keys"]["PK"]["S"]
+            for invocation in mapping.invocations
+            for record in invocation.event["Records"]
+        ]
+        assert keys == ["P#2", "P#3"]
+
+    def test_a_record_is_as_old_as_its_write(self) -> None:
+        stream = FakeStream(keys=("PK",))
+        stream.put({"PK": {"S": "P#1"}})
+        mapping = EventSourceMapping(failing_on(), stream, maximum_record_age_in_seconds=3600)
+        stream.clock.advance(3601)
+        stream.put({"PK": {"S": "P#2"}})
+        mapping.run()
+        assert mapping.clock is stream.clock
+        assert [r["dynamodb"]["Keys"]["PK"]["S"] for r in mapping.given_up] == ["P#1"]
+        assert mapping.documents[0]["DDBStreamBatchInfo"]["shardId"] == stream.open_shards()[0]
+
+    def test_time_is_the_streams(self) -> None:
+        with pytest.raises(ValueError, match="clock already"):
+            EventSourceMapping(failing_on(), FakeStream(), clock=FakeClock())
