@@ -1,10 +1,10 @@
-"""Typed DynamoDB stream records: dataclasses in, exact diffs, one router for Lambda and for a poller.
+"""Typed DynamoDB stream records: dataclasses, exact diffs, one router for Lambda and for a poller.
 
-Start at `StreamRouter`, `LambdaHandler` and `parse`. The poller is `ddbstream.poller`, testing tools
-are `ddbstream.testing`, every error is in `ddbstream.exceptions`.
+Start at `StreamRouter`, `LambdaHandler` and `parse`. The poller is `ddbstream.poller`, testing
+tools are `ddbstream.testing`, every error is in `ddbstream.exceptions`.
 
-A name is imported from its module when it is first asked for: a Lambda function's cold start pays for
-what the function uses, and for nothing else.
+A name is imported from its module when it is first asked for: a Lambda function's cold start pays
+for what the function uses, and for nothing else.
 """
 
 from __future__ import annotations

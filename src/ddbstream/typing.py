@@ -1,7 +1,7 @@
 """Types of the wire: attribute values, items, stream records, batch responses, and two protocols.
 
-Shapes follow AWS's documentation of `AttributeValue`_, of a `Record`_ as ``GetRecords`` and Lambda give
-it, and of the `batch response`_.
+Shapes follow AWS's documentation of `AttributeValue`_, of a `Record`_ as ``GetRecords`` and Lambda
+give it, and of the `batch response`_.
 
 .. _AttributeValue: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_AttributeValue.html
 .. _Record: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html

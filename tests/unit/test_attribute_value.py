@@ -51,14 +51,14 @@ class Brittle(Mapping[str, Any]):
         return 1
 
 
-@pytest.mark.parametrize(("wire", "value"), TEN_TAGS, ids=str)
+@pytest.mark.parametrize(("wire", "value"), TEN_TAGS)
 def test_each_tag_becomes_its_python_value(wire: dict[str, Any], value: Any) -> None:
     made = from_attribute_value(wire)
     assert made == value
     assert type(made) is type(value)
 
 
-@pytest.mark.parametrize(("wire", "value"), TEN_TAGS, ids=str)
+@pytest.mark.parametrize(("wire", "value"), TEN_TAGS)
 def test_usual_values_are_read_without_the_slow_reader(
     wire: dict[str, Any], value: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,14 +76,14 @@ def test_usual_values_are_read_without_the_slow_reader(
         }
 
 
-@pytest.mark.parametrize(("wire", "value"), TEN_TAGS, ids=str)
+@pytest.mark.parametrize(("wire", "value"), TEN_TAGS)
 def test_each_value_is_written_as_its_tag(wire: dict[str, Any], value: Any) -> None:
     written = to_attribute_value(value)
     assert list(written) == list(wire)
     assert from_attribute_value(written) == value
 
 
-@pytest.mark.parametrize(("_wire", "value"), TEN_TAGS, ids=str)
+@pytest.mark.parametrize(("_wire", "value"), TEN_TAGS)
 def test_the_json_wire_is_json_and_reads_back(_wire: dict[str, Any], value: Any) -> None:
     written = json.loads(json.dumps(to_attribute_value(value, wire="json")))
     assert from_attribute_value(written) == value

@@ -103,7 +103,6 @@ def round_trip(annotation: Any, value: Any) -> Any:
         (dict[Literal["a", "b"], int], [{"a": 1}]),
         (tuple[int, str] | None, [(1, "x"), None]),
     ],
-    ids=str,
 )
 def test_each_part_of_a_union_round_trips(annotation: Any, values: list[Any]) -> None:
     for value in values:
@@ -126,7 +125,6 @@ def test_each_part_of_a_union_round_trips(annotation: Any, values: list[Any]) ->
         Odd | None,
         set[str] | set[UUID],
     ],
-    ids=str,
 )
 def test_parts_that_nothing_tells_apart_are_refused_when_bound(annotation: Any) -> None:
     with pytest.raises(ModelDefinitionError) as caught:
@@ -148,7 +146,6 @@ def test_parts_that_nothing_tells_apart_are_refused_when_bound(annotation: Any) 
         (Cat | Dog, Untagged(1)),
         (Literal[1, 2], "1"),
     ],
-    ids=str,
 )
 def test_a_value_of_no_part_is_refused_without_being_printed(annotation: Any, value: Any) -> None:
     with pytest.raises(EncodeError) as caught:
@@ -170,7 +167,6 @@ def test_a_value_of_no_part_is_refused_without_being_printed(annotation: Any, va
         (Odd, {"S": "secret"}, "Odd", "another S"),
         (Cat | Dog, {"L": []}, "M", "L"),
     ],
-    ids=str,
 )
 def test_a_wire_value_of_no_part_says_what_was_expected(
     annotation: Any, wire: Any, expected: str, found: str
