@@ -18,6 +18,7 @@ import random
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +26,7 @@ from types import SimpleNamespace
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-os.environ.update(AWS_ACCESS_KEY_ID="bench", AWS_SECRET_ACCESS_KEY="bench")
+os.environ.update(AWS_ACCESS_KEY_ID="bench", AWS_SECRET_ACCESS_KEY="bench")  # noqa: S106 - none
 
 import boto3
 from boto3.dynamodb.types import TypeDeserializer
@@ -46,6 +47,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 body = open(sys.argv[1], "rb").read()
 pages = int(sys.argv[2])
 served = 0
+SHARD = "shardId-00000001795000000000-00000000"
+EMPTY = b'{"Records": [], "NextShardIterator": "i"}'
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -56,12 +59,11 @@ class Handler(BaseHTTPRequestHandler):
         call = self.headers["x-amz-target"].rpartition(".")[2]
         if call == "GetRecords":
             served += 1
-            answer = body if served <= pages or pages == 0 else b'{"Records": [],
-            "NextShardIterator": "i"}'
+            answer = body if served <= pages or pages == 0 else EMPTY
         elif call == "GetShardIterator":
             answer = b'{"ShardIterator": "i"}'
         else:
-            shard = {"ShardId": "shard", "SequenceNumberRange": {"StartingSequenceNumber": "1"}}
+            shard = {"ShardId": SHARD, "SequenceNumberRange": {"StartingSequenceNumber": "1"}}
             description = {"StreamStatus": "ENABLED", "Shards": [shard]}
             answer = json.dumps({"StreamDescription": description}).encode()
         self.send_response(200)
@@ -107,14 +109,16 @@ def page(count: int) -> bytes:
 
 class PageServer:
     def __init__(self, body: bytes, *, pages: int = 0) -> None:
-        path = Path(f"/tmp/ddbstream-bench-{os.getpid()}.json")
-        path.write_bytes(body)
+        self._file = tempfile.NamedTemporaryFile(suffix=".json")
+        self._file.write(body)
+        self._file.flush()
         self._process = subprocess.Popen(
-            [sys.executable, "-c", SERVER, str(path), str(pages)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", SERVER, self._file.name, str(pages)],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert self._process.stdout is not None
         port = self._process.stdout.readline().strip()
-        path.unlink()
         self.endpoint_url = f"http://127.0.0.1:{port}"
 
     def __enter__(self) -> PageServer:
@@ -123,6 +127,7 @@ class PageServer:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.wait()
+        self._file.close()
 
 
 def ratios(
@@ -197,8 +202,9 @@ def memory(pages: int, body: bytes) -> None:
         return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
 
     class Router:
-        records = 0
-        samples: list[float] = []
+        def __init__(self) -> None:
+            self.records = 0
+            self.samples: list[float] = []
 
         def dispatch(self, payload: Any, /, **_: Any) -> Any:
             self.records += len(payload)

@@ -114,7 +114,7 @@ class DDBStream:
     def _guard(self) -> None:
         try:
             self._poller.run()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - told below
             self._error = error
 
     def read(self, seconds: float, enough: int) -> None:
@@ -241,12 +241,12 @@ def run(server: DynamoDBLocal, kind: type, scenario: Callable[[World], list[int]
         try:
             wanted = scenario(world)
             reader.read(25 if kind is DDBStream else 5, len(wanted))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the outcome
             said = f"raises {type(error).__name__}: {error}"[:60]
         finally:
             try:
                 reader.stop()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the outcome
                 said = said or str(error)
         total = len(wanted) or world.written
         delivered = len(set(reader.got) & set(wanted or range(world.written)))

@@ -125,16 +125,17 @@ class Lineage:
         settings = self._ctx.settings
         if shard.missing_since is None:
             shard.missing_since, shard.missing_from = at.mono, self.completed
-        patience = settings.missing_parent
+        patience, wake = settings.missing_parent, at.mono + settings.discovery
         if shard.birth is not None:
             left = shard.birth + settings.retention + settings.retention_slack - at.wall
             if left <= 0:
                 return self._give_up_parent(shard)
-            patience = min(left, settings.missing_parent_dated)
+            patience = settings.missing_parent_dated
+            wake = min(wake, at.mono + left)
         enough = self.completed - shard.missing_from >= settings.missing_parent_listings
         if self.status == "GONE" or (enough and at.mono - shard.missing_since >= patience):
             return self._give_up_parent(shard)
-        self._ctx.agenda.later(max(at.mono + 1.0, shard.missing_since + patience), shard.shard_id)
+        self._ctx.agenda.later(max(at.mono + 1.0, wake), shard.shard_id)
         return False
 
     def _give_up_parent(self, shard: Shard) -> bool:

@@ -154,7 +154,7 @@ class Settings:
     forget_listings: int = 10
     missing_parent: float = 600.0
     missing_parent_dated: float = 3_600.0
-    missing_parent_listings: int = 3
+    missing_parent_listings: int = 10
     gone_after: float = 15.0
     max_unsaved: int = 2
     save_records: int = 1
