@@ -131,33 +131,42 @@ class _Scan:
     def run(self, segments: int) -> None:
         """Scan all segments; raise what the first that broke raised."""
         self.report.total = segments
+        # Python before 3.13 takes a thread for ended whose `join` Ctrl-C interrupted.
+        ended = [Event() for _ in range(segments)]
         threads = [
             Thread(
-                target=self._guarded, args=(number, segments), name=f"ddbstream-backfill-{number}"
+                target=self._guarded,
+                args=(number, segments, ended[number]),
+                name=f"ddbstream-backfill-{number}",
             )
             for number in range(segments)
         ]
         try:
             for thread in threads:
                 thread.start()
-            for thread in threads:
-                thread.join()
+            for event in ended:
+                event.wait()
         except BaseException:
             # Ctrl-C: the pages under way are done and saved, and no more are begun.
             self._stop.set()
-            for thread in threads:
+            for thread, event in zip(threads, ended, strict=True):
                 if thread.ident is not None:
+                    event.wait()
                     thread.join()
             raise
+        for thread in threads:
+            thread.join()
         if self._errors:
             raise self._errors[0]
 
-    def _guarded(self, number: int, segments: int) -> None:
+    def _guarded(self, number: int, segments: int, ended: Event) -> None:
         try:
             self._segment(number, segments)
         except BaseException as error:  # noqa: BLE001 - raised again by `run`, in the caller's thread
             self._errors.append(error)
             self._stop.set()
+        finally:
+            ended.set()
 
     def _segment(self, number: int, segments: int) -> None:
         key = f"{self._arn} scan {number}/{segments}"
