@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,43 @@ def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture
+def on_a_terminal(tmp_path: Path) -> Callable[..., str]:
+    """``on_a_terminal("demo")``: the command on a pseudo-terminal; all that it wrote there."""
+
+    def on_a_terminal(*arguments: str) -> str:
+        import pty
+
+        here, there = pty.openpty()
+        environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "150"}
+        environment.pop("NO_COLOR", None)
+        command = [sys.executable, "-m", "ddbstream", *arguments]
+        with subprocess.Popen(
+            command,
+            stdin=there,
+            stdout=there,
+            stderr=there,
+            cwd=tmp_path,
+            env=environment,
+            close_fds=True,
+        ) as process:
+            os.close(there)
+            seen = b""
+            while select.select([here], [], [], 60)[0]:
+                try:
+                    chunk = os.read(here, 65536)
+                except OSError:  # Linux's way to say that the other side has closed
+                    break
+                if not chunk:
+                    break
+                seen += chunk
+            os.close(here)
+        assert process.returncode == 0, seen
+        return seen.decode()
+
+    return on_a_terminal
 
 
 def lines(text: str) -> list[Any]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Run = Callable[..., subprocess.CompletedProcess[str]]
 
-COMMANDS = ["demo", "decode", "invoke", "streams", "tail", "poll", "replay", "filters"]
+COMMANDS = ["demo", "decode", "invoke", "streams", "tail", "poll", "replay", "export", "filters"]
 
 
 def without(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -95,6 +95,8 @@ def test_without_moto_the_demo_says_in_one_line_what_to_install() -> None:
         (["streams"], "cli"),
         (["tail", "Product"], "cli"),
         (["poll", "json:loads", "Product", "--checkpoints", "x.db"], "poller"),
+        (["export", "load", "ddbstream:default_router", "s3://exports/daily"], "cli"),
+        (["export", "backfill", "ddbstream:default_router", "Product"], "cli"),
     ],
 )
 def test_without_boto3_a_command_that_needs_it_says_what_to_install(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -90,8 +89,10 @@ def test_with_an_endpoint_it_uses_that_dynamodb_and_leaves_no_table_behind(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a pseudo-terminal is POSIX")
-def test_on_a_terminal_it_is_coloured_typed_and_shows_the_diff(tmp_path: Path) -> None:
-    text = on_a_terminal("demo", cwd=tmp_path)
+def test_on_a_terminal_it_is_coloured_typed_and_shows_the_diff(
+    on_a_terminal: Callable[..., str],
+) -> None:
+    text = on_a_terminal("demo")
     assert "\x1b[" in text
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
     assert "price=Decimal('1299.99')" in plain
@@ -101,31 +102,6 @@ def test_on_a_terminal_it_is_coloured_typed_and_shows_the_diff(tmp_path: Path) -
         "MODIFY",
         "REMOVE",
     ]
-
-
-def on_a_terminal(*arguments: str, cwd: Path) -> str:
-    import pty
-
-    here, there = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "150"}
-    environment.pop("NO_COLOR", None)
-    command = [sys.executable, "-m", "ddbstream", *arguments]
-    with subprocess.Popen(
-        command, stdin=there, stdout=there, stderr=there, cwd=cwd, env=environment, close_fds=True
-    ) as process:
-        os.close(there)
-        seen = b""
-        while select.select([here], [], [], 60)[0]:
-            try:
-                chunk = os.read(here, 65536)
-            except OSError:  # Linux's way to say that the other side has closed
-                break
-            if not chunk:
-                break
-            seen += chunk
-        os.close(here)
-    assert process.returncode == 0, seen
-    return seen.decode()
 
 
 class Serving:

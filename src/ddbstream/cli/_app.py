@@ -17,6 +17,7 @@ _FAMILIES = {
     "tail": "tail",
     "poll": "poll",
     "replay": "replay",
+    "export": "export",
     "filters": "filters",
 }
 """Command -> the module of its family, which has it under the same name."""

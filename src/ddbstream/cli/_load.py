@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-__all__ = ["Loaded"]
+from ddbstream import StreamRouter
+
+__all__ = ["Loaded", "stream_router"]
 
 
 if TYPE_CHECKING:
@@ -56,3 +58,10 @@ class Loaded(_ParamType):
             return reduce(getattr, name.split("."), module)
         except AttributeError:
             self.fail(f"module {module_name!r} has no {self.what} {name!r}", param, ctx)
+
+
+def stream_router(value: object) -> StreamRouter:
+    """The object that the argument ROUTER named; what is no router is wrong usage."""
+    if not isinstance(value, StreamRouter):
+        raise click.UsageError(f"ROUTER is a {type(value).__name__}, and no StreamRouter")
+    return value

@@ -12,7 +12,7 @@ import click
 from ddbstream.exceptions import FencedError, RecordsTrimmedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ddbstream.poller import StreamPoller
 
@@ -63,17 +63,17 @@ class StartingPoint(_ParamType):
 
 
 @contextmanager
-def stopping_on_signals(poller: StreamPoller) -> Iterator[None]:
-    """``SIGINT`` and ``SIGTERM`` stop the poller; a second one ends the process at once."""
+def stopping_on_signals(stop: Callable[[], object]) -> Iterator[None]:
+    """``SIGINT`` and ``SIGTERM`` call ``stop``; a second one ends the process at once."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def stop(_number: int, _frame: object) -> None:
+    def once(_number: int, _frame: object) -> None:
         for each in before:
             signal.signal(each, signal.SIG_DFL)
-        poller.stop()
+        stop()
 
     for number in before:
-        signal.signal(number, stop)
+        signal.signal(number, once)
     try:
         yield
     finally:
@@ -87,7 +87,7 @@ def run(poller: StreamPoller, *, once: bool) -> None:
 
     from ddbstream.exceptions import PollerError
 
-    with stopping_on_signals(poller):
+    with stopping_on_signals(poller.stop):
         try:
             if once:
                 poller.run_until_caught_up()

@@ -6,8 +6,7 @@ import json
 
 import click
 
-from ddbstream import StreamRouter
-from ddbstream.cli._load import Loaded
+from ddbstream.cli._load import Loaded, stream_router
 
 __all__ = ["filters"]
 
@@ -29,15 +28,14 @@ __all__ = ["filters"]
     show_default=True,
     help="How many the mapping may have; AWS grants up to 10.",
 )
-def filters(router: StreamRouter, keys: tuple[str, ...], max_filters: int) -> None:
+def filters(router: object, keys: tuple[str, ...], max_filters: int) -> None:
     """Print the FilterCriteria of an event source mapping for ROUTER (module:name).
 
     Every record that a route wants passes them, and so do some that none wants. They are JSON, for
     aws lambda update-event-source-mapping --filter-criteria, SAM and CloudFormation. Derive them
     anew with every deployment: what the filters leave out is gone for the function.
     """
-    if not isinstance(router, StreamRouter):
-        raise click.UsageError(f"ROUTER is a {type(router).__name__}, and no StreamRouter")
+    router = stream_router(router)
     criteria = router.filter_criteria(keys=keys or None, max_filters=max_filters)
     if criteria is None:
         click.echo("this router wants every record: there is nothing to leave out", err=True)

@@ -9,9 +9,8 @@ from typing import Any
 
 import click
 
-from ddbstream import StreamRouter
 from ddbstream.cli._aws import aws_options, need
-from ddbstream.cli._load import Loaded
+from ddbstream.cli._load import Loaded, stream_router
 from ddbstream.cli._polling import StartingPoint, run
 from ddbstream.exceptions import CheckpointError
 
@@ -59,7 +58,7 @@ __all__ = ["poll"]
 @aws_options
 @click.option("--quiet", is_flag=True, help="Log warnings and errors only.")
 def poll(
-    router: StreamRouter,
+    router: object,
     table: str,
     checkpoints: Path,
     *,
@@ -78,8 +77,7 @@ def poll(
     need("boto3", "poller", "poll")
     from ddbstream.poller import SQLiteCheckpoints, StreamPoller
 
-    if not isinstance(router, StreamRouter):
-        raise click.UsageError(f"ROUTER is a {type(router).__name__}, and no StreamRouter")
+    router = stream_router(router)
     logging.basicConfig(
         level=logging.WARNING if quiet else logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s %(message)s",

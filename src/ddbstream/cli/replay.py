@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from ddbstream import Insert, Modify, Remove, StreamRouter
+from ddbstream import Insert, Modify, Remove
 from ddbstream.cli._aws import aws_options, reported
-from ddbstream.cli._load import Loaded
+from ddbstream.cli._load import Loaded, stream_router
 from ddbstream.cli._polling import Trimmed
 from ddbstream.cli._render import Output
 from ddbstream.exceptions import PayloadError
@@ -36,7 +36,7 @@ __all__ = ["replay"]
 @aws_options
 @click.option("--json", "as_json", is_flag=True, help="NDJSON, as in a pipe.")
 def replay(
-    router: StreamRouter,
+    router: object,
     messages: TextIO,
     progress: Path | None,
     *,
@@ -57,8 +57,7 @@ def replay(
     from ddbstream.replay import SQLiteProgress
     from ddbstream.replay import replay as run
 
-    if not isinstance(router, StreamRouter):
-        raise click.UsageError(f"ROUTER is a {type(router).__name__}, and no StreamRouter")
+    router = stream_router(router)
     output = Output(as_json=as_json)
 
     def show(record: StreamRecord[Any]) -> None:
