@@ -34,7 +34,7 @@ def applied(change: Diff, item: Any) -> Any:
     if change._new is None:
         _check_all_gone(change, item, gives)
         return None
-    if gives == change._form and change._old is not ABSENT and item == change._old:
+    if gives == change._form and _is_old(change, item):
         # To the letter: with the new item's spelling of numbers and order of sets.
         return copied(change._new)
     form = WIRE if gives == "wire" else PYTHON
@@ -48,11 +48,19 @@ def _form_of(change: Diff, item: Any) -> Gives:
         return "python"
     if not item:  # of either form
         return change._gives
-    if item == change._old:
+    if _is_old(change, item):
         return "wire"
     if looks_wire(item) and not _is_read_from(change._old, item):
         return "wire"
     return "python"
+
+
+def _is_old(change: Diff, item: Any) -> bool:
+    """Whether the item is the old one to the letter."""
+    try:
+        return change._old is not ABSENT and bool(item == change._old)
+    except ArithmeticError:  # a signalling NaN
+        return False
 
 
 def _is_read_from(image: Any, item: Mapping[str, Any]) -> bool:

@@ -98,6 +98,8 @@ def diff_images(
             edits = aligned_edits(old, new, WIRE)
         else:
             edits = wire_edits(old, new)
+    except ArithmeticError:  # no wire value has one, and it refuses to be compared
+        raise DecodeError(expected="attribute values", found="a signalling NaN") from None
     except DDBStreamError as error:
         raise in_images(error, ((old, codec), (new, codec)), sources) from None
     made = Diff.__new__(Diff)._fill(edits, "wire", old, new, (codec, codec))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import product
 from typing import Any
 
@@ -126,6 +127,18 @@ class TestGuessed:
         if old and new:
             with pytest.raises(DecodeError):
                 list(diff(old, {**new, "a": {"N": "zz"}}, lists=lists, wire=True))
+
+    @pytest.mark.parametrize("tag", ["NULL", "N", "L", "M"])
+    def test_a_number_that_refuses_to_be_compared_is_no_wire(self, tag: str):
+        def item() -> dict[str, Any]:
+            return {"a": {tag: {"x": Decimal("sNaN")}}}
+
+        change = diff({"a": {tag: {"x": 1}}, "b": 1}, {**item(), "b": 2})
+        assert [each.path for each in change] == [f"a.{tag}.x", "b"]
+        assert not diff(item(), item())
+        assert diff(item(), {}).apply(item()) == {}
+        with pytest.raises(DecodeError, match="signalling NaN"):
+            diff(item(), item(), wire=True)
 
     def test_many_looks_of_two_items_are_each_read_as_one_form(self):
         values = [{"N": "1"}, {"N": "x"}, {"S": "x"}, {"L": [1]}, {"L": []}, {"M": {}}, {"x": 1}, 1]
