@@ -70,6 +70,10 @@ class Failure(_Failure):
         made.origin = origin
         return made
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without the origin: it holds functions, and few of those can be pickled.
+        return Failure, (self.record, self.error, self.route)
+
 
 class BatchResult(NamedTuple):
     """What became of a batch.

@@ -8,7 +8,7 @@ alone.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import CodeType, FrameType, FunctionType, MethodType, UnionType
 from typing import (
     Annotated,
@@ -46,6 +46,8 @@ _VAR_POSITIONAL: Final = 0x04
 _GENERATOR: Final = 0x20
 _COROUTINE: Final = 0x80
 _ASYNC_GENERATOR: Final = 0x200
+
+_QUOTES: Final = 4  # text in text in text: nobody writes more
 
 
 class Signature(NamedTuple):
@@ -228,7 +230,7 @@ def _wants_context(handler: object, parameters: list[tuple[str, bool]]) -> bool:
         )
     # A second parameter with a default is most often a value bound at definition, not a wish.
     return required == 2 or (
-        len(parameters) > 1 and parameters[1][0] in ("context", "lambda_context")
+        len(parameters) > 1 and parameters[1][0] in ("context", "ctx", "lambda_context")
     )
 
 
@@ -243,18 +245,21 @@ def _closure(function: FunctionType) -> dict[str, Any]:
 
 
 def _evaluated(annotation: Any, function: FunctionType, scope: Mapping[str, Any]) -> Any:
-    if isinstance(annotation, ForwardRef):
-        annotation = annotation.__forward_arg__
-    if not isinstance(annotation, str):
-        return annotation
-    try:
-        # The handler's own annotation, as typing.get_type_hints evaluates it.
-        return eval(annotation, function.__globals__, dict(scope))  # noqa: S307
-    except Exception as error:
-        raise RouteDefinitionError(
-            f"cannot resolve the annotation {annotation!r} of {name_of(function)} ({error}): "
-            "give the class to the decorator, or define it first",
-        ) from error
+    # Where all annotations of a module are text, quotes make text of text.
+    for _ in range(_QUOTES):
+        if isinstance(annotation, ForwardRef):
+            annotation = annotation.__forward_arg__
+        if not isinstance(annotation, str):
+            return annotation
+        try:
+            # The handler's own annotation, as typing.get_type_hints evaluates it.
+            annotation = eval(annotation, function.__globals__, dict(scope))  # noqa: S307
+        except Exception as error:
+            raise RouteDefinitionError(
+                f"cannot resolve the annotation {annotation!r} of {name_of(function)} ({error}): "
+                "give the class to the decorator, or define it first",
+            ) from error
+    raise RouteDefinitionError(f"the annotation of {name_of(function)} is nothing but text")
 
 
 def _accepted(
@@ -263,7 +268,7 @@ def _accepted(
     """The record kinds and the model that an annotation names."""
     kinds: set[Kind] = set()
     models: list[Any] = []
-    for member in _members(_evaluated(written, function, scope)):
+    for member in _members(written, function, scope):
         origin = get_origin(member) or member
         if origin is StreamRecord:
             kinds |= EVERY_KIND
@@ -296,13 +301,19 @@ def _refuse_other_class(annotation: Any, function: FunctionType) -> None:
         )
 
 
-def _members(annotation: Any) -> tuple[Any, ...]:
+def _members(annotation: Any, function: FunctionType, scope: Mapping[str, Any]) -> Iterator[Any]:
+    """What an annotation allows, one by one: the members of unions, what aliases stand for."""
+    annotation = _evaluated(annotation, function, scope)
     origin = get_origin(annotation)
-    if origin is Annotated:
-        return _members(get_args(annotation)[0])
-    if origin is Union or origin is UnionType:
-        return tuple(m for arg in get_args(annotation) for m in _members(arg))
-    return (annotation,)
+    if type(annotation).__name__ == "TypeAliasType":  # Python 3.12's, or its backport
+        yield from _members(annotation.__value__, function, scope)
+    elif origin is Annotated:
+        yield from _members(get_args(annotation)[0], function, scope)
+    elif origin is Union or origin is UnionType:
+        for member in get_args(annotation):
+            yield from _members(member, function, scope)
+    else:
+        yield annotation
 
 
 def _model(argument: Any) -> Any:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
 import pytest
+from typing_extensions import TypeAliasType
 
 from ddbstream import (
     Change,
@@ -78,7 +79,9 @@ class TestContradictions:
         with pytest.raises(RouteDefinitionError):
             router.on_insert(Product)(handle)
 
-    @pytest.mark.parametrize("annotation", [Product, dict, dict[str, Any], "Product", int])
+    @pytest.mark.parametrize(
+        "annotation", [Product, dict, dict[str, Any], "Product", "'Product'", int]
+    )
     def test_between_a_record_and_an_annotation_that_is_none(
         self, router: StreamRouter, annotation: Any
     ) -> None:
@@ -276,6 +279,9 @@ class TestAnAnnotationIsFound:
             StreamRecord[Product],
             Insert[Product] | Modify[Product],
             Annotated[Insert[Product], "said"],
+            "'Insert[Product]'",  # quotes, in a module whose annotations are text anyway
+            Union["Insert[Product]", Modify[Product]],
+            TypeAliasType("ProductInsert", Insert[Product]),
         ],
     )
     def test_in_every_wider_form(self, router: StreamRouter, annotation: Any) -> None:

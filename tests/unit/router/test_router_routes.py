@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -442,3 +443,14 @@ class TestAFailure:
 
         with pytest.raises(fatal):
             router.dispatch([wire_record()])
+
+    def test_can_be_pickled_whatever_its_handler_is(self) -> None:
+        router = StreamRouter()
+        router.on_insert()(lambda record: 1 / 0)
+        result = router.dispatch([wire_record()])
+        copied = pickle.loads(pickle.dumps(result))  # noqa: S301 - our own bytes
+        (failure,), (again,) = result.failures, copied.failures
+        assert copied.checkpoint == result.checkpoint
+        assert (again.route, again.record.event_id) == (failure.route, failure.record.event_id)
+        assert isinstance(again.error, ZeroDivisionError)
+        assert again.error.__notes__ == failure.error.__notes__
