@@ -124,6 +124,14 @@ class TestAHandlerGets:
         router.dispatch([wire_record()], context="the context")
         assert seen == ["mine"]
 
+    def test_the_context_where_a_default_stands_beside_a_name_for_it(self) -> None:
+        router, seen = router_by_prefix(), []
+        router.on_insert()(lambda record, ctx=None: seen.append(ctx))
+        router.on_insert()(lambda record, context=None: seen.append(context))
+        router.on_insert()(lambda record, lambda_context=None: seen.append(lambda_context))
+        router.dispatch([wire_record()], context="the context")
+        assert seen == ["the context"] * 3
+
     def test_one_and_the_same_record_as_others_of_its_model(self) -> None:
         router, seen = router_by_prefix(), []
         router.on_insert(Product)(lambda record: seen.append(record.new))
