@@ -18,7 +18,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID, uuid4
 
-from ddbstream import from_item, to_item
+from ddbstream import diff, from_item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,9 +157,12 @@ class ProductApi(ThreadingHTTPServer):
         if "price" in body:
             changes["price"] = example.price(body)
         new = replace(old, **changes)
-        if new != old:
-            self.table.client.put_item(TableName=self.table.name, Item=to_item(new))
-        return _response(200, "nothing to change" if new == old else "changed")
+        change = diff(old, new)
+        if not change:
+            return _response(200, "nothing to change")
+        update = change.to_update_expression(condition="changes")
+        self.table.client.update_item(TableName=self.table.name, Key=key, **update)
+        return _response(200, "changed")
 
     def _delete(self, key: dict[str, Any]) -> dict[str, Any]:
         gone = self.table.client.delete_item(

@@ -189,7 +189,7 @@ def test_progress_is_told_page_by_page() -> None:
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 def test_an_interrupt_stops_the_threads_after_their_pages() -> None:
     table, store = Table(40, page=1), MemoryProgress()
-    begun, go_on = threading.Barrier(3), threading.Event()
+    begun, heard, go_on = threading.Barrier(3), threading.Event(), threading.Event()
     router, numbers = StreamRouter(), []
 
     @router.on_insert()
@@ -204,13 +204,22 @@ def test_an_interrupt_stops_the_threads_after_their_pages() -> None:
     def interrupt() -> None:
         begun.wait(10)
         os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.2)  # the pages take longer than the main thread to hear of it
+        heard.wait(10)
+        time.sleep(0.2)  # the pages take longer than the main thread to act on it
         go_on.set()
 
+    def hear(_number: int, _frame: object) -> None:
+        heard.set()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, hear)
     helper = threading.Thread(target=interrupt)
     helper.start()
-    with pytest.raises(KeyboardInterrupt):
-        backfill("Shelf", router, client=table, segments=2, progress=store)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            backfill("Shelf", router, client=table, segments=2, progress=store)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert not [t for t in threading.enumerate() if t.name.startswith("ddbstream-backfill")]
     helper.join()
     assert len(numbers) == 2
