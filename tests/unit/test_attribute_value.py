@@ -38,6 +38,13 @@ def nested(levels: int, tag: str = "L") -> dict[str, Any]:
     return value
 
 
+class Lookalike:
+    """Has what boto3's ``Binary`` has, and is none."""
+
+    def __init__(self) -> None:
+        self.value = b"x"
+
+
 class Brittle(Mapping[str, Any]):
     """A mapping of the caller's own whose code fails."""
 
@@ -213,6 +220,48 @@ def test_a_number_that_dynamodb_cannot_hold_is_refused(number: Any) -> None:
             to_attribute_value(value)
 
 
+@pytest.mark.parametrize(
+    ("number", "expected", "found"),
+    [
+        (10**126, "a number below 1E+126", "a larger one"),
+        (Decimal("1E+126"), "a magnitude from 1E-130 to 9.99E+125", "a number out of range"),
+        (1e-200, "a magnitude from 1E-130 to 9.99E+125", "a number out of range"),
+        (Decimal("1" * 39), "at most 38 significant digits", "more"),
+        (10**38 + 1, "at most 38 significant digits", "more"),
+        (float("inf"), "a finite number", "NaN or Infinity"),
+    ],
+    ids=str,
+)
+def test_a_refused_number_says_which_limit_it_breaks(
+    number: Any, expected: str, found: str
+) -> None:
+    with pytest.raises(EncodeError) as caught:
+        to_attribute_value({"a": [number]})
+    error = caught.value
+    assert (error.path, error.expected, error.found) == ("a[0]", expected, found)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (10**38, "1E+38"),
+        (-(10**38), "-1E+38"),
+        (10**38 - 1, "9" * 38),
+        (1 - 10**38, "-" + "9" * 38),
+        (10**126 - 10**88, "9" * 38 + "E+88"),
+        (Decimal("1" * 38 + "0"), "1" * 38 + "E+1"),
+        (Decimal("-0E+500"), "-0"),
+        (Decimal("0E-131"), "0"),
+        (Decimal("0E-130"), "0E-130"),
+        (Decimal("0E+125"), "0E+125"),
+        (Decimal((0, (0, 0, *[1] * 38), -5)), "1" * 33 + "." + "1" * 5),
+    ],
+)
+def test_the_edges_of_38_digits(number: Any, text: str) -> None:
+    assert to_attribute_value(number) == {"N": text}
+    assert from_attribute_value({"N": text}) == number
+
+
 def test_a_signalling_nan_is_refused_without_signalling() -> None:
     with pytest.raises(EncodeError, match="finite"):
         to_attribute_value(Decimal("sNaN"))
@@ -347,6 +396,37 @@ def test_a_mapping_that_fails_is_a_decode_error_without_its_message() -> None:
 
 
 @pytest.mark.parametrize("tag", ["L", "M"])
+def test_the_levels_of_an_unusual_value_are_counted_alike(tag: str) -> None:
+    def unusual(levels: int) -> Any:
+        value: Any = {"N": 7}
+        for _ in range(levels):
+            value = {"L": [value]} if tag == "L" else {"M": {"a": value}}
+        return value
+
+    assert from_attribute_value(unusual(32))
+    assert from_item({"a": unusual(32)})
+    for refused in (
+        lambda: from_attribute_value(unusual(33)),
+        lambda: from_item({"a": unusual(33)}),
+    ):
+        with pytest.raises(DecodeError) as caught:
+            refused()
+        assert (caught.value.expected, caught.value.found) == ("at most 32 levels", "more")
+
+
+@pytest.mark.parametrize("tag", ["L", "M"])
+def test_all_32_levels_are_read_without_the_slow_reader(
+    tag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: Any) -> None:
+        pytest.fail("the fast path did not take it")
+
+    monkeypatch.setattr("ddbstream._attribute_value.guarded", refuse)
+    assert from_attribute_value(nested(32, tag))
+    assert from_item({"a": nested(32, tag)})
+
+
+@pytest.mark.parametrize("tag", ["L", "M"])
 def test_32_levels_pass_and_33_do_not(tag: str) -> None:
     assert to_attribute_value(from_attribute_value(nested(32, tag))) == nested(32, tag)
     assert from_item({"a": nested(32, tag)})
@@ -380,6 +460,7 @@ def test_nesting_past_the_interpreters_stack_is_no_recursion_error() -> None:
     ("value", "path", "expected", "found"),
     [
         (object(), None, "a value DynamoDB has a type for", "object"),
+        (Lookalike(), None, "a value DynamoDB has a type for", "Lookalike"),
         (1j, None, "a value DynamoDB has a type for", "complex"),
         (set(), None, "a set with members (DynamoDB stores no empty set)", "an empty set"),
         (frozenset(), None, "a set with members (DynamoDB stores no empty set)", "an empty set"),

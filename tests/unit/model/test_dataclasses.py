@@ -376,6 +376,28 @@ def test_lists_between_recursive_models_count_as_levels() -> None:
         from_item(item, Tree)
 
 
+@dataclass
+class Listed:
+    lists: list[Listed] = field(default_factory=list)
+    pair: tuple[Listed, int] | None = None
+    named: dict[str, Listed] | None = None
+
+
+@pytest.mark.parametrize("way", ["lists", "pair", "named"])
+def test_containers_between_models_count_as_levels_in_writing(way: str) -> None:
+    def nested(levels: int) -> Listed:
+        made = Listed()
+        for _ in range(levels):
+            held: Any = {"lists": [made], "pair": (made, 1), "named": {"x": made}}[way]
+            made = Listed(**{way: held})
+        return made
+
+    deepest = 15  # each is a container in a model, and the innermost has an empty list
+    assert from_item(to_item(nested(deepest)), Listed) == nested(deepest)
+    with pytest.raises(EncodeError, match="at most 32 levels, got more"):
+        to_item(nested(deepest + 2))
+
+
 def test_classes_defined_inside_functions_know_each_other() -> None:
     @dataclass
     class Node:
@@ -439,9 +461,10 @@ def test_a_subclass_is_another_model() -> None:
 
 
 def test_models_inside_plain_data_are_written_by_their_class() -> None:
-    assert to_item({"a": [IntPage([1])], "b": Page([])}) == {
+    assert to_item({"a": [IntPage([1])], "b": Page([]), "c": {"d": {"e": Page([])}}}) == {
         "a": {"L": [{"M": to_item(IntPage([1]))}]},
         "b": {"M": to_item(Page([]))},
+        "c": {"M": {"d": {"M": {"e": {"M": to_item(Page([]))}}}}},
     }
 
     @dataclass

@@ -109,8 +109,14 @@ def test_a_key_that_does_not_match_is_a_key_template_error(pk: str, sk: str) -> 
     ],
 )
 def test_what_would_not_be_written_the_same_is_not_read(pk: str, sk: str) -> None:
-    with pytest.raises(KeyTemplateError):
+    with pytest.raises(KeyTemplateError) as caught:
         from_item({"PK": {"S": pk}, "SK": {"S": sk}}, Wide)
+    assert (caught.value.expected, caught.value.found) in {
+        ("user as it would be written", "other text"),
+        ("number as it would be written", "other text"),
+        ("a key like T#{tenant}#U#{user}", "another"),
+        ("a key like {{v}}{number:05d}!", "another"),
+    }
 
 
 @pytest.mark.parametrize("tenant", ["#U#", "a#U#b", "a#U#", "x#U"])
@@ -145,6 +151,7 @@ def test_a_key_that_is_no_text_is_an_error(key: Any, found: str) -> None:
     with pytest.raises(DecodeError) as caught:
         from_item({**to_item(Product(ID, "x")), "PK": key}, Product)
     assert (caught.value.path, caught.value.found) == ("PK", found)
+    assert caught.value.expected == ("text in S" if found == "malformed S" else "S")
 
 
 def test_a_field_in_two_keys_must_be_the_same_in_both() -> None:
@@ -156,7 +163,9 @@ def test_a_field_in_two_keys_must_be_the_same_in_both() -> None:
 
     item = both_ways(Twice("a", 1))
     assert item["SK"] == {"S": "P#a#1"}
-    with pytest.raises(KeyTemplateError, match="the id of the other keys"):
+    with pytest.raises(
+        KeyTemplateError, match="expected the id of the other keys, got another at SK"
+    ):
         from_item({"PK": {"S": "P#a"}, "SK": {"S": "P#b#1"}}, Twice)
 
 
@@ -187,10 +196,11 @@ def test_typed_parts(kind: Any, value: Any, text: str) -> None:
 
 
 def test_a_wrong_value_in_a_key_is_refused_at_the_key() -> None:
-    for value in (5, None):
+    for value, expected, found in ((5, "UUID", "int"), (None, "a value in a key", "None")):
         with pytest.raises(EncodeError) as caught:
             to_item(Product(value, "x"))  # type: ignore[arg-type]
-        assert caught.value.path == "PK"
+        error = caught.value
+        assert (error.path, error.expected, error.found) == ("PK", expected, found)
 
 
 def test_a_subclass_inherits_keys_and_replaces_them() -> None:

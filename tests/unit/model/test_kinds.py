@@ -244,6 +244,18 @@ def test_what_is_as_good_is_written(kind: Any, value: Any) -> None:
     assert type(value)(made) == value
 
 
+def test_the_kind_of_container_is_the_annotations() -> None:
+    for kind, value in (
+        (OrderedDict[str, int], OrderedDict(a=1)),
+        (OrderedDict[UUID, int], OrderedDict({UUID(int=1): 1})),
+        (deque[int], deque([1])),
+        (frozenset[str], frozenset({"x"})),
+    ):
+        model = holding(kind)
+        for read in (quickly, slowly):
+            assert type(read(to_item(model(value)), model).a) is type(value)
+
+
 def test_new_types_of_new_types() -> None:
     held(AdminId, "x")
 
@@ -260,6 +272,7 @@ def test_a_sequence_whose_default_is_a_tuple_holds_tuples() -> None:
 
 def test_map_keys_that_are_the_same_value_are_refused_both_ways() -> None:
     model = holding(dict[float, str])
+    assert held(dict[UUID, int], {UUID(int=1): 1})["a"]["M"]
     with pytest.raises(DecodeError, match="expected each key once, got another spelling") as caught:
         from_item({"a": {"M": {"1.0": {"S": "x"}, "1": {"S": "y"}}}}, model)
     assert caught.value.path == "a.1"

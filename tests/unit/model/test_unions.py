@@ -148,9 +148,14 @@ def test_parts_that_nothing_tells_apart_are_refused_when_bound(annotation: Any) 
     ],
 )
 def test_a_value_of_no_part_is_refused_without_being_printed(annotation: Any, value: Any) -> None:
+    model = holding(annotation)
     with pytest.raises(EncodeError) as caught:
-        to_item(holding(annotation)(value))
-    assert caught.value.path == "a"
+        to_item(model(value))
+    error = caught.value
+    assert error.path == "a"
+    words = str(annotation).replace("typing.", "")
+    assert error.expected in (words, f"{words}".replace("tests.unit.model.test_unions.", ""))
+    assert error.found in (type(value).__name__, f"another {type(value).__name__}")
 
 
 @pytest.mark.parametrize(
