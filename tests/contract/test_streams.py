@@ -257,7 +257,7 @@ class TestPosition:
         (shard,) = shards(world)
         start = iterator(world, shard)
         # botocore refuses 0 by itself
-        with pytest.raises(Exception, match="Limit|limit|alidation"):
+        with pytest.raises(Exception, match=r"Limit|limit|alidation"):
             world.client.get_records(ShardIterator=start, Limit=limit)
 
     def test_no_such_shard_and_no_such_stream(self, world):

@@ -57,7 +57,7 @@ def open_store(request, tmp_path):
         opened.append(SQLiteCheckpoints(tmp_path / "positions.db"))
         return opened[-1]
 
-    request.addfinalizer(lambda: [store.close() for store in opened])
+    request.addfinalizer(lambda: [store.close() for store in opened])  # noqa: PT021 - of one case
     return open_sqlite
 
 

@@ -247,7 +247,8 @@ def main() -> None:
         )
         report = live.run(server)
     shown = {**vars(report), "missing": len(report.missing)}
-    print(json.dumps({**shown, "out_of_order": len(report.out_of_order)}, indent=1))
+    text = json.dumps({**shown, "out_of_order": len(report.out_of_order)}, indent=1)
+    sys.stdout.write(text + "\n")
     report.check()
 
 

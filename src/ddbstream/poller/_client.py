@@ -205,7 +205,7 @@ def make_client(
         read_timeout=20,
         max_pool_connections=max(10, connections),
     )
-    session: Any = boto3.session.Session()
+    session: Any = boto3.Session()
     client = session.client(
         service, endpoint_url=endpoint_url, region_name=region_name, config=config
     )

@@ -26,7 +26,8 @@ saving (`_delivery`) and the tree (`_lineage`) are parts of their own; they meet
 shard is looked at only when an answer for it came, its timer ran out, its parent ended or a listing
 was completed, so ten thousand quiet shards cost nothing.
 
-Time is an `Instant`: waits are counted on its monotonic side, ages on its wall side.
+Time is an `Instant`: waits are counted on its monotonic side, ages on its wall side, put right by
+what the service's answers tell of its clock.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ from ddbstream.poller._shard import Shard, Stage
 from ddbstream.poller._tenure import Tenure
 
 __all__ = ["State", "StreamCore"]
+
+_SAME_TIME = 2.0  # clocks that differ by less are the same: their reading is not more exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,7 @@ class StreamCore:
         self._tenure = Tenure(ctx, self.lineage, begin, at)
         self._reader = Reader(ctx, self.lineage, self._discovery.want)
         self._delivery = Delivery(ctx, self.lineage)
+        self._skew = 0.0  # seconds our wall clock is ahead of the service's
         if state.start is not None:
             self._resume(state, at)
 
@@ -168,6 +172,7 @@ class StreamCore:
         ctx = self._ctx
         if ctx.exit is not None:
             return out
+        at = self._by_service(at)
         self._tenure.advance(at, out)
         if not ctx.draining:
             self._discovery.advance(at, out)
@@ -232,6 +237,9 @@ class StreamCore:
         """Take in what came of a command."""
         if self._ctx.exit is not None:
             return
+        if isinstance(result, StreamPage) and result.service_time is not None:
+            self._learn_skew(at.wall - result.service_time)
+        at = self._by_service(at)
         if isinstance(result, Fault) and result.kind == "fenced":
             error = result.error or FencedError("another poller has taken the store over")
             self._ctx.leave(Exit("fenced", error))
@@ -253,7 +261,7 @@ class StreamCore:
     def _on_described(self, result: StreamPage | Fault, at: Instant) -> None:
         self._discovery.on_described(result, at)
         if isinstance(result, StreamPage) and self._ctx.start is None:
-            self._tenure.fix_start(result, at)
+            self._tenure.fix_start(at)
         self._finish_listing(at)
 
     def _finish_listing(self, at: Instant) -> None:
@@ -281,6 +289,15 @@ class StreamCore:
         else:
             self._delivery.on_discarded(shard, self._fault(result), at)
         self._ctx.agenda.touch(shard.shard_id)
+
+    def _learn_skew(self, ahead: float) -> None:
+        # The service's header gives whole seconds: the middle of that second is the best guess.
+        skew = ahead - 0.5
+        self._skew = skew if abs(skew) > _SAME_TIME else 0.0
+
+    def _by_service(self, at: Instant) -> Instant:
+        """The moment by the service's clock, which dates records and shards."""
+        return Instant(at.mono, at.wall - self._skew)
 
     @staticmethod
     def _fault(result: Result) -> Fault | None:

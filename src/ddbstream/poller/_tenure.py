@@ -11,7 +11,7 @@ Rules
 
 from __future__ import annotations
 
-from ddbstream.poller._commands import Command, Fault, FixStart, Instant, Renew, StreamPage
+from ddbstream.poller._commands import Command, Fault, FixStart, Instant, Renew
 from ddbstream.poller._context import Context
 from ddbstream.poller._events import CallFailed, StreamStarted
 from ddbstream.poller._lineage import Lineage
@@ -39,7 +39,7 @@ class Tenure:
         self._ctx = context
         self._lineage = lineage
         self._begin = begin
-        self._created = at
+        self._created = at.mono
         self._fix_running = False
         self._fix_attempts = 0
         self._fix_at = at.mono
@@ -77,13 +77,12 @@ class Tenure:
 
     # The start
 
-    def fix_start(self, page: StreamPage, at: Instant) -> None:
+    def fix_start(self, at: Instant) -> None:
         """Decide where to begin, once a first answer has told the service's clock."""
-        behind = 0.0
-        if page.service_time is not None:  # the header gives whole seconds
-            behind = max(0.0, at.wall - (page.service_time + 1.0))
-        now = self._created.wall - behind
-        self._ctx.start = Start(AtTime(now) if self._begin is None else self._begin, now)
+        now = at.wall - (at.mono - self._created)
+        # A second earlier: that clock is not known better, and a record twice is no loss.
+        begin = AtTime(now - 1.0) if self._begin is None else self._begin
+        self._ctx.start = Start(begin, now)
         self.fixing = True
 
     def on_start_fixed(self, result: Fault | None, at: Instant) -> None:

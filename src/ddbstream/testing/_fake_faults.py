@@ -10,8 +10,8 @@ from typing import Literal
 __all__ = ["Answer", "Faults", "Troubles"]
 
 Answer = str
-"""An AWS error code, ``reset`` (the connection breaks), or ``cut``: a 200 whose body is cut off, which botocore
-reports as ``{}``)."""
+"""An AWS error code, ``reset`` (the connection breaks), or ``cut``: a 200 whose body is cut off, of
+which botocore makes ``{}``."""
 
 _CALLS = ("DescribeStream", "GetShardIterator", "GetRecords")
 _ERRORS: tuple[Answer, ...] = (

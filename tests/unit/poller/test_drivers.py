@@ -383,7 +383,7 @@ class TestEventLoop:
         async def both():
             poller = self.make(now, now.router)
             task = asyncio.create_task(poller.run())
-            while not poller.healthy():
+            while not poller.healthy():  # noqa: ASYNC110 - it is no event of asyncio's
                 await asyncio.sleep(0.01)
             poller.stop()
             return await task
@@ -394,7 +394,7 @@ class TestEventLoop:
         async def cancelled():
             poller = self.make(now, now.router)
             task = asyncio.create_task(poller.run())
-            while not poller.healthy():
+            while not poller.healthy():  # noqa: ASYNC110 - it is no event of asyncio's
                 await asyncio.sleep(0.01)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):

@@ -386,7 +386,7 @@ def test_a_position_under_the_wrong_shard_is_an_error_and_no_loop(bench):
     state = bench.store._streams[bench.stream.arn]
     state.positions[shard_id] = type(state.positions[shard_id])("1")
     poller = bench.poller(settings=Settings(fatal_after=300))
-    with pytest.raises(PollerError, match="GetShardIterator.*is refused: ValidationException"):
+    with pytest.raises(PollerError, match=r"GetShardIterator.*is refused: ValidationException"):
         poller.run_until_caught_up(HOUR)
 
 
