@@ -20,7 +20,7 @@ from typing import Any
 
 from ddbstream.poller import MemoryCheckpoints, Settings
 from ddbstream.poller._client import StreamsApi
-from ddbstream.poller._commands import Deliver, Describe, GetRecords, Instant
+from ddbstream.poller._commands import Deliver, Describe, GetRecords, Instant, RecordsPage
 from ddbstream.poller._core import State, StreamCore
 from ddbstream.poller._events import Gap
 from ddbstream.poller._policies import Backoff, FailurePolicy
@@ -249,6 +249,7 @@ class World:
         self.repeats_allowed = False
         self.outages = 0
         self.slow: dict[int, Any] = {}
+        self.fruitless: dict[Any, list[float]] = {}
         self.finished_early: dict[int, Any] = {}
 
     # The world's clockwork
@@ -396,6 +397,8 @@ class World:
             return
         self.slow.pop(id(command), None)
         result = process.stream.run(command)
+        if isinstance(command, GetRecords):
+            self._check_pace(process, command, result)
 
         def answer() -> None:
             if process.alive:
@@ -447,6 +450,18 @@ class World:
         self.item_front[key] = value
 
     # Checks as it goes
+
+    def _check_pace(self, process: Process, command: GetRecords, result: Any) -> None:
+        """A shard that gives nothing is not asked again and again."""
+        shard = self.service._streams[0].shards[command.shard_id]
+        key = (id(process), command.shard_id)
+        if shard.ending is not None or (isinstance(result, RecordsPage) and result.records):
+            self.fruitless.pop(key, None)
+            return
+        times = self.fruitless.setdefault(key, [])
+        times.append(self.clock.monotonic())
+        if len(times) > 30 and times[-1] - times[-31] < 60:
+            raise Violation("a shard is asked again without a pause")
 
     def _check_not_durable(self, shard_id: str, record: Any) -> None:
         saved = self.saved.get(shard_id)
