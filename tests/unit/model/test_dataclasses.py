@@ -17,6 +17,7 @@ import pytest
 from ddbstream import from_item, to_item
 from ddbstream._model import codec_for
 from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
+from ddbstream.models import decoder_source
 from tests.unit.model.reading import quickly, slowly
 
 T = TypeVar("T")
@@ -112,6 +113,17 @@ def test_a_frozen_subclass_with_new_or_a_calling_metaclass_is_not_stepped_around
     from_item({"a": {"N": "1"}}, Metaclassed)
     assert Counting.count == 1
     assert from_item({"a": {"N": "1"}}, Made).__dict__ == {"a": 1, "made": True}
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"slots": True}, {"frozen": True}, {"frozen": True, "slots": True}]
+)
+def test_only_a_frozen_dataclass_is_filled_around_its_constructor(options: dict[str, bool]) -> None:
+    @partial(dataclass, **options)
+    class Model:
+        a: int
+
+    assert ("_new(_Model)" in decoder_source(Model)) is bool(options.get("frozen"))
 
 
 def test_frozen_instances_are_whole_and_frozen() -> None:

@@ -75,6 +75,7 @@ def test_a_key_with_a_none_in_it_is_left_out() -> None:
         (f"Order#{ID}", "User#Product"),
         (f"Product#{ID}", "User#Order"),
         (f"Product#{ID}", ""),
+        (f"Product#{ID}", "User#ProductX"),
         ("", "User#Product"),
         ("Product#", "User#Product"),
         ("Product#secret", "User#Product"),
@@ -210,7 +211,20 @@ def test_a_subclass_inherits_keys_and_replaces_them() -> None:
         volts: int = 0
 
     assert both_ways(Gadget(ID, "x", 5))["SK"] == {"S": "User#Gadget"}
+    assert both_ways(Gadget(ID, "x", 5))["PK"] == {"S": f"Product#{ID}"}
     assert both_ways(Product(ID, "x"))["SK"] == {"S": "User#Product"}
+
+
+def test_the_texts_around_a_field_do_not_overlap() -> None:
+    @keys(PK="a#{id}#a")
+    @dataclass
+    class Model:
+        id: str
+
+    both_ways(Model(""))
+    both_ways(Model("#"))
+    with pytest.raises(KeyTemplateError):
+        from_item({"PK": {"S": "a#a"}}, Model)
 
 
 def test_the_decorators_stand_in_either_order() -> None:

@@ -364,6 +364,24 @@ def test_a_registry_wins_over_the_class_and_knows_new_types() -> None:
         registry.from_item({"PK": {"S": "M"}, "x": {"N": "5"}}, Model)
 
 
+def test_a_registry_collects_too() -> None:
+    @dataclass
+    class Model:
+        rest: dict[str, Any] = field(default_factory=dict)
+
+    registry = Registry()
+    registry.register(Model, collect="rest")
+    assert registry.from_item({"a": {"S": "x"}}, Model) == Model({"a": "x"})
+
+
+def test_a_name_may_stand_on_a_part_of_an_optional() -> None:
+    @dataclass
+    class Model:
+        a: Annotated[str, Attribute("A")] | None = None
+
+    assert round_trips(Model("x")) == {"A": {"S": "x"}}
+
+
 def test_registering_again_is_seen() -> None:
     @dataclass
     class Price:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 import decimal
 from datetime import date, datetime, time, timedelta, timezone
-from typing import Annotated, Any
+from typing import Annotated, Any, NewType
 
 import pytest
 
@@ -154,6 +154,12 @@ def test_epochs_are_written_exactly(unit: Any, moment: datetime, text: str) -> N
     model = holding(Annotated[datetime, Epoch(unit)])
     assert to_item(model(moment)) == {"a": {"N": text}}
     assert from_item(to_item(model(moment)), model) == model(moment)
+
+
+def test_a_new_type_of_datetime_may_be_an_epoch() -> None:
+    Moment = NewType("Moment", datetime)
+    model = holding(Annotated[Moment | None, Epoch("s")])
+    assert to_item(model(Moment(datetime(1970, 1, 1, tzinfo=UTC)))) == {"a": {"N": "0"}}
 
 
 def test_a_naive_datetime_has_no_epoch() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, make_dataclass
+from datetime import timedelta
 from decimal import Decimal
 from enum import Enum, IntFlag
 from typing import Annotated, Any, Literal, TypedDict, Union
@@ -115,6 +116,7 @@ def test_each_part_of_a_union_round_trips(annotation: Any, values: list[Any]) ->
         str | UUID,
         float | Decimal,
         int | float | Decimal,
+        int | float | timedelta,
         list[int] | list[str],
         list[int] | tuple[int, ...],
         dict[str, int] | Cat,
@@ -195,6 +197,14 @@ def test_a_class_is_chosen_by_its_tag_and_its_faults_are_its_own() -> None:
             from_item(item, pets)
         assert caught.value.path == path
         assert "secret" not in str(caught.value)
+
+
+def test_an_instance_of_a_subclass_is_written_by_its_class() -> None:
+    @dataclass
+    class Tabby(Cat):
+        pass
+
+    assert to_item(Tabby("cat", 9), model=Cat | Dog) == to_item(Cat("cat", 9))
 
 
 def test_a_tag_may_be_renamed_or_a_number() -> None:
