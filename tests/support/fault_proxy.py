@@ -65,7 +65,7 @@ class FaultProxy:
             def do_POST(self) -> None:
                 proxy.serve(self)
 
-            def log_message(self, *args: Any) -> None:
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name
                 """Say nothing."""
 
         class Server(ThreadingHTTPServer):

@@ -357,7 +357,7 @@ class World:
             timestamps=self.service.supports_at_timestamp,
         )
         api = StreamsApi(self.service, self.service.arn, page_limit=settings.page_limit)
-        router = SimpleNamespace(dispatch=partial(self.dispatch, len(self.processes)))
+        router: Any = SimpleNamespace(dispatch=partial(self.dispatch, len(self.processes)))
         process = Process(self, Stream(core, api, self.store, lease, router, None))
         self.processes.append(process)
         process.turn()
