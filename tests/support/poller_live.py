@@ -31,7 +31,7 @@ from tests.support.fault_proxy import FaultProxy
 
 ROOT = Path(__file__).parents[2]
 READER = """
-import logging, os, sys
+import logging, os, sys, time
 from ddbstream import StreamRouter
 from ddbstream.poller import Settings, SQLiteCheckpoints, StreamPoller
 
@@ -44,6 +44,7 @@ router = StreamRouter()
 @router.on_change()
 def handle(record):
     new = record.new
+    time.sleep(0.0005)  # so that a kill may come in the middle of a batch
     os.write(file, f"{new['SK']} {new['n']} {record.sequence_number}\\n".encode())
 
 StreamPoller(
@@ -230,7 +231,7 @@ class Live:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--writes", type=int, default=20_000)
     parser.add_argument("--kills", type=int, default=15)
     parser.add_argument("--chance", type=float, default=0.15)

@@ -94,6 +94,8 @@ class Delivery:
             self._done(shard, result.done, at)
         if result.error is None:
             return
+        if shard.deliveries_fail_since is None:
+            shard.deliveries_fail_since = at.mono
         asked = min(batch.limit, len(batch.records) - batch.index)
         if not result.located and asked > 1:
             batch.limit = (asked + 1) // 2
@@ -162,6 +164,7 @@ class Delivery:
         batch = shard.batch
         assert batch is not None
         batch.advance(count)
+        shard.deliveries_fail_since = None
         shard.done = batch.position
         self._ctx.report(BatchDelivered(self._ctx.stream_arn, shard.shard_id, count))
         if batch.finished:

@@ -28,7 +28,7 @@ from ddbstream.poller._shard import Shard, Stage, record_time
 
 __all__ = ["Metrics", "ShardStatus", "StreamStatus"]
 
-_STALLED = 300.0  # seconds of failing calls after which a shard counts as stalled
+_STALLED = 300.0  # seconds of failure after which a shard counts as stalled
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +39,13 @@ class ShardStatus:
         shard_id: Its id.
         stage: ``waiting`` for its parent, ``reading``, or ``ending``.
         lag: Seconds since the oldest record that is not done was made; 0 at the tip.
-        silent: Seconds since it was read successfully.
-        failures: Failed calls, or failed deliveries, in a row.
+        failing: Seconds since its calls, or its deliveries, began to fail; 0 if they do not.
     """
 
     shard_id: str
     stage: str
     lag: float
-    silent: float
-    failures: int
+    failing: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +88,8 @@ class StreamStatus:
         reading = [shard for shard in self.shards if shard.stage != "waiting"]
         if self.status == "ENABLED" and not reading:
             return "no shard of an enabled stream is read"
-        if any(shard.failures and shard.silent > _STALLED for shard in reading):
-            return "a shard cannot be read"
+        if any(shard.failing > _STALLED for shard in reading):
+            return "a shard does not get on"
         if max_lag is not None and self.lag > max_lag:
             return "the lag is too large"
         return None
@@ -172,10 +170,9 @@ def _status(arn: str, core: StreamCore, at: Instant) -> StreamStatus:
 
 
 def _shard_status(shard: Shard, at: Instant) -> ShardStatus:
-    since = shard.read_at or shard.first_seen
-    silent = max(0.0, at.wall - since)
-    failures = max(shard.attempts, shard.delivery_attempts)
-    return ShardStatus(shard.shard_id, shard.stage.value, _lag(shard, at), silent, failures)
+    moments = [shard.calls_fail_since, shard.deliveries_fail_since]
+    failing = max((at.mono - moment for moment in moments if moment is not None), default=0.0)
+    return ShardStatus(shard.shard_id, shard.stage.value, _lag(shard, at), failing)
 
 
 def _lag(shard: Shard, at: Instant) -> float:

@@ -110,6 +110,7 @@ class Reader:
             self._on_fault(shard, "GetRecords", result, at)
             return
         shard.attempts = 0
+        shard.calls_fail_since = None
         shard.refused_since = shard.gone_since = shard.gone_proof = None
         if not self._check_first_page(shard, at):
             return
@@ -123,7 +124,6 @@ class Reader:
             self._report_trim(shard, until=None)
         if not shard.closed and shard.empties >= self._ctx.settings.caught_up_pages:
             shard.fresh_at = at.wall  # at its tip: what is not read yet is not written yet
-        shard.read_at = at.wall
         self._ctx.report(
             PageRead(
                 self._ctx.stream_arn,
@@ -205,6 +205,8 @@ class Reader:
     def _on_fault(self, shard: Shard, operation: str, fault: Fault, at: Instant) -> None:
         settings, ctx = self._ctx.settings, self._ctx
         shard.attempts += 1
+        if shard.calls_fail_since is None:
+            shard.calls_fail_since = at.mono
         wait = settings.read_backoff.after(shard.attempts, ctx.chance())
         if fault.kind == "expired":
             shard.iterator = None

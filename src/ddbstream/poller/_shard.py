@@ -97,10 +97,12 @@ class Shard:
         "attempts",
         "batch",
         "birth",
+        "calls_fail_since",
         "children",
         "closed",
         "committed",
         "deliver_at",
+        "deliveries_fail_since",
         "delivering",
         "delivery_attempts",
         "done",
@@ -124,7 +126,6 @@ class Shard:
         "proof_after",
         "proven",
         "read",
-        "read_at",
         "refused_since",
         "save_at",
         "save_attempts",
@@ -158,12 +159,12 @@ class Shard:
         self.virtual = False  # ended without a word to the store: all of it is older than the start
         # Reading.
         self.read: Position = position  # where the next iterator has to start
-        self.read_at = 0.0  # the last page, on the wall clock
         self.drop_before: float | None = None
         self.iterator: str | None = None
         self.fetching = False
         self.fetch_at = 0.0
         self.attempts = 0  # failed calls in a row
+        self.calls_fail_since: float | None = None
         self.refused_since: float | None = None
         self.empties = 0
         self.false_ends = 0
@@ -182,6 +183,7 @@ class Shard:
         self.delivering = False
         self.deliver_at = 0.0
         self.delivery_attempts = 0
+        self.deliveries_fail_since: float | None = None
         self.done: Position = position
         # Saving.
         self.committed: Position = position

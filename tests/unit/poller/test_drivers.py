@@ -494,7 +494,18 @@ class TestHealth:
         problems = set()
         poller._listener = lambda event: problems.add(poller.problem())
         poller.run_until_caught_up(timeout=900)
-        assert "a shard cannot be read" in problems
+        assert "a shard does not get on" in problems
+
+    def test_a_record_that_blocks_its_shard_is_a_problem(self, bench):
+        bench.write(1)
+        bench.router.failing[0] = 10**9
+        poller = bench.poller()
+        problems = set()
+        poller._listener = lambda event: problems.add(poller.problem())
+        poller.run_until_caught_up(timeout=240)
+        assert "a shard does not get on" not in problems
+        poller.run_until_caught_up(timeout=600)
+        assert "a shard does not get on" in problems
 
     def test_everything_is_counted(self, bench):
         bench.write(4)
