@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.dynamodb_local import DynamoDBLocal, Table, fetch
+
+# A shell starts its background jobs with SIGINT ignored, and their children inherit that: tests that
+# interrupt a child would then wait for ever.
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    and threading.current_thread() is threading.main_thread()
+):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: a machine shared by several workers is slow at any moment for reasons of its own.
 settings.register_profile("dev", deadline=None)
