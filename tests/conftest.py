@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.dynamodb_local import DynamoDBLocal, Table, fetch
 
-# A shell starts its background jobs with SIGINT ignored, and their children inherit that: tests that
+# A shell starts background jobs with SIGINT ignored, and their children inherit that: tests that
 # interrupt a child would then wait for ever.
 if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN
