@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 from ddbstream._model._containers import DictNode, ListNode
 from ddbstream._model._hints import base_arguments, substitute, type_arguments
 from ddbstream._model._markers import KEYS, OPTIONS, Attribute, Options
-from ddbstream._model._nodes import Node
+from ddbstream._model._nodes import MapNode, Node
 from ddbstream._model._objects import Field, ObjectNode
 from ddbstream._model._renames import renamer
 from ddbstream._model._scalars import DecimalNode, FloatNode, IntNode, Scalar
@@ -78,6 +78,8 @@ class ClassPlanner:
                     raise ModelDefinitionError(
                         f"{name}: two parts are both stored as {tag}, and nothing tells them apart"
                     )
+        # a named tuple is a tuple too: writing asks the classes first
+        rest.sort(key=lambda node: not isinstance(node, MapNode))
         return UnionNode([*literals, *rest], name)
 
     # --- classes --------------------------------------------------------------------------------

@@ -138,8 +138,9 @@ class ObjectNode(MapNode):
                 faults.note((*path, name), f"the tag of {self.name}", "another")
         if not self.forbid and self.collector is None:
             return
+        known = self.known
         for name in item:
-            if name in self.known:
+            if name in known:
                 continue
             if self.collector is None:
                 faults.note((*path, str(name)), f"no attribute besides those of {self.name}", "one")

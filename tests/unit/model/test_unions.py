@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, make_dataclass
 from datetime import timedelta
 from decimal import Decimal
 from enum import Enum, IntFlag
-from typing import Annotated, Any, Literal, TypedDict, Union
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict, Union
 from uuid import UUID
 
 import pytest
@@ -39,6 +40,11 @@ class One:
 class Two:
     version: Literal[2]
     a: str
+
+
+class Point(NamedTuple):
+    x: int
+    y: int
 
 
 @dataclass
@@ -103,6 +109,8 @@ def round_trip(annotation: Any, value: Any) -> Any:
         (set[Literal[1, 2]], [{1}, {1, 2}]),
         (dict[Literal["a", "b"], int], [{"a": 1}]),
         (tuple[int, str] | None, [(1, "x"), None]),
+        (tuple[int, int] | Point, [(1, 2), Point(1, 2)]),
+        (Sequence[int] | Point | None, [[1, 2], Point(1, 2)]),
     ],
 )
 def test_each_part_of_a_union_round_trips(annotation: Any, values: list[Any]) -> None:
