@@ -21,6 +21,9 @@ from ddbstream.testing.strategies import (
     wire_items,
 )
 
+# Enough to find what is rare, whatever the profile of the run.
+MANY = settings(max_examples=20_000, deadline=None)
+
 
 @dataclass
 class Priced:
@@ -40,14 +43,15 @@ def test_numbers_are_written_and_read_exactly(number: Decimal) -> None:
 
 
 def test_numbers_reach_both_ends_of_the_range_and_all_digits() -> None:
-    assert find(numbers(), lambda number: number.adjusted() == 125)
-    assert find(numbers(), lambda number: number.adjusted() == -130)
-    assert find(numbers(), lambda number: len(number.as_tuple().digits) == 38)
+    assert find(numbers(), lambda number: number.adjusted() == 125, settings=MANY)
+    assert find(numbers(), lambda number: number.adjusted() == -130, settings=MANY)
+    assert find(numbers(), lambda number: len(number.as_tuple().digits) == 38, settings=MANY)
 
 
 @pytest.mark.parametrize("tag", ["S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS", "BS"])
 def test_values_are_of_all_ten_types(tag: str) -> None:
-    assert find(values().map(lambda value: to_item({"a": value})["a"]), lambda made: tag in made)
+    made = values().map(lambda value: to_item({"a": value})["a"])
+    assert find(made, lambda value: tag in value, settings=MANY)
 
 
 @given(wire_items(wire="json"))

@@ -47,10 +47,10 @@ def names() -> SearchStrategy[str]:
 @st.composite
 def numbers(draw: st.DrawFn) -> Decimal:
     """Numbers that DynamoDB stores exactly, to the edges of its precision and its range."""
-    digits = draw(st.integers(1, _DIGITS))
-    whole = draw(st.integers(0, 10**digits - 1))
-    if not whole:
+    digits = draw(st.one_of(st.integers(0, 6), st.integers(0, _DIGITS)))
+    if not digits:
         return Decimal(0)
+    whole = draw(st.integers(10 ** (digits - 1), 10**digits - 1))
     # The number's magnitude, its first digit's place, is what has a range.
     first = len(str(whole)) - 1
     magnitude = draw(st.one_of(st.integers(-6, 12), st.integers(_LEAST, _GREATEST)))
