@@ -124,6 +124,7 @@ class StreamCore:
         self._tenure = Tenure(ctx, self.lineage, begin, at)
         self._reader = Reader(ctx, self.lineage, self._discovery.want)
         self._delivery = Delivery(ctx, self.lineage)
+        self._sibling_at: float | None = None
         self._skew = 0.0  # seconds our wall clock is ahead of the service's
         if state.start is not None:
             self._resume(state, at)
@@ -286,6 +287,8 @@ class StreamCore:
             self._reader.on_iterator(shard, command, result, at)
         elif isinstance(command, Save):
             self._delivery.on_saved(shard, command, self._fault(result), at)
+            if shard.stage is Stage.ENDED:
+                self._expect_sibling(shard, at)
         else:
             self._delivery.on_discarded(shard, self._fault(result), at)
         self._ctx.agenda.touch(shard.shard_id)
@@ -349,6 +352,14 @@ class StreamCore:
             )
         )
 
+    def _expect_sibling(self, shard: Shard, at: Instant) -> None:
+        # A split makes two children, and one may be listed before the other.
+        births = [self.lineage.shards[child].birth for child in shard.children]
+        young = any(b is None or at.wall - b < self._ctx.settings.discovery for b in births)
+        if len(births) == 1 and young:
+            self._sibling_at = at.mono + self._ctx.settings.late_child.cap
+            self._discovery.want(self._sibling_at)
+
     # The end
 
     def _check_exit(self) -> None:
@@ -373,6 +384,9 @@ class StreamCore:
         if not self.lineage.completed or self._ctx.busy or self._ctx.unsaved:
             return False
         if self.lineage.status == "ENABLED" and self.lineage.awaits_children():
+            return False
+        listed_from = self._discovery.listed_from
+        if self._sibling_at is not None and (listed_from is None or listed_from < self._sibling_at):
             return False
         pages = self._ctx.settings.caught_up_pages
         return all(

@@ -23,7 +23,12 @@ __all__ = ["Discovery"]
 
 
 class Discovery:
-    """The listing part of the core."""
+    """The listing part of the core.
+
+    Attributes:
+        listed_at: When the last listing was complete; None before the first.
+        listed_from: When it was begun.
+    """
 
     def __init__(self, context: Context, lineage: Lineage, at: Instant) -> None:
         self._ctx = context
@@ -36,7 +41,9 @@ class Discovery:
         self._attempts = 0
         self._refused_since: float | None = None
         self._to_forget: tuple[str, ...] = ()
+        self._began = at.mono
         self.listed_at: float | None = None
+        self.listed_from: float | None = None
 
     def want(self, when: float) -> int:
         """Have a new listing started by then; one that proves anything has a higher number."""
@@ -64,6 +71,7 @@ class Discovery:
                 return
             self._listings += 1
             self._listing = Listing(self._listings)
+            self._began = at.mono
             self._listing_at = at.mono + settings.discovery * (0.9 + self._ctx.chance() / 5)
         elif self._listing.complete:
             return  # it waits for the start to be fixed
@@ -95,7 +103,7 @@ class Discovery:
             return
         self._listing = None
         self._lineage.apply(listing, at)
-        self.listed_at = at.mono
+        self.listed_at, self.listed_from = at.mono, self._began
         ctx.report(StreamListed(ctx.stream_arn, listing.status, len(listing.shards)))
         self._look_for_children(at)
         self._to_forget = tuple(self._lineage.forgettable(at))

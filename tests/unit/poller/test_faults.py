@@ -251,6 +251,15 @@ def test_both_children_of_a_split_come_after_their_parent(make_bench):
     assert sorted(values[len(written) :]) == later
 
 
+def test_a_child_of_a_split_that_is_listed_a_little_later_is_waited_for(bench):
+    bench.write(1)
+    bench.stream.split()
+    written = [n for key in map(str, range(20)) for n in bench.write(1, key=key)]
+    late = bench.stream._streams[0].shards[bench.stream.open_shards()[1]]
+    late.listed_from = bench.clock.time() + 0.9
+    assert sorted(bench.catch_up()) == [0, *written]
+
+
 def test_a_disabled_stream_is_read_to_its_end_and_then_left(bench):
     written = bench.write(3)
     bench.stream.disable()
