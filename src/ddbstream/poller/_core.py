@@ -137,7 +137,8 @@ class StreamCore:
         if alive is not None and at.wall - alive > longest:
             if not ctx.gap(Gap(ctx.stream_arn, None, None, None, "stopped_too_long")):
                 return
-            alive = at.wall
+            # What is left to read is as old as that: read much later, some of it is gone too.
+            alive = at.wall - longest + ctx.settings.retention_slack
         for shard_id, position in state.positions.items():
             shard = self.lineage.restore(shard_id, position)
             shard.first_seen = at.wall
