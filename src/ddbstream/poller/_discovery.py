@@ -94,7 +94,7 @@ class Discovery:
             return
         self._listing = Listing(listing.number)
         self._attempts += 1
-        self._describe_at = at.mono + self._wait()
+        self._describe_at = max(self._describe_at, at.mono + self._wait())
 
     def finish(self, at: Instant) -> None:
         """Take a listing over into the tree, if there is a complete one."""
@@ -135,7 +135,7 @@ class Discovery:
         assert self._listing is not None
         if fault.kind == "invalid":  # the cursor's shard may have left the stream
             self._listing = Listing(self._listing.number)
-        self._describe_at = at.mono + wait
+        self._describe_at = max(self._describe_at, at.mono + wait)
         ctx.report(CallFailed(ctx.stream_arn, None, "DescribeStream", fault.kind, fault.code, wait))
 
     def _wait(self) -> float:
