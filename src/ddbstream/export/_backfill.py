@@ -145,7 +145,10 @@ class _Scan:
             for thread in threads:
                 thread.start()
             for event in ended:
-                event.wait()
+                # Not for ever: a kernel may hand the signal of Ctrl-C to another thread, and then
+                # Python acts on it when this one wakes by itself.
+                while not event.wait(0.5):
+                    pass
         except BaseException:
             # Ctrl-C: the pages under way are done and saved, and no more are begun.
             self._stop.set()
