@@ -1,14 +1,23 @@
-"""The poller's own client takes records as they come over the wire, and botocore keeps the rest."""
+"""The poller's own client takes records as they come over the wire, and botocore keeps the rest.
+
+What holds of a page holds of both forms: botocore before 1.35.16 has no event to take the records
+at, and gives them in boto3's.
+"""
 
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import zlib
+from datetime import datetime, timezone
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import botocore
 import pytest
 
+from ddbstream import parse
 from ddbstream.poller._client import StreamsApi, knows_timestamps, make_client
 from ddbstream.poller._commands import Fault, GetRecords, RecordsPage
 
@@ -23,9 +32,11 @@ RECORD = {
     },
 }
 PAGE = {"Records": [RECORD], "NextShardIterator": "next"}
+VERSION = tuple(int(part) for part in botocore.__version__.split(".")[:3])
+HAS_EVENT = VERSION >= (1, 35, 16)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server():
     """Answers each call with the next of ``answers``: a status, a body, and headers of its own."""
     answers = []
@@ -53,11 +64,19 @@ def server():
     http.server_close()
 
 
-@pytest.fixture
-def read(server):
+@pytest.fixture(scope="module", params=["wire", "boto3"] if HAS_EVENT else ["boto3"])
+def form(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def read(server, form):
     client = make_client(
         endpoint_url=f"http://127.0.0.1:{server.server_port}", region_name="us-east-1"
     )
+    if HAS_EVENT and form == "boto3":  # as if this botocore were too old to have it
+        event = "before-parse.dynamodb-streams.GetRecords"
+        client.meta.events.unregister(event, unique_id="ddbstream-fast-records")
 
     def call(status, body, **headers):
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -69,12 +88,30 @@ def read(server):
     return call
 
 
-def test_records_come_as_the_wire_has_them(read):
+def test_a_page_is_its_records_and_what_follows(read):
     page = read(200, PAGE)
     assert isinstance(page, RecordsPage)
-    assert page.records == [RECORD]
+    assert [record["eventID"] for record in page.records] == ["1"]
     assert page.next_iterator == "next"
     assert page.size == len(json.dumps(PAGE))
+
+
+def test_records_come_as_the_wire_has_them_where_botocore_lets_them(read, form):
+    records = read(200, PAGE).records
+    if form == "wire":
+        assert records == [RECORD]
+        return
+    change = records[0]["dynamodb"]
+    assert change["NewImage"]["b"] == {"B": b"\x00\xff"}
+    created = datetime.fromtimestamp(1_700_000_000, timezone.utc)
+    assert change["ApproximateCreationDateTime"] == created
+
+
+def test_both_forms_are_the_same_record(read):
+    (record,) = parse(read(200, PAGE).records)
+    assert record.new == {"PK": "a", "b": b"\x00\xff", "n": Decimal("1.50")}
+    assert record.approximate_creation_datetime == datetime.fromtimestamp(1.7e9, timezone.utc)
+    assert record.sequence_number == "100000000000000000001"
 
 
 def test_the_last_page_has_records_and_no_iterator(read):
@@ -100,6 +137,13 @@ def test_an_empty_page_is_a_page(read):
 )
 def test_a_success_that_is_no_page_is_a_failed_call(read, body):
     result = read(200, body)
+    assert isinstance(result, Fault)
+    assert result.kind == "transient"
+
+
+def test_a_page_that_was_cut_off_is_a_failed_call(read):
+    text = json.dumps(PAGE).encode()
+    result = read(200, text[:-20], content_length=str(len(text)))
     assert isinstance(result, Fault)
     assert result.kind == "transient"
 
@@ -138,10 +182,12 @@ def test_botocore_still_retries(read, server):
     assert isinstance(api.run(GetRecords("shard", "iterator")), RecordsPage)
 
 
-def test_a_connection_that_breaks_is_transient(read, server):
-    server.shutdown()
-    server.server_close()
-    result = StreamsApi(read.client, "arn").run(GetRecords("shard", "iterator"))
+def test_a_connection_that_breaks_is_transient():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # and does not listen
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        client = make_client(endpoint_url=url, region_name="us-east-1")
+        result = StreamsApi(client, "arn").run(GetRecords("shard", "iterator"))
     assert result.kind == "transient"
 
 
