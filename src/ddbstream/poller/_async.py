@@ -97,7 +97,8 @@ class _LoopWorkers:
 
     def __init__(self, size: int) -> None:
         self._loop = asyncio.get_running_loop()
-        self._results: asyncio.Queue[Any] = asyncio.Queue()
+        self._results: list[Any] = []
+        self._waiting: asyncio.Future[None] | None = None
         self._threads = ThreadPoolExecutor(2 * size + 2, thread_name_prefix="ddbstream-poller")
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -111,7 +112,7 @@ class _LoopWorkers:
         """Run a coroutine whose result is a worker's."""
 
         async def run() -> None:
-            self._results.put_nowait(await work)
+            self._take(await work)
 
         task = self._loop.create_task(run())
         self._tasks.add(task)
@@ -121,16 +122,20 @@ class _LoopWorkers:
         raise NotImplementedError  # an event loop never blocks
 
     async def wait_soon(self, seconds: float | None) -> list[Any]:
-        found: list[Any] = []
-        try:
-            if seconds is None or seconds > 0:
-                found.append(await asyncio.wait_for(self._results.get(), seconds))
-            else:
-                await asyncio.sleep(0)
-        except asyncio.TimeoutError:
-            pass
-        while not self._results.empty():
-            found.append(self._results.get_nowait())
+        # Not `asyncio.wait_for`: before Python 3.12 it forgets a cancelling that comes together
+        # with a result, and the poller would run on.
+        if self._results or (seconds is not None and seconds <= 0):
+            await asyncio.sleep(0)
+        else:
+            self._waiting = self._loop.create_future()
+            timer = None if seconds is None else self._loop.call_later(seconds, self._rouse)
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+                if timer is not None:
+                    timer.cancel()
+        found, self._results = self._results, []
         return [result for result in found if result is not None]
 
     def wake(self) -> None:
@@ -143,9 +148,17 @@ class _LoopWorkers:
 
     def _hand_over(self, result: Any) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._results.put_nowait, result)
+            self._loop.call_soon_threadsafe(self._take, result)
         except RuntimeError:  # the loop is closed: nobody waits any more
             return
+
+    def _take(self, result: Any) -> None:
+        self._results.append(result)
+        self._rouse()
+
+    def _rouse(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
 
 class AsyncStreamPoller(PollerBase):

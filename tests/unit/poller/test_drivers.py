@@ -22,6 +22,7 @@ from ddbstream.poller import (
     Settings,
     StreamPoller,
 )
+from ddbstream.poller._async import _LoopWorkers
 from ddbstream.testing import FakeClock, FakeStream
 
 QUICK = Settings(idle=0.01, idle_max=0.02)
@@ -402,6 +403,22 @@ class TestEventLoop:
 
         self.run(cancelled())
         threaded(now, takeover=False).run_until_caught_up(30)
+
+    @pytest.mark.parametrize("turns", range(6))
+    def test_a_result_that_comes_together_with_the_cancelling_does_not_undo_it(self, turns):
+        async def cancelled():
+            workers = _LoopWorkers(1)
+            task = asyncio.create_task(workers.wait_soon(20))
+            await asyncio.sleep(0)
+            workers.wake()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if task.cancel():  # else it had ended before
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            workers.close()
+
+        self.run(cancelled())
 
     def test_asyncio_is_not_loaded_by_those_who_do_not_use_it(self):
         program = "import sys, ddbstream.poller; print('asyncio' in sys.modules)"
