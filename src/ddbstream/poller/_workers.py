@@ -88,12 +88,13 @@ class ThreadWorkers:
 
     def __init__(self, sizes: dict[Lane, int], *, name: str = "ddbstream-poller") -> None:
         self._results: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._lanes = {lane: _Threads(size, f"{name}-{lane}") for lane, size in sizes.items()}
+        self._lanes = {
+            lane: _Threads(size, f"{name}-{lane}", self._results) for lane, size in sizes.items()
+        }
 
     def submit(self, lane: Lane, work: Callable[[], Any]) -> None:
         """See `Workers.submit`."""
-        results = self._results
-        self._lanes[lane].submit(lambda: results.put(work()))
+        self._lanes[lane].submit(work)
 
     def wait(self, seconds: float | None) -> list[Any]:
         """See `Workers.wait`."""
@@ -118,15 +119,16 @@ class ThreadWorkers:
 
 
 class _Threads:
-    def __init__(self, size: int, name: str) -> None:
+    def __init__(self, size: int, name: str, results: queue.SimpleQueue[Any]) -> None:
         self._size = size
         self._name = name
-        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._results = results
+        self._queue: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._pending = 0
 
-    def submit(self, work: Callable[[], None]) -> None:
+    def submit(self, work: Callable[[], Any]) -> None:
         with self._lock:
             self._pending += 1
             if self._pending > len(self._threads) and len(self._threads) < self._size:
@@ -138,9 +140,13 @@ class _Threads:
 
     def _run(self) -> None:
         while (work := self._queue.get()) is not None:
-            work()
+            result = work()
+            del work  # an idle thread must not hold on to a page of records
+            # Before the result is out: it may bring the next piece, which needs no other thread.
             with self._lock:
                 self._pending -= 1
+            self._results.put(result)
+            del result
 
     def close(self) -> None:
         for _ in self._threads:
