@@ -105,14 +105,14 @@ def annotate(error: BaseException, record: StreamRecord[Any], route: str | None)
         ("sequence number", record.sequence_number),
         ("route", route),
     )
-    note = _NOTE + ", ".join(f"{what} {value}" for what, value in about if isinstance(value, str))
+    said = ", ".join(f"{what} {value}" for what, value in about if isinstance(value, str))
     # `add_note` is 3.11's; before, `__notes__` is an attribute like any other, and is read the same
     # way. An exception that is raised again and again must not collect a note for each time.
     try:
         notes = [n for n in getattr(error, "__notes__", ()) if not str(n).startswith(_NOTE)]
         error.__notes__ = [  # type: ignore[attr-defined]
             *notes,
-            note,
+            *([_NOTE + said] if said else ()),
         ]
     except Exception:  # noqa: BLE001 - one that refuses attributes is still the one to raise
         return

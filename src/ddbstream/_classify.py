@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from ddbstream._model._markers import KEYS
-from ddbstream.exceptions import MissingImageError, RouteDefinitionError
+from ddbstream.exceptions import MissingImageError, RecordError, RouteDefinitionError
 
 if TYPE_CHECKING:
     from ddbstream._model._keys import KeyTemplate
@@ -53,6 +53,10 @@ def by_table_name(*, aliases: Mapping[str, str] | None = None) -> Classifier:
     Args:
         aliases: Table name to entity, for names that differ between stages or are made up by a
             deployment tool: ``{os.environ["PRODUCT_TABLE"]: "Product"}``. Others stay as they are.
+
+    Raises:
+        RecordError: For a record that neither says its table nor came with a ``stream_arn=``, as
+            those of ``GetRecords`` do not.
     """
     renamed = dict(aliases or {})
     known: dict[object, str | None] = {}
@@ -63,6 +67,13 @@ def by_table_name(*, aliases: Mapping[str, str] | None = None) -> Classifier:
             return known[arn]
         except (KeyError, TypeError):
             name = record.table_name
+        if name is None and not arn:
+            raise RecordError(
+                "the record does not say its table, and no stream_arn= was given",
+                path="eventSourceARN",
+                event_id=record.event_id,
+                sequence_number=record.sequence_number,
+            )
         entity = None if name is None else renamed.get(name, name)
         # A record that names its table itself (Kinesis form) has no ARN to remember it by.
         if isinstance(arn, str) and "tableName" not in record.raw and len(known) < _REMEMBERED_ARNS:

@@ -69,6 +69,8 @@ def make_error_route(
     decide: Callable[..., object], types: tuple[Any, ...], route: object
 ) -> ErrorRoute:
     """Check an ``on_error`` function and its conditions; raises RouteDefinitionError."""
+    # As in `except`, a tuple is all that is in it.
+    types = tuple(one for given in types for one in (given if type(given) is tuple else (given,)))
     for one in types:
         if not (isinstance(one, type) and issubclass(one, Exception)):
             raise RouteDefinitionError(

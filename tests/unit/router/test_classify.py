@@ -7,8 +7,17 @@ from typing import Any
 
 import pytest
 
-from ddbstream import StreamRecord, by_attribute, by_key_prefix, by_keys, by_table_name, keys, parse
-from ddbstream.exceptions import MissingImageError, RouteDefinitionError
+from ddbstream import (
+    StreamRecord,
+    StreamRouter,
+    by_attribute,
+    by_key_prefix,
+    by_keys,
+    by_table_name,
+    keys,
+    parse,
+)
+from ddbstream.exceptions import MissingImageError, RecordError, RouteDefinitionError
 from tests.support.stream_records import ARN, wire_record
 
 
@@ -31,8 +40,18 @@ class TestByTableName:
     def test_takes_the_arn_that_the_caller_gave(self) -> None:
         record = wire_record()
         del record["eventSourceARN"]
-        assert by_table_name()(made(record)) is None
         assert by_table_name()(made(record, ARN)) == "Shop"
+
+    def test_refuses_a_record_of_which_nobody_says_the_stream(self) -> None:
+        record = wire_record()
+        del record["eventSourceARN"]
+        router, seen = StreamRouter(), []
+        router.on_insert("Shop")(seen.append)
+        failure = router.dispatch([record]).failures[0]
+        assert isinstance(failure.error, RecordError)
+        assert "stream_arn=" in str(failure.error)
+        assert failure.error.path == "eventSourceARN"
+        assert router.dispatch([record], stream_arn=ARN).processed == len(seen) == 1
 
     def test_takes_the_name_that_a_kinesis_record_has(self) -> None:
         classify = by_table_name()
@@ -44,7 +63,7 @@ class TestByTableName:
         classify = by_table_name(aliases={"Shop": "Product"})
         assert [classify(made(wire_record())) for _ in range(2)] == ["Product", "Product"]
 
-    @pytest.mark.parametrize("arn", [None, "", "stream-ARN", 7, "arn:aws:dynamodb:r:a:index/x"])
+    @pytest.mark.parametrize("arn", ["stream-ARN", 7, "arn:aws:dynamodb:r:a:index/x"])
     def test_has_none_for_an_arn_that_is_none(self, arn: Any) -> None:
         assert by_table_name()(made({**wire_record(), "eventSourceARN": arn})) is None
 

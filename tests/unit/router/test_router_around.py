@@ -243,6 +243,10 @@ class TestDecisions:
         failing(other, DecodeError("no"))
         other.on_error(RecordError, DecodeError)(lambda failure: Disposition.SKIP)
         assert other.dispatch([wire_record()]).failures == ()
+        as_in_except = StreamRouter()
+        failing(as_in_except, DecodeError("no"))
+        as_in_except.on_error((RecordError, DecodeError))(lambda failure: Disposition.SKIP)
+        assert as_in_except.dispatch([wire_record()]).failures == ()
 
     def test_are_asked_by_route(self) -> None:
         router = StreamRouter(classify=by_key_prefix("PK"))
@@ -572,6 +576,11 @@ def test_what_is_left_of_a_modify_annotation_is_checked_under_middleware_too() -
 
     with pytest.raises(RouteDefinitionError):
         StreamRouter().on_insert(middleware=[lambda r, n: n(r)])(handle)
+
+
+def test_an_exception_gets_no_note_where_there_is_nothing_to_note() -> None:
+    (nameless,) = StreamRouter().dispatch([wire_record(), 5]).failures
+    assert not getattr(nameless.error, "__notes__", [])
 
 
 def test_failures_unpack_into_record_and_error() -> None:
