@@ -12,10 +12,12 @@ from typing_extensions import assert_type
 
 from ddbstream import (
     Attribute,
+    Change,
     Epoch,
     from_attribute_value,
     from_item,
     keys,
+    parse,
     to_attribute_value,
     to_item,
 )
@@ -97,7 +99,13 @@ def registries_read_like_functions(registry: Registry, item: Item) -> None:
     assert_type(registry.from_item(item, Product), Product)
     assert_type(registry.from_item(item), dict[str, Any])
     assert_type(registry.to_item(item), Item)
+    assert_type(registry.to_item(item, model=Product), Item)
     registry.register(UUID, structure=UUID, unstructure=str)
+    assert_type(from_item(item, Product, registry=registry), Product)
+    assert_type(from_item(item, registry=registry), dict[str, Any])
+    assert_type(to_item(item, registry=registry), Item)
+    assert_type(next(parse([], Product, registry=registry)), Change[Product])
+    assert_type(next(parse([], registry=registry)), Change[dict[str, Any]])
 
 
 def codecs_know_their_model(item: Item) -> None:

@@ -28,6 +28,7 @@ from ddbstream import (
 from ddbstream.aws_lambda import Window
 from ddbstream.filters import FilterCriteria
 from ddbstream.metrics import BatchEvent, HandlerEvent
+from ddbstream.models import Registry
 from ddbstream.typing import BatchResponse, LambdaContext
 
 
@@ -42,6 +43,8 @@ class Order:
 
 
 router = StreamRouter(classify=by_key_prefix("PK"), unmatched="raise")
+with_registry = StreamRouter(registry=Registry())
+StreamRouter(registry={})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # ty: ignore
 by_templates = StreamRouter(classify=by_keys(Product, Sale=Order))
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
-from ddbstream._registry import Registry
+from ddbstream._registrations import Registrations
 
 __all__ = ["AroundDecorators"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class AroundDecorators(Registry):
+class AroundDecorators(Registrations):
     """``middleware``, ``on_error`` and ``observe``: part of `StreamRouter`."""
 
     def middleware(self, function: F) -> F:

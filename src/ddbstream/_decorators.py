@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_origin, overload
 
 from ddbstream._records import Insert, Modify, Remove
-from ddbstream._registry import Registry
+from ddbstream._registrations import Registrations
 from ddbstream._routes import build_route
 from ddbstream._signatures import EVERY_KIND, callers_names
 
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 __all__ = ["Decorators"]
 
 
-class Decorators(Registry):
+class Decorators(Registrations):
     """``on_insert``, ``on_modify``, ``on_remove`` and ``on_change``: part of `StreamRouter`."""
 
     @overload
@@ -226,9 +226,11 @@ class Decorators(Registry):
 
     def _decorator(self, kinds: frozenset[Kind], target: Any, options: dict[str, Any]) -> Any:
         def register(handler: Callable[..., Any]) -> Callable[..., Any]:
-            self._add(build_route(handler, callers_names(1), kinds=kinds, target=target, **options))
+            names = callers_names(1)
+            self._add(build_route(handler, names, kinds=kinds, target=target, **options))
             return handler
 
+        options["registry"] = self._registry
         if not _is_handler(target):
             return register
         self._add(build_route(target, callers_names(2), kinds=kinds, **options))

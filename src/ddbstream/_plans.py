@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ddbstream._error_routes import ErrorRoute
     from ddbstream._middleware import Middleware
     from ddbstream._model import Codec
+    from ddbstream._model._registry import Registry
     from ddbstream._records import StreamRecord
     from ddbstream._routes import Kind, Route
 
@@ -44,12 +45,14 @@ class Resolved(NamedTuple):
         classify: Names a record's entity.
         entity: The entity it takes; None for every one.
         scopes: The routers it came through, outermost first.
+        registry: What it reads its model with.
     """
 
     route: Route
     classify: Classifier
     entity: str | None
     scopes: tuple[Scope, ...]
+    registry: Registry | None = None
 
 
 class Group(NamedTuple):

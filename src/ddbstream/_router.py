@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ddbstream._error_routes import DeadLetterSink, Decisions
     from ddbstream._filter_criteria import FilterCriteria
     from ddbstream._metrics import Observers
+    from ddbstream._model._registry import Registry
     from ddbstream._windows import FoldState, WindowEnd
 
 __all__ = ["StreamRouter", "default_router", "on_change", "on_insert", "on_modify", "on_remove"]
@@ -67,19 +68,30 @@ class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
             not giving one means the including router's.
         unmatched: What to do with a record that no route wants: ``"ignore"`` it, or ``"raise"``
             `UnmatchedRecordError` as that record's failure.
+        registry: A `ddbstream.models.Registry` that every route's model is read with, and every
+            fold's state. In an included router, not giving one means the including router's.
 
     Raises:
-        RouteDefinitionError: ``unmatched`` is neither.
+        RouteDefinitionError: ``unmatched`` is neither, or another argument is of the wrong kind.
     """
 
     def __init__(
-        self, *, classify: Classifier | None = None, unmatched: Unmatched = "ignore"
+        self,
+        *,
+        classify: Classifier | None = None,
+        unmatched: Unmatched = "ignore",
+        registry: Registry | None = None,
     ) -> None:
         if unmatched not in ("ignore", "raise"):
             raise RouteDefinitionError('unmatched= takes "ignore" or "raise"')
         if classify is not None and not callable(classify):
             raise RouteDefinitionError("classify= takes a function of the record")
-        super().__init__()
+        if registry is not None:
+            from ddbstream._model._registry import Registry
+
+            if not isinstance(registry, Registry):
+                raise RouteDefinitionError("registry= takes a ddbstream.models.Registry")
+        super().__init__(registry)
         self._classify = classify
         self._unmatched = unmatched
         self._entities: dict[Any, str] = {}
@@ -107,12 +119,13 @@ class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
     def include(self, router: StreamRouter) -> None:
         """Take another router's routes in, at this point of the order.
 
-        Included routes keep their own router's classifier and bindings where it has them, and use
-        this router's where it has none. Unmatched records are this router's affair alone. The other
-        router cannot change any more once this one has dispatched.
+        Included routes keep their own router's classifier, registry and bindings where it has them,
+        and use this router's where it has none. Unmatched records are this router's affair alone.
+        The other router cannot change any more once this one has dispatched.
 
         Raises:
             RouteDefinitionError: It is this router, contains it, or is included already.
+            ModelDefinitionError: With this router's registry, a class cannot be a model.
             RouterFrozenError: This router has dispatched.
         """
         if not isinstance(router, StreamRouter):
@@ -125,6 +138,7 @@ class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
             present = list(self._tree())
             if any(one in present for one in inner):
                 raise RouteDefinitionError("that router is included already")
+            router._check_models(self._registry)
             self._entries.append(router)
 
     def dispatch(
@@ -249,6 +263,11 @@ class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
         if not states:
             return None
         resolved = list(self._resolved(self._classify or by_table_name(), {}, (), folds=True))
+        # Both are in the order of the tree.
+        states = {
+            one.route: state.read_with(one.registry)
+            for one, state in zip(resolved, states.values(), strict=True)
+        }
         ends = tuple(end for router in tree for end in router._window_ends)
         return Folds(Plans(resolved), states, ends)
 
@@ -263,24 +282,38 @@ class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
         classify: Classifier,
         outer: dict[Any, str],
         scopes: tuple[Scope, ...],
+        registry: Registry | None = None,
         *,
         folds: bool = False,
     ) -> Iterator[Resolved]:
         """Every route in order, or every fold, with what holds for it."""
         classify = self._classify or classify
+        registry = self._registry or registry
         entities = {**outer, **self._entities}
         scopes = (*scopes, Scope(tuple(self._middleware), tuple(self._error_routes)))
         own = [route for route, _ in self._folds] if folds else []
         for entry in (*own, *self._entries):
             if isinstance(entry, StreamRouter):
-                yield from entry._resolved(classify, entities, scopes, folds=folds)
+                yield from entry._resolved(classify, entities, scopes, registry, folds=folds)
                 continue
             if folds and entry not in own:
                 continue
             entity = entry.entity
             if entry.model is not None:
                 entity = entities.get(entry.model) or entity_of(entry.model)
-            yield Resolved(entry, classify, entity, scopes)
+            yield Resolved(entry.read_with(registry), classify, entity, scopes, registry)
+
+    def _check_models(self, registry: Registry | None) -> None:
+        """Raise ModelDefinitionError unless all can be read with an including router's registry."""
+        registry = self._registry or registry
+        for entry in self._entries:
+            if isinstance(entry, StreamRouter):
+                entry._check_models(registry)
+            else:
+                entry.read_with(registry)
+        for route, state in self._folds:
+            route.read_with(registry)
+            state.read_with(registry)
 
     def __repr__(self) -> str:
         return f"<StreamRouter of {len(self._entries)} routes and routers>"

@@ -8,6 +8,7 @@ record.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final, get_origin
 
 from ddbstream._model import codec_for
@@ -18,6 +19,7 @@ from ddbstream.exceptions import DDBStreamError, RouteDefinitionError
 if TYPE_CHECKING:
     from ddbstream._middleware import Middleware
     from ddbstream._model import Codec
+    from ddbstream._model._registry import Registry
     from ddbstream._patterns import Pattern
     from ddbstream._records import StreamRecord
     from ddbstream.changed import Changed
@@ -95,6 +97,17 @@ class Route:
         """Whether every guard holds (kind and entity do); raises what a predicate raises."""
         return all(guard(record) for guard in self.guards)
 
+    def read_with(self, registry: Registry | None) -> Route:
+        """This route, reading its model with a registry; raises ModelDefinitionError."""
+        codec = self.codec
+        if registry is not codec.registry:
+            codec = _codec(codec.model, registry)
+        if codec is self.codec:
+            return self
+        made = copy(self)
+        made.codec = codec
+        return made
+
     def __repr__(self) -> str:
         return f"<route {_VERBS.get(self.kinds, 'fold')} {self.name}>"
 
@@ -113,6 +126,7 @@ def build_route(  # noqa: PLR0913 - one for each option of the decorators
     unchanged: object = None,
     middleware: Iterable[object] = (),
     signature: Signature | None = None,
+    registry: Registry | None = None,
 ) -> Route:
     """Check a handler and the options it is registered with, and make its route.
 
@@ -129,6 +143,7 @@ def build_route(  # noqa: PLR0913 - one for each option of the decorators
         unchanged: Only a MODIFY that changed nothing, or everything but that.
         middleware: Functions around this handler, the first outermost.
         signature: What the handler takes, if that is known.
+        registry: What the model is read with.
 
     Raises:
         RouteDefinitionError: It can never work.
@@ -140,7 +155,7 @@ def build_route(  # noqa: PLR0913 - one for each option of the decorators
         accepted = " or ".join(sorted(kind.__name__ for kind in signature.kinds))
         raise RouteDefinitionError(f"{about}: its annotation takes {accepted} alone")
     entity, model = _target(target, about)
-    codec = codec_for(_bound(model, signature.model, about))
+    codec = _codec(_bound(model, signature.model, about), registry)
     route = Route(handler, signature, kinds=kinds, entity=entity, model=model, codec=codec)
     # First what a mapping's filter can say as well: a record that the filter leaves out, since this
     # does not want it, may not fail in what comes behind.
@@ -202,6 +217,11 @@ def _bound(given: Any, annotated: Any, about: str) -> Any:
     )
 
 
+def _codec(model: Any, registry: Registry | None) -> Codec[Any]:
+    # Of items without a model a registry says nothing: all routes share one codec for them.
+    return codec_for(None) if model in (None, dict) else codec_for(model, registry)
+
+
 def _spelled(model: Any) -> str:
     return getattr(model, "__qualname__", None) or str(model)
 
@@ -257,6 +277,6 @@ def _changed_guard(changed: Changed, codec: Codec[Any], about: str) -> Guard:
 
     def differs(record: StreamRecord[Any]) -> bool:
         # Against no item at all, an attribute that is there counts as changed.
-        return found.matches(*record._images(), codec)
+        return found.matches(*record._images(), record._codec)
 
     return differs

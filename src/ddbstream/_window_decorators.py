@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
-from ddbstream._registry import Registry
+from ddbstream._registrations import Registrations
 from ddbstream._routes import build_route
 from ddbstream._signatures import callers_names, name_of, positional_count, read_fold
 from ddbstream.exceptions import RouteDefinitionError
@@ -15,7 +15,7 @@ __all__ = ["WindowDecorators"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class WindowDecorators(Registry):
+class WindowDecorators(Registrations):
     """``fold`` and ``on_window_end``: part of `StreamRouter`."""
 
     def fold(
@@ -58,8 +58,11 @@ class WindowDecorators(Registry):
                 target=entity_or_model,
                 where=where,
                 signature=signature,
+                registry=self._registry,
             )
-            state = make_fold_state(name or function.__name__, annotation, initial)
+            state = make_fold_state(
+                name or function.__name__, annotation, initial, registry=self._registry
+            )
             with self._lock:
                 self._check_open()
                 if any(state.name == other.name for _, other in self._folds):

@@ -32,6 +32,7 @@ from ddbstream.exceptions import BatchError, DDBStreamError, RouteDefinitionErro
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec
+    from ddbstream._model._registry import Registry
     from ddbstream._plans import Plans
     from ddbstream._records import StreamRecord
     from ddbstream._routes import Route
@@ -70,14 +71,27 @@ class FoldState:
         name: What it is stored under.
     """
 
-    def __init__(self, name: str, annotation: Any, initial: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        name: str,
+        annotation: Any,
+        initial: Callable[[], Any],
+        registry: Registry | None = None,
+    ) -> None:
         from dataclasses import make_dataclass
 
         self.name = name
         self.initial = initial
+        self._annotation = annotation
         # A model of one field, so that whatever can be a field can be a state.
         self._holder: Any = make_dataclass("State", [("state", annotation)])
-        self._codec: Codec[Any] = codec_for(self._holder)
+        self._codec: Codec[Any] = codec_for(self._holder, registry)
+
+    def read_with(self, registry: Registry | None) -> FoldState:
+        """The same with a registry; raises ModelDefinitionError."""
+        if registry is self._codec.registry:
+            return self
+        return FoldState(self.name, self._annotation, self.initial, registry)
 
     def read(self, stored: object) -> Any:
         """The state out of what `write` made. Raises DecodeError."""
@@ -96,8 +110,10 @@ class WindowEnd(NamedTuple):
     wants_window: bool
 
 
-def make_fold_state(name: str, annotation: Any, initial: Any) -> FoldState:
-    """Check what a fold says of its state; raises RouteDefinitionError."""
+def make_fold_state(
+    name: str, annotation: Any, initial: Any, registry: Registry | None = None
+) -> FoldState:
+    """Check what a fold says of its state; raises RouteDefinitionError, ModelDefinitionError."""
     if annotation is None:
         annotation = Any
     if initial is None:
@@ -112,7 +128,7 @@ def make_fold_state(name: str, annotation: Any, initial: Any) -> FoldState:
         initial = made
     if not callable(initial):
         raise RouteDefinitionError(f"fold {name}: initial= takes a function of no arguments")
-    return FoldState(name, annotation, initial)
+    return FoldState(name, annotation, initial, registry)
 
 
 class Folding:

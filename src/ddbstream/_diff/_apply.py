@@ -111,7 +111,7 @@ def _applied_to_model(change: Diff, item: Any) -> Any:
     codec: Codec[Any] | None = change._new_codec
     wire: Mapping[str, Any] = {}
     if item is not None and not isinstance(item, Mapping):
-        own = codec_for(type(item))
+        own = codec_for(type(item), None if codec is None else codec.registry)
         wire = own.encode(item)
         if codec is None or codec.model is None:
             codec = own

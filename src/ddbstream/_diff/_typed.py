@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ddbstream._diff._diff import Diff
     from ddbstream._diff._path import Parts
     from ddbstream._model import Codec
+    from ddbstream._model._registry import Registry
 
 __all__ = ["resolved", "typed_at", "typed_values"]
 
@@ -80,7 +81,7 @@ def typed_at(codec: Codec[Any], obj: Any, parts: Parts) -> Any:
         elif isinstance(obj, Mapping):
             obj = _under(obj, part)
         else:
-            obj = _field(codec if parts[0] is part else None, obj, part)
+            obj = _field(codec if parts[0] is part else None, obj, part, codec.registry)
         if obj is ABSENT:
             return ABSENT
     return obj
@@ -90,15 +91,15 @@ def _under(mapping: Mapping[Any, Any], name: str) -> Any:
     return mapping.get(name, ABSENT)
 
 
-def _field(codec: Codec[Any] | None, obj: Any, attribute: str) -> Any:
+def _field(codec: Codec[Any] | None, obj: Any, attribute: str, registry: Registry | None) -> Any:
     from ddbstream._model import codec_for
 
     if codec is None or codec.model is None:
         try:
-            codec = codec_for(type(obj))
+            codec = codec_for(type(obj), registry)
         except DDBStreamError:
             return ABSENT
-    if codec.model is not None and attribute in _key_attributes(codec.model):
+    if codec.model is not None and attribute in _key_attributes(codec):
         # A composite key is text made of fields, and no field's value.
         return ABSENT
     for field, stored in codec.attributes.items():
@@ -107,8 +108,9 @@ def _field(codec: Codec[Any] | None, obj: Any, attribute: str) -> Any:
     return ABSENT
 
 
-def _key_attributes(model: Any) -> Mapping[str, Any]:
+def _key_attributes(codec: Codec[Any]) -> Mapping[str, Any]:
     from ddbstream._model._markers import KEYS
 
-    found: Mapping[str, Any] = getattr(model, KEYS, {})
+    said = codec.registry.options(codec.model) if codec.registry is not None else None
+    found: Mapping[str, Any] = (said and said.keys) or getattr(codec.model, KEYS, {})
     return found

@@ -159,17 +159,24 @@ def _codec_of(value: Any, registry: Registry | None) -> Codec[Any] | None:
 
 
 @overload
-def from_item(item: Mapping[str, Any], model: None = None) -> dict[str, Any]: ...
+def from_item(
+    item: Mapping[str, Any], model: None = None, *, registry: Registry | None = None
+) -> dict[str, Any]: ...
 @overload
-def from_item(item: Mapping[str, Any], model: type[M]) -> M: ...
+def from_item(
+    item: Mapping[str, Any], model: type[M], *, registry: Registry | None = None
+) -> M: ...
 
 
-def from_item(item: Mapping[str, Any], model: Any = None) -> Any:
+def from_item(
+    item: Mapping[str, Any], model: Any = None, *, registry: Registry | None = None
+) -> Any:
     """Read a DynamoDB item, of either wire.
 
     Args:
         item: Attribute names to attribute values, as from boto3's client or in Lambda's JSON.
         model: The class to read it into; without one the result is a plain dict.
+        registry: What it says about classes wins over what they say.
 
     Raises:
         DecodeError: The item does not fit; ``errors`` has every fault if there are several.
@@ -177,26 +184,24 @@ def from_item(item: Mapping[str, Any], model: Any = None) -> Any:
     """
     if model is None:
         return read_map(item)
-    return codec_for(model).decode(item)
+    return codec_for(model, registry).decode(item)
 
 
-def to_item(obj: Any, *, wire: Wire = "boto3", model: Any = None) -> Item:
+def to_item(
+    obj: Any, *, wire: Wire = "boto3", model: Any = None, registry: Registry | None = None
+) -> Item:
     """Write a model's instance, or a mapping of Python values, as a DynamoDB item.
 
     Args:
         obj: The object.
         wire: ``"boto3"`` leaves binaries as bytes, ``"json"`` writes them as base64 text.
         model: What the object is, where its class does not say it: ``Page[Product]``, a TypedDict.
+        registry: What it says about classes wins over what they say.
 
     Raises:
         EncodeError: A value has no place in DynamoDB; ``path`` says which.
         ModelDefinitionError: The object's class cannot work as a model.
     """
-    return encode(obj, model, wire, None)
-
-
-def encode(obj: Any, model: Any, wire: Wire, registry: Registry | None) -> Item:
-    """Write an object as an item, by its model or by what its class is."""
     codec: Codec[Any] | None
     if model is not None or isinstance(obj, Mapping):
         codec = codec_for(model, registry)

@@ -18,8 +18,9 @@ M = TypeVar("M")
 class Registry:
     """Conversions and options for classes, without touching the classes, and without a global.
 
-    Give it to a router, or read and write with it directly. What it says about a class wins over
-    what the class says itself. Register before the first use of a model.
+    Give it to a router, to ``from_item``, ``to_item`` and ``parse``, or read and write with it.
+    What it says about a class wins over what the class says itself. Register before the first use
+    of a model; a route reads its model with what the registry says when the route is declared.
 
     >>> registry = Registry()
     >>> registry.register(complex, structure=complex, unstructure=str)
@@ -86,12 +87,12 @@ class Registry:
 
     def from_item(self, item: Mapping[str, Any], model: Any = None) -> Any:
         """As ``ddbstream.from_item``, with this registry."""
-        from ddbstream._model import codec_for
+        from ddbstream._model import from_item
 
-        return codec_for(model, self).decode(item)
+        return from_item(item, model, registry=self)
 
-    def to_item(self, obj: Any, *, wire: Wire = "boto3") -> Item:
+    def to_item(self, obj: Any, *, wire: Wire = "boto3", model: Any = None) -> Item:
         """As ``ddbstream.to_item``, with this registry."""
-        from ddbstream._model import encode
+        from ddbstream._model import to_item
 
-        return encode(obj, None, wire, self)
+        return to_item(obj, wire=wire, model=model, registry=self)

@@ -19,6 +19,7 @@ from ddbstream._wire._dynamodb import records
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec
+    from ddbstream._model._registry import Registry
     from ddbstream._records import Change
 
 __all__ = ["parse", "read"]
@@ -76,12 +77,16 @@ class _Parsed(Iterator["StreamRecord[Any]"]):
 
 
 @overload
-def parse(payload: object) -> Iterator[Change[dict[str, Any]]]: ...
+def parse(
+    payload: object, model: None = None, *, registry: Registry | None = None
+) -> Iterator[Change[dict[str, Any]]]: ...
 @overload
-def parse(payload: object, model: type[T]) -> Iterator[Change[T]]: ...
-@overload
-def parse(payload: object, model: None) -> Iterator[Change[dict[str, Any]]]: ...
-def parse(payload: object, model: type[Any] | None = None) -> Iterator[Any]:
+def parse(
+    payload: object, model: type[T], *, registry: Registry | None = None
+) -> Iterator[Change[T]]: ...
+def parse(
+    payload: object, model: type[Any] | None = None, *, registry: Registry | None = None
+) -> Iterator[Any]:
     """The stream records of a payload, in order, their images read as ``model`` on first use.
 
     Args:
@@ -92,6 +97,7 @@ def parse(payload: object, model: type[Any] | None = None) -> Iterator[Any]:
             line of an S3 export; a single record; JSON text of any of these, as ``str`` or bytes,
             one document or one a line.
         model: The class of the images; items are dicts without one.
+        registry: A `ddbstream.models.Registry` to read the class with.
 
     Returns:
         An iterator. In the place of a malformed record its ``__next__`` raises; asked again, it
@@ -102,5 +108,5 @@ def parse(payload: object, model: type[Any] | None = None) -> Iterator[Any]:
         ModelDefinitionError: At once: the class can never work as a model.
         RecordError: While iterating: one record is malformed.
     """
-    codec = codec_for(model)
+    codec = codec_for(model, registry)
     return _Parsed(_read(payload, None, codec), codec)

@@ -11,16 +11,22 @@ if TYPE_CHECKING:
     from ddbstream._error_routes import ErrorRoute
     from ddbstream._metrics import Observer
     from ddbstream._middleware import Middleware
+    from ddbstream._model._registry import Registry
     from ddbstream._routes import Route
     from ddbstream._windows import FoldState, WindowEnd
 
-__all__ = ["Registry"]
+__all__ = ["Registrations"]
 
 
-class Registry:
-    """What the decorators write and the first dispatch compiles; the base of `StreamRouter`."""
+class Registrations:
+    """What the decorators write and the first dispatch compiles; the base of `StreamRouter`.
 
-    def __init__(self) -> None:
+    Args:
+        registry: What the models are read with, if the router has one of its own.
+    """
+
+    def __init__(self, registry: Registry | None = None) -> None:
+        self._registry = registry
         self._entries: list[Any] = []  # routes and routers, in order
         self._middleware: list[Middleware] = []
         self._error_routes: list[ErrorRoute] = []
