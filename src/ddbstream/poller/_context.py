@@ -68,6 +68,8 @@ class Context:
         self.exit: Exit | None = None
         self.start: Start | None = None
         self.resumed = False
+        # Shards that existed by then (wall clock) were listed, as far as a listing shows all.
+        self.known_until: float | None = None
         self.draining = False
         self.last_words: Exit | None = None  # the exit once everything is drained
         self.lease_until = float("inf")
@@ -156,11 +158,17 @@ class Context:
         assert self.start is not None
         if isinstance(self.start.position, AtTime):
             return max(shard.birth or 0.0, self.start.position.time)
-        if shard.birth is None:
-            return self.start.fixed_at
+        if shard.birth is not None:
+            return max(shard.birth, self.oldest_owed())
+        listed = shard.born_after
+        fixed = self.start.fixed_at
+        return fixed if listed is None else max(fixed, listed - self.settings.missing_parent)
+
+    def oldest_owed(self) -> float:
+        """What is older was trimmed, or about to be, when the consumer began."""
+        assert self.start is not None
         settings = self.settings
-        oldest = self.start.fixed_at - settings.retention + 2 * settings.retention_slack
-        return max(shard.birth, oldest)
+        return self.start.fixed_at - settings.retention + 2 * settings.retention_slack
 
     def lease_valid(self, at: Instant) -> bool:
         """Whether nobody else can own the store yet."""

@@ -139,9 +139,9 @@ class StreamCore:
                 return
             # What is left to read is as old as that: read much later, some of it is gone too.
             alive = at.wall - longest + ctx.settings.retention_slack
+        ctx.known_until = alive
         for shard_id, position in state.positions.items():
             shard = self.lineage.restore(shard_id, position)
-            shard.first_seen = at.wall
             shard.fresh_at = at.wall if alive is None else alive
             ctx.agenda.touch(shard_id)
         ctx.report(StreamStarted(ctx.stream_arn, resumed=True))

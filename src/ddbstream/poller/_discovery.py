@@ -103,6 +103,7 @@ class Discovery:
             return
         self._listing = None
         self._lineage.apply(listing, at)
+        ctx.known_until = at.wall - (at.mono - self._began)
         self.listed_at, self.listed_from = at.mono, self._began
         ctx.report(StreamListed(ctx.stream_arn, listing.status, len(listing.shards)))
         self._look_for_children(at)

@@ -10,8 +10,8 @@ Rules
 * A shard born before anything that the consumer wants needs nothing of its parent: all of the
   parent's records are older. A closed shard all of whose children were born by then has nothing for
   the consumer.
-* An ended shard is forgotten when it has been unlisted for long and its children have positions of
-  their own.
+* An ended shard is forgotten when it has been unlisted for long, or is unlisted and was born a week
+  ago, and its children have positions of their own.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Lineage:
             shard = self.shards.get(listed.shard_id)
             if shard is None:
                 shard = Shard(listed.shard_id, self._ctx.first_position(), Stage.WAITING)
-                shard.first_seen = at.wall
+                shard.born_after = self._ctx.known_until
                 self.shards[listed.shard_id] = self.going[listed.shard_id] = shard
             shard.parent_id = shard.parent_id or listed.parent_id
             shard.closed = shard.closed or listed.ending is not None
@@ -161,7 +161,9 @@ class Lineage:
             wait = settings.forget_after if children else settings.retention
             old = shard.birth is None or at.wall - shard.birth > settings.retention
             missing = self.completed - shard.listed_in >= settings.forget_listings
-            if unlisted > wait and missing and old and started:
+            # Nothing is kept so long: a poller that runs for minutes, from cron, must forget too.
+            ancient = shard.birth is not None and at.wall - shard.birth > settings.forget_age
+            if started and (ancient or (unlisted > wait and missing and old)):
                 ids.append(shard.shard_id)
         return ids
 

@@ -120,6 +120,8 @@ class Settings:
         forget_after: Seconds an ended shard must be unlisted before its position is dropped.
         forget_listings: Listings it must be missing from, besides: a forgotten shard that is listed
             again would be read again.
+        forget_age: Seconds after its birth from which an ended shard that is not listed is dropped
+            at once: a shard lives for hours, and is listed for a day or so after that.
         missing_parent: Seconds to wait for a parent that no listing shows, if the shard's id tells
             no age.
         missing_parent_dated: The same if it tells that the parent should still be there.
@@ -152,6 +154,7 @@ class Settings:
     retention_slack: float = 60.0
     forget_after: float = 7_200.0
     forget_listings: int = 10
+    forget_age: float = 604_800.0
     missing_parent: float = 600.0
     missing_parent_dated: float = 3_600.0
     missing_parent_listings: int = 10

@@ -122,8 +122,9 @@ class Reader:
         shard.empties = 0 if records else shard.empties + 1
         if result.next_iterator is None or shard.empties >= self._ctx.settings.caught_up_pages:
             self._report_trim(shard, until=None)
-        if not shard.closed and shard.empties >= self._ctx.settings.caught_up_pages:
-            shard.fresh_at = at.wall  # at its tip: what is not read yet is not written yet
+        at_tip = not shard.closed and shard.empties >= self._ctx.settings.caught_up_pages
+        if at_tip and not isinstance(shard.read, After):
+            shard.fresh_at = at.wall  # what is not read yet is not written yet
         self._ctx.report(
             PageRead(
                 self._ctx.stream_arn,

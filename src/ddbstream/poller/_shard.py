@@ -97,6 +97,7 @@ class Shard:
         "attempts",
         "batch",
         "birth",
+        "born_after",
         "calls_fail_since",
         "children",
         "closed",
@@ -111,7 +112,6 @@ class Shard:
         "false_ends",
         "fetch_at",
         "fetching",
-        "first_seen",
         "fresh_at",
         "gap_after",
         "gone_proof",
@@ -151,7 +151,7 @@ class Shard:
         self.children: dict[str, None] = {}  # a set whose order does not depend on the hash seed
         self.closed = False
         self.listed_in = 0  # number of the last complete listing that showed it
-        self.first_seen = 0.0  # wall clock
+        self.born_after: float | None = None  # no listing up to then (wall clock) showed it
         self.unlisted_since: float | None = None
         self.missing_since: float | None = None  # since when its parent is not to be found
         self.missing_from = 0
@@ -172,7 +172,7 @@ class Shard:
         self.proven = False
         self.gone_since: float | None = None
         self.gone_proof: int | None = None
-        self.fresh_at = 0.0  # up to here, on the wall clock, nothing can have been trimmed unread
+        self.fresh_at = 0.0  # all older than this (wall clock) was read, or is owed to nobody
         self.gap_after: Position | None = (
             None  # a trim to report once it is known where reading resumes
         )

@@ -16,7 +16,7 @@ from ddbstream.poller._context import Context
 from ddbstream.poller._events import CallFailed, StreamStarted
 from ddbstream.poller._lineage import Lineage
 from ddbstream.poller._positions import After, AtStart, AtTime, Start
-from ddbstream.poller._shard import Stage
+from ddbstream.poller._shard import Shard
 
 __all__ = ["Tenure"]
 
@@ -112,13 +112,23 @@ class Tenure:
 
     def _alive_at(self, at: Instant) -> float:
         """Up to when nothing unread can have been trimmed without a word from the service."""
-        waiting = [
-            shard.fresh_at if shard.stage is Stage.READING else shard.first_seen
-            for shard in self._lineage.going.values()
-            if (shard.stage is Stage.READING and not isinstance(shard.read, After))
-            or (shard.stage is Stage.WAITING and shard.birth is None)
-        ]
-        return min([at.wall, *waiting])
+        waiting = (self._unread_from(shard) for shard in self._lineage.going.values())
+        return min((since for since in waiting if since is not None), default=at.wall)
+
+    def _unread_from(self, shard: Shard) -> float | None:
+        """From when on a shard may have records that the store does not know of, if it may matter.
+
+        A record that is with the handlers counts as unread: a crash forgets that it was read.
+        """
+        if isinstance(shard.saved, After):
+            return None  # the service itself tells what is trimmed after that
+        if shard.saved is not None:
+            return shard.fresh_at
+        births = [self._lineage.shards[child].birth for child in shard.children]
+        oldest = self._ctx.oldest_owed()
+        if births and all(birth is not None and birth <= oldest for birth in births):
+            return None  # it was closed, and about to go, when the consumer began
+        return self._ctx.owed_from(shard)
 
     def on_renewed(self, result: Fault | None, at: Instant) -> None:
         """Take in the answer to `Renew`."""
