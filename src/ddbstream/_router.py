@@ -143,7 +143,7 @@ class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
 
     def dispatch(
         self,
-        payload: object,
+        payload_or_records: object,
         *,
         stream_arn: str | None = None,
         context: object = None,
@@ -154,7 +154,8 @@ class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
         """Hand records to their handlers, in order, and stop at the first failure.
 
         Args:
-            payload: A Lambda event, a ``GetRecords`` page, or an iterable of records, wire or made.
+            payload_or_records: A Lambda event, a ``GetRecords`` page, or an iterable of records,
+                wire or made.
             stream_arn: Where the records come from, if they do not say it themselves.
             context: What handlers with a second parameter get there.
             concurrency: How many items' records to handle at once; one item's keep their order.
@@ -173,9 +174,8 @@ class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
         """
         if (self._compiled or self._freeze()).folds is not None:
             raise BatchError("folds need a tumbling window, which LambdaHandler alone has")
-        return self._run(
-            payload, stream_arn, concurrency, Terms(context, stop_when, None, dead_letter)
-        )
+        terms = Terms(context, stop_when, None, dead_letter)
+        return self._run(payload_or_records, stream_arn, concurrency, terms)
 
     def _run(
         self, payload: object, stream_arn: str | None, concurrency: int, terms: Terms

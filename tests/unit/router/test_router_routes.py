@@ -462,3 +462,9 @@ class TestAFailure:
         assert (again.route, again.record.event_id) == (failure.route, failure.record.event_id)
         assert isinstance(again.error, ZeroDivisionError)
         assert again.error.__notes__ == failure.error.__notes__
+
+
+def test_dispatch_takes_what_it_is_given_by_name_too() -> None:
+    router, seen = StreamRouter(), []
+    router.on_insert()(seen.append)
+    assert router.dispatch(payload_or_records=[wire_record()]).processed == len(seen) == 1
