@@ -123,7 +123,9 @@ def _read_kinesis(
 def _read_export(
     entry: Mapping[str, Any], origin: Origin, codec: Codec[Any], _at: str
 ) -> Iterator[StreamRecord[Any]]:
-    return iter((export_record(entry, Origin("export", origin.stream_arn), codec),))
+    if origin.envelope is None:
+        origin = Origin("export", origin.stream_arn)
+    return iter((export_record(entry, origin, codec),))
 
 
 def _read_message(

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ddbstream._creation_time import aware_datetime, nanoseconds
+from ddbstream._model import to_item
 from ddbstream._shape import is_map
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ __all__ = [
     "as_json_item",
     "boto3_record",
     "is_wire_item",
+    "json_item",
     "json_record",
     "size_of_item",
 ]
@@ -55,6 +57,13 @@ def is_wire_item(item: Mapping[str, Any]) -> bool:
 def as_json_item(item: Mapping[str, Any]) -> Item:
     """The item as JSON has it: binaries are base64 text."""
     return cast("Item", {name: _with_binaries(value, _text) for name, value in item.items()})
+
+
+def json_item(source: object) -> Item:
+    """A model, an item of Python values or a wire item, as JSON has it."""
+    if is_map(source) and is_wire_item(source):
+        return as_json_item(source)
+    return to_item(source, wire="json")
 
 
 def as_boto3_item(item: Mapping[str, Any]) -> Item:

@@ -12,15 +12,14 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
 
 from ddbstream._creation_time import nanoseconds
-from ddbstream._model import to_item
 from ddbstream._model._markers import KEYS
 from ddbstream._shape import is_map
-from ddbstream.testing._spellings import as_json_item, is_wire_item, size_of_item
+from ddbstream.testing._spellings import json_item, size_of_item
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ddbstream.typing import Item, WireRecord
+    from ddbstream.typing import WireRecord
 
 __all__ = ["RecordFields", "insert", "modify", "remove"]
 
@@ -113,7 +112,7 @@ def _record(
 ) -> WireRecord:
     source = old if new is None else new
     images = {
-        name: _item(item)
+        name: json_item(item)
         for name, item in (("NewImage", new), ("OldImage", old))
         if item is not None
     }
@@ -150,12 +149,6 @@ def _record(
 
 def _carries(view_type: str, image: str) -> bool:
     return view_type == "NEW_AND_OLD_IMAGES" or view_type == f"{image[:3].upper()}_IMAGE"
-
-
-def _item(source: object) -> Item:
-    if is_map(source) and is_wire_item(source):
-        return as_json_item(source)
-    return to_item(source, wire="json")
 
 
 def _key_names(

@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ddbstream._creation_time import nanoseconds
-from ddbstream.testing._spellings import IMAGES, as_json_item, boto3_record, json_record
+from ddbstream.testing._spellings import IMAGES, boto3_record, json_item, json_record
 
 if TYPE_CHECKING:
     from ddbstream.typing import WireRecord
@@ -189,9 +189,16 @@ def kinesis_page(
     }
 
 
-def full_export_line(item: Mapping[str, Any]) -> dict[str, Any]:
-    """A line of a full export in DynamoDB JSON."""
-    return {"Item": as_json_item(item)}
+def full_export_line(item: object) -> dict[str, Any]:
+    """A line of a full export in DynamoDB JSON.
+
+    Args:
+        item: A model instance, a mapping of Python values, or a wire item.
+
+    Raises:
+        EncodeError: It cannot be written as an item.
+    """
+    return {"Item": json_item(item)}
 
 
 def incremental_export_line(record: _Record) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ddbstream import Insert, Modify, Remove, StreamRouter, keys, parse, testing
+from ddbstream import Insert, Modify, Remove, StreamRouter, from_item, keys, parse, testing
 from ddbstream.exceptions import EncodeError, MissingImageError, PayloadError
 from tests.unit.wire.payloads import (
     KINESIS_ARN,
@@ -240,6 +240,8 @@ class TestShapes:
         line = testing.incremental_export_line(self.WIRE)
         assert line["Metadata"] == {"WriteTimestampMicros": {"N": "1767225600000000"}}
         assert [type(only(made)) for made in (line, {"Item": line["NewImage"]})] == [Modify, Insert]
+        for item in (from_item(line["NewImage"]), line["NewImage"]):
+            assert testing.full_export_line(item) == {"Item": line["NewImage"]}
         gone = testing.incremental_export_line(testing.remove(OLD, view_type="KEYS_ONLY"))
         assert set(gone) == {"Metadata", "Keys"}
         assert type(only(gone)) is Remove

@@ -13,6 +13,7 @@ from ddbstream._records import MalformedRecord
 from ddbstream._wire import read
 from ddbstream.exceptions import PayloadError
 from tests.unit.wire.payloads import (
+    NEW,
     failure_message,
     kinesis_entry,
     kinesis_json,
@@ -79,6 +80,13 @@ def test_sns_may_carry_any_payload(payload: object) -> None:
     record = only(whole)
     assert record.new["price"] == Decimal("12.50")
     assert record.envelope is whole["Records"][0]
+
+
+def test_a_line_of_an_export_in_a_queue_is_answered_by_message_id_too() -> None:
+    message = sqs_message({"Item": NEW})
+    record = only({"Records": [message]})
+    assert record.item_identifier == message["messageId"]
+    assert record.envelope is message
 
 
 def test_sns_has_no_batch_to_answer_so_a_record_keeps_its_sequence_number() -> None:
