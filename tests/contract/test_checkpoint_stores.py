@@ -44,13 +44,26 @@ class TestFile(CheckpointStoreConformance):
         assert position == {"at": "after", "sequence_number": "17", "time": 1_700_000_000.0}
 
     @pytest.mark.parametrize(
-        "text", ["", "[]", "{", '{"version": 2, "streams": {}}', '{"streams": {}}']
+        "text",
+        [
+            "",
+            "[]",
+            "{",
+            '{"version": 2, "streams": {}}',
+            '{"streams": {}}',
+            '{"version": 1, "streams": []}',
+            '{"version": 1, "streams": {"arn": []}}',
+        ],
     )
     def test_a_file_of_another_kind_is_refused_and_kept(self, text):
         self.path.write_text(text)
         with pytest.raises(CheckpointError):
             self.open().acquire(ARN, "one", ttl=60)
         assert self.path.read_text() == text
+
+    def test_a_folder_that_is_not_there_is_named(self, tmp_path):
+        with pytest.raises(CheckpointError, match=r"none\.json: No such file"):
+            FileCheckpoints(tmp_path / "no" / "none.json").acquire(ARN, "one", ttl=60)
 
     def test_a_crash_while_writing_leaves_the_old_file(self, monkeypatch):
         store, lease = self._acquired()
@@ -61,7 +74,7 @@ class TestFile(CheckpointStoreConformance):
 
         with monkeypatch.context() as patch:
             patch.setattr("os.fsync", crash)
-            with pytest.raises(OSError, match="no space"):
+            with pytest.raises(CheckpointError, match=r"positions\.json: .*"):
                 store.save(lease, "shard", After("2"))
         assert dict(store.load(lease).positions) == {"shard": After("1")}
 
@@ -86,6 +99,24 @@ class TestSQLite(CheckpointStoreConformance):
         db.close()
         with pytest.raises(CheckpointError, match="format 2"):
             self.open()
+
+    def test_a_path_that_cannot_be_opened_is_named(self, tmp_path):
+        with pytest.raises(CheckpointError, match=r"none\.db: unable to open"):
+            SQLiteCheckpoints(tmp_path / "no" / "none.db")
+
+    def test_a_file_that_is_no_database_is_named(self, tmp_path):
+        path = tmp_path / "notes.db"
+        path.write_text("no database " * 100)
+        with pytest.raises(CheckpointError, match=r"notes\.db: .*not a database"):
+            SQLiteCheckpoints(path)
+
+    @pytest.mark.parametrize("text", ["{", "[]", '{"at": "after"}', '{"at": "time", "time": "x"}'])
+    def test_a_position_that_is_damaged_is_refused(self, text):
+        store, lease = self._acquired()
+        store.save(lease, "shard", After("1"))
+        store._db.execute("UPDATE ddbstream_position SET position = ?", (text,))
+        with pytest.raises(CheckpointError, match="unreadable"):
+            store.load(lease)
 
     def test_a_save_is_flushed_to_the_disk(self):
         store = self.open()

@@ -28,6 +28,7 @@ from ddbstream.poller._positions import (
     dump_position,
     load_position,
     load_start,
+    parse_stored,
     rank,
 )
 from ddbstream.poller._stores import Lease
@@ -125,11 +126,11 @@ class DynamoDBCheckpoints:
         owned = False
         for item in self._items(lease.stream_arn):
             if item["shard"]["S"] != _CONTROL:
-                positions[item["shard"]["S"]] = load_position(json.loads(item["position"]["S"]))
+                positions[item["shard"]["S"]] = load_position(parse_stored(item["position"]["S"]))
                 continue
             owned = int(item["epoch"]["N"]) == lease.epoch
             if "start" in item:
-                start = load_start(json.loads(item["start"]["S"]))
+                start = load_start(parse_stored(item["start"]["S"]))
             if "last_alive" in item:
                 alive = float(item["last_alive"]["N"])
         if not owned:

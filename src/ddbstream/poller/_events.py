@@ -62,10 +62,10 @@ class Gap:
         after: The last position that was done, or None if nothing of the shard was read.
         until: Sequence number of the first record that could be read again, or None if unknown.
         reason: ``trimmed`` (the service said so), ``shard_gone`` (an unfinished shard has left the
-            stream), ``stopped_too_long`` (nothing, or nothing of some shard, was read for longer than
-            the stream keeps records when this run began), ``trimmed_before_first_read`` (a shard grew older than that before its turn
-            came), ``parent_missing`` (a shard's parent was never listed; it, and what came before
-            it, was not read).
+            stream), ``stopped_too_long`` (before this run, nothing, or nothing of some shard, was
+            read for longer than the stream keeps records), ``trimmed_before_first_read`` (a shard
+            grew older than that before its turn came), ``parent_missing`` (a shard's parent was
+            never listed; it, and what came before it, was not read).
     """
 
     stream_arn: str

@@ -117,6 +117,8 @@ class FileCheckpoints:
             raise CheckpointError(
                 f"the file has checkpoint format {version}; this ddbstream reads {_FORMAT}"
             )
+        if not isinstance(streams, dict) or not all(map(_is_stream, streams.values())):
+            raise CheckpointError("the checkpoint file is not one of ddbstream's")
         found: dict[str, Any] = streams
         return found
 
@@ -139,8 +141,20 @@ class FileCheckpoints:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         lock_file = self._path.with_name(self._path.name + ".lock")
-        with self._lock, lock_file.open("a+") as file, _exclusive(file):
-            yield
+        try:
+            with self._lock, lock_file.open("a+") as file, _exclusive(file):
+                yield
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise CheckpointError(f"cannot keep positions in {self._path}: {reason}") from error
+
+
+def _is_stream(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("epoch"), int)
+        and isinstance(value.get("positions"), dict)
+    )
 
 
 def _owned(streams: dict[str, Any], lease: Lease) -> dict[str, Any]:

@@ -10,6 +10,7 @@ differ.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ __all__ = [
     "load_position",
     "load_start",
     "moves_back",
+    "parse_stored",
     "rank",
 ]
 
@@ -124,18 +126,33 @@ def load_position(value: Mapping[str, Any]) -> Position:
     Raises:
         CheckpointError: It is something else, perhaps from a newer version.
     """
-    at = value.get("at")
-    if at == "after":
-        return After(str(value["sequence_number"]), value.get("time"))
-    if at == "time":
-        return AtTime(float(value["time"]))
-    if at == "start":
-        return AtStart()
-    if at == "end":
-        return End()
+    try:
+        at = value.get("at")
+        if at == "after":
+            return After(str(value["sequence_number"]), value.get("time"))
+        if at == "time":
+            return AtTime(float(value["time"]))
+        if at == "start":
+            return AtStart()
+        if at == "end":
+            return End()
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise CheckpointError("a stored position is unreadable") from None
     raise CheckpointError(
         "a stored position has an unknown form: was it written by a newer ddbstream?"
     )
+
+
+def parse_stored(text: str) -> Any:
+    """Read the JSON text of a stored position or start.
+
+    Raises:
+        CheckpointError: It is no JSON.
+    """
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise CheckpointError("a stored position is unreadable") from None
 
 
 def load_start(value: Mapping[str, Any]) -> Start:

@@ -19,6 +19,7 @@ from ddbstream.poller._positions import (
     load_position,
     load_start,
     moves_back,
+    parse_stored,
 )
 from ddbstream.poller._stores import Lease
 
@@ -55,7 +56,8 @@ class SQLiteCheckpoints:
         clock: Epoch seconds, for the lease's end.
 
     Raises:
-        CheckpointError: The file's format is newer than this ddbstream.
+        CheckpointError: The file cannot be opened or is no SQLite file, or its format is newer than
+            this ddbstream.
     """
 
     def __init__(
@@ -67,17 +69,23 @@ class SQLiteCheckpoints:
     ) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(
-            os.fspath(path), timeout=timeout, isolation_level=None, check_same_thread=False
-        )
         try:
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(_TABLES)
-            self._check_format()
-        except BaseException:
-            self._db.close()
-            raise
+            self._db = sqlite3.connect(
+                os.fspath(path), timeout=timeout, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._prepare()
+            except BaseException:
+                self._db.close()
+                raise
+        except sqlite3.Error as error:
+            raise CheckpointError(f"cannot keep positions in {os.fspath(path)}: {error}") from error
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.executescript(_TABLES)
+        self._check_format()
 
     def _check_format(self) -> None:
         with self._transaction():
@@ -128,8 +136,8 @@ class SQLiteCheckpoints:
                 (lease.stream_arn,),
             ).fetchall()
         return State(
-            load_start(json.loads(start)) if start else None,
-            {shard_id: load_position(json.loads(position)) for shard_id, position in rows},
+            load_start(parse_stored(start)) if start else None,
+            {shard_id: load_position(parse_stored(position)) for shard_id, position in rows},
             alive,
         )
 
@@ -148,7 +156,7 @@ class SQLiteCheckpoints:
                 "SELECT position FROM ddbstream_position WHERE stream_arn = ? AND shard_id = ?",
                 (lease.stream_arn, shard_id),
             ).fetchone()
-            if row is not None and moves_back(load_position(json.loads(row[0])), position):
+            if row is not None and moves_back(load_position(parse_stored(row[0])), position):
                 raise CheckpointError("a position may not move back")
             self._db.execute(
                 "INSERT OR REPLACE INTO ddbstream_position VALUES (?, ?, ?)",
