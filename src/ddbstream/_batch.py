@@ -15,7 +15,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -44,6 +44,7 @@ class _Failure(NamedTuple):
     error: Exception
 
 
+@final
 class Failure(_Failure):
     """One record that could not be handled: ``record, error = failure``.
 
@@ -75,6 +76,7 @@ class Failure(_Failure):
         return Failure, (self.record, self.error, self.route)
 
 
+@final
 class BatchResult(NamedTuple):
     """What became of a batch.
 

@@ -10,7 +10,7 @@ silence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from ddbstream._model._markers import KEYS
@@ -28,6 +28,7 @@ Classifier = Callable[["StreamRecord[Any]"], "str | None"]
 AttributeTests = dict[str, list[object]]
 
 _TESTS: Final = "ddbstream_tests"
+_CLASSES: Final = "ddbstream_classes"
 
 # A function reads from few streams; a service that reads thousands should not grow without end.
 _REMEMBERED_ARNS: Final = 1024
@@ -166,14 +167,36 @@ def by_keys(*models: type[Any], **named: type[Any]) -> Classifier:
     """The entity is the name of the first class whose ``@keys`` templates match the record.
 
     Args:
-        models: Classes decorated with ``ddbstream.keys``; each class's name is its entity.
+        models: Classes decorated with ``ddbstream.keys``; each class's name is its entity, or the
+            name that the router's ``bind`` gives it.
         named: The same under another entity name: ``by_keys(Product=ProductV2)``.
 
     Raises:
         RouteDefinitionError: No class, one without ``@keys``, or two with the same templates, of
             which the second would never be found.
     """
-    entities = [*((model.__name__, model) for model in models), *named.items()]
+    classes = [(model.__name__, model) for model in models]
+    return _by_classes(classes, list(named.items()))
+
+
+def with_bindings(classify: Classifier, entities: Mapping[Any, str]) -> Classifier:
+    """The classifier with the names that ``bind`` gave to classes; itself if it has none of these.
+
+    Args:
+        classify: Any classifier; those of `by_keys` know classes.
+        entities: Class to entity.
+    """
+    classes, named = getattr(classify, _CLASSES, ((), ()))
+    if not any(model in entities for _, model in classes):
+        return classify
+    return _by_classes([(entities.get(model, name), model) for name, model in classes], named)
+
+
+def _by_classes(
+    classes: Sequence[tuple[str, type[Any]]], named: Sequence[tuple[str, type[Any]]]
+) -> Classifier:
+    """`by_keys` of classes that go by their own name, and of those that were given one."""
+    entities = [*classes, *named]
     if not entities:
         raise RouteDefinitionError("by_keys() needs at least one class")
     seen: dict[tuple[tuple[str, str], ...], str] = {}
@@ -209,6 +232,7 @@ def by_keys(*models: type[Any], **named: type[Any]) -> Classifier:
             if candidate == entity
         ]
 
+    classify.__dict__[_CLASSES] = (classes, named)
     return _with_tests(classify, Tests(tests, are_keys=True))
 
 

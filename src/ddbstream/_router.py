@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, final
 
 from ddbstream._around_decorators import AroundDecorators
-from ddbstream._classify import Classifier, by_table_name
+from ddbstream._classify import Classifier, by_table_name, with_bindings
 from ddbstream._decorators import Decorators
 from ddbstream._engine import Terms, run_in_order
 from ddbstream._handling import Handling
@@ -60,6 +60,7 @@ class Folds(NamedTuple):
     ends: tuple[WindowEnd, ...]
 
 
+@final
 class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
     """Sends stream records to the handlers that want them.
 
@@ -287,9 +288,9 @@ class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
         folds: bool = False,
     ) -> Iterator[Resolved]:
         """Every route in order, or every fold, with what holds for it."""
-        classify = self._classify or classify
         registry = self._registry or registry
         entities = {**outer, **self._entities}
+        classify = with_bindings(self._classify or classify, entities)
         scopes = (*scopes, Scope(tuple(self._middleware), tuple(self._error_routes)))
         own = [route for route, _ in self._folds] if folds else []
         for entry in (*own, *self._entries):

@@ -15,7 +15,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, final
 
 from ddbstream._engine import Terms
 from ddbstream._router import StreamRouter, check_concurrency, default_router
@@ -41,6 +41,7 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+@final
 class LambdaHandler:
     """A Lambda function's handler over a router. Holds nothing of an invocation.
 

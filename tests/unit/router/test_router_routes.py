@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from ddbstream import Change, Insert, Modify, Remove, StreamRouter, by_key_prefix, keys, parse
+from ddbstream import (
+    BatchResult,
+    Change,
+    Failure,
+    Insert,
+    LambdaHandler,
+    Modify,
+    Remove,
+    StreamRouter,
+    by_key_prefix,
+    by_keys,
+    keys,
+    parse,
+)
 from ddbstream.exceptions import (
     DecodeError,
     MissingImageError,
@@ -468,3 +482,25 @@ def test_dispatch_takes_what_it_is_given_by_name_too() -> None:
     router, seen = StreamRouter(), []
     router.on_insert()(seen.append)
     assert router.dispatch(payload_or_records=[wire_record()]).processed == len(seen) == 1
+
+
+def test_a_class_that_is_bound_is_found_by_its_keys_under_the_bound_name() -> None:
+    @keys(PK="Product#{id}")
+    @dataclass
+    class ProductV2:
+        id: str
+
+    outer, inner = StreamRouter(classify=by_keys(ProductV2)), StreamRouter()
+    outer.bind("Product", ProductV2)
+    seen: list[str] = []
+    outer.on_insert(ProductV2)(lambda record: seen.append("by class"))
+    outer.on_insert("Product")(lambda record: seen.append("by name"))
+    inner.on_insert("Product")(lambda record: seen.append("included"))
+    outer.include(inner)
+    assert outer.dispatch([wire_record(key="Product#1")]).processed == 1
+    assert seen == ["by class", "by name", "included"]
+
+
+def test_classes_that_are_no_base_are_final() -> None:
+    for one in (StreamRouter, LambdaHandler, BatchResult, Failure):
+        assert getattr(one, "__final__", sys.version_info < (3, 11)), one
