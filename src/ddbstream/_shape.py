@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
-__all__ = ["is_map"]
+__all__ = ["is_map", "text_of"]
 
 
 def is_map(value: object) -> TypeGuard[Mapping[str, Any]]:
     """Whether a value is a mapping, whose keys the wire promises to be text."""
     return isinstance(value, Mapping)
+
+
+def text_of(value: object) -> str | None:
+    """An identifier as errors may name it: text, and nothing that only stands in its place."""
+    return value if isinstance(value, str) else None

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar, cast
 from ddbstream._creation_time import aware_datetime, nanoseconds
 from ddbstream._model import codec_for
 from ddbstream._origin import Origin, UserIdentity, table_of
-from ddbstream._shape import is_map
+from ddbstream._shape import is_map, text_of
 from ddbstream.exceptions import DDBStreamError, MissingImageError, RecordError
 
 if TYPE_CHECKING:
@@ -301,8 +301,8 @@ class StreamRecord(Generic[T_co]):
                 f"no {name} captured: the stream's view type is "
                 f"{self.stream_view_type or 'not known'}",
                 path=name,
-                event_id=_text(self.event_id),
-                sequence_number=_text(self.sequence_number),
+                event_id=text_of(self.event_id),
+                sequence_number=text_of(self.sequence_number),
             )
         if not is_map(image):
             self._refuse(name, "a map", image)
@@ -320,7 +320,7 @@ class StreamRecord(Generic[T_co]):
 
     def _located(self, error: DDBStreamError, prefix: str | None = None) -> DDBStreamError:
         return error.located(
-            prefix, event_id=_text(self.event_id), sequence_number=_text(self.sequence_number)
+            prefix, event_id=text_of(self.event_id), sequence_number=text_of(self.sequence_number)
         )
 
     def _refuse(self, path: str, expected: str, found: object) -> NoReturn:
@@ -335,13 +335,9 @@ class StreamRecord(Generic[T_co]):
     def __repr__(self) -> str:
         """Names the record and never its values."""
         return (
-            f"<{type(self).__name__}[{self._codec.name}] event_id={self.event_id} "
-            f"sequence_number={self.sequence_number}>"
+            f"<{type(self).__name__}[{self._codec.name}] event_id={text_of(self.event_id)} "
+            f"sequence_number={text_of(self.sequence_number)}>"
         )
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _order_of(sequence: object) -> tuple[int, int, str]:

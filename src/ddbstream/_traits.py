@@ -80,7 +80,7 @@ def _ttl_removal(record: StreamRecord[Any], attribute: str | None) -> Certainty:
     try:
         deleted = record.approximate_creation_ns
         expires = int(value["N"])
-    except (DDBStreamError, KeyError, TypeError, ValueError):
+    except (DDBStreamError, KeyError, TypeError, ValueError, OverflowError):
         return "unknown"
     if deleted is None:
         return "unknown"

@@ -163,6 +163,17 @@ def test_a_broken_message_is_a_batch_or_unreadable(payload: Any) -> None:
             check(found.error)
 
 
+@pytest.mark.parametrize("identifier", [{"S": SECRET}, [SECRET], 10**5000], ids=type)
+def test_an_error_names_no_identifier_that_is_no_text(identifier: object) -> None:
+    kinesis = {"kinesis": {"data": "{", "sequenceNumber": identifier}}
+    message = {"messageId": identifier, "body": "{"}
+    for broken in (kinesis, message):
+        (record,) = read([broken])
+        assert isinstance(record, MalformedRecord)
+        assert (record.error.event_id, record.error.sequence_number) == (None, None)
+        assert SECRET not in str(record.error)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_the_payloads_that_are_broken_here_are_good(form: Callable[[], Any]) -> None:
     payload = form()

@@ -296,6 +296,11 @@ class TestObject:
         assert "12.5" not in text
         assert "Book#7" not in text
 
+    def test_its_text_shows_no_identifier_that_is_no_text(self) -> None:
+        record = lambda_record()
+        record["eventID"], record["dynamodb"]["SequenceNumber"] = {"S": "hunter2"}, 10**5000
+        assert repr(one(record)) == "<Modify[dict] event_id=None sequence_number=None>"
+
     def test_it_takes_at_most_a_hundred_bytes_until_it_is_read(self) -> None:
         record = one(lambda_record())
         assert sys.getsizeof(record) <= 100

@@ -43,6 +43,7 @@ class TestTTLRemoval:
             ({"S": str(DELETED)}, "no"),
             ({"N": "1.5"}, "unknown"),
             ({"N": None}, "unknown"),
+            ({"N": float("inf")}, "unknown"),
             (None, "no"),
         ],
     )

@@ -15,7 +15,7 @@ from ddbstream._diff._patch import in_order, moved, moves
 from ddbstream._diff._path import Parts, Path
 from ddbstream._diff._render import REDACTED, masked
 from ddbstream._diff._values import ABSENT, are_sets, kind_of, without
-from ddbstream._payloads import binary_to_wire
+from ddbstream._payloads import binary_to_wire, number_to_wire
 from ddbstream.exceptions import DiffError, EncodeError
 
 if TYPE_CHECKING:
@@ -172,7 +172,16 @@ def _wire_in_json(value: Mapping[str, Any]) -> dict[str, Any]:
         return {"B": binary_to_wire(payload, json=True)}
     if tag == "BS":
         return {"BS": sorted(str(binary_to_wire(member, json=True)) for member in payload)}
-    return {tag: sorted(payload) if tag in ("SS", "NS") else payload}
+    if tag == "N":
+        return {"N": _digits(payload)}
+    if tag == "NS":
+        return {"NS": sorted(map(_digits, payload))}
+    return {tag: sorted(payload) if tag == "SS" else payload}
+
+
+def _digits(number: Any) -> str:
+    """A number as text, which a hand-edited event may not have it as."""
+    return number if isinstance(number, str) else number_to_wire(number)
 
 
 def _sorted_sets(value: Any) -> Any:

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._records import MalformedRecord, Origin, StreamRecord
-from ddbstream._shape import is_map
+from ddbstream._shape import is_map, text_of
 from ddbstream._wire._dynamodb import record
 from ddbstream._wire._text import load
 from ddbstream.exceptions import PayloadError, RecordError
@@ -50,7 +50,7 @@ def kinesis_record(
     try:
         change = _change(carrier.get("data", carrier.get("Data")))
     except PayloadError as error:
-        fault = RecordError(str(error), path=at, sequence_number=number)
+        fault = RecordError(str(error), path=at, sequence_number=text_of(number))
         return MalformedRecord(entry, inside, fault)
     return record(change, inside, codec, at)
 

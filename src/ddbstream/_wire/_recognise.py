@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ddbstream._records import MalformedRecord, Origin, StreamRecord
-from ddbstream._shape import is_map
+from ddbstream._shape import is_map, text_of
 from ddbstream._wire._dynamodb import EVENTS, malformed, record, records
 from ddbstream._wire._envelopes import contents
 from ddbstream._wire._export import export_record, is_export_line
@@ -100,7 +100,7 @@ def _unreadable(entry: object, origin: Origin, error: PayloadError) -> Malformed
     found = contents(message, origin)
     if found is not None:
         origin = found.origin
-    fault = RecordError(error.problem, path=error.path, event_id=origin.item_identifier)
+    fault = RecordError(error.problem, path=error.path, event_id=text_of(origin.item_identifier))
     return MalformedRecord(message, origin, fault)
 
 

@@ -153,6 +153,15 @@ class TestAuditForm:
             ],
         }
 
+    def test_numbers_that_an_event_has_without_quotes_are_text_in_it(self):
+        image = {"n": {"N": 1.5}, "l": {"L": [{"NS": ["2", 1]}]}}
+        form = diff_images(None, image).to_dict()
+        assert [entry["value"] for entry in form["changes"]] == [
+            {"L": [{"NS": ["1", "2"]}]},
+            {"N": "1.5"},
+        ]
+        jsonschema.Draft202012Validator(SCHEMA).validate(form)
+
     @given(PAIRS)
     def test_it_has_the_published_schema(self, pair: tuple[Any, Any]):
         form = diff_images(*map(to_item, pair)).redact("a", "b.c").to_dict()
