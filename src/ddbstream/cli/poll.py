@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ddbstream.cli._aws import aws_options, need
+from ddbstream.cli._health import Address, serving
 from ddbstream.cli._load import Loaded, stream_router
 from ddbstream.cli._polling import StartingPoint, run
 from ddbstream.exceptions import CheckpointError
@@ -55,6 +57,11 @@ __all__ = ["poll"]
     help="Seconds that running handlers get to finish.",
 )
 @click.option("--once", is_flag=True, help="End when everything in the stream is handled.")
+@click.option(
+    "--listen",
+    type=Address(),
+    help="Answer /healthy and /metrics (Prometheus) over HTTP; without HOST for this machine only.",
+)
 @aws_options
 @click.option("--quiet", is_flag=True, help="Log warnings and errors only.")
 def poll(
@@ -63,6 +70,7 @@ def poll(
     checkpoints: Path,
     *,
     once: bool,
+    listen: tuple[str, int] | None,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -88,4 +96,8 @@ def poll(
         store = SQLiteCheckpoints(checkpoints)
     except (CheckpointError, sqlite3.Error) as error:
         raise click.ClickException(f"{checkpoints}: {error}") from None
-    run(StreamPoller(table, router, checkpoints=store, **options), once=once)
+    poller = StreamPoller(table, router, checkpoints=store, **options)
+    with ExitStack() as stack:
+        if listen is not None:
+            stack.enter_context(serving(poller, listen))
+        run(poller, once=once)
