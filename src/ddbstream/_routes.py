@@ -53,9 +53,11 @@ class Route:
         is_async: Whether calling it gives something to await.
         pattern: The option, parsed.
         ttl: The option as given.
+        changed: Whether it compares the images, and so needs all that the event has.
     """
 
     __slots__ = (
+        "changed",
         "codec",
         "entity",
         "guards",
@@ -90,6 +92,7 @@ class Route:
         self.codec = codec
         self.pattern: Pattern | None = None
         self.ttl: bool | None = None
+        self.changed = False
         self.guards: tuple[Guard, ...] = ()
         self.middleware: tuple[Middleware, ...] = ()
 
@@ -171,6 +174,7 @@ def build_route(  # noqa: PLR0913 - one for each option of the decorators
         _refuse_dead(route.pattern, about)
         guards.append(route.pattern.matches_record)
     if changed is not None:
+        route.changed = True
         guards.append(_changed_guard(changed, codec, about))
     if where is not None:
         if not callable(where) or is_async(where):

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
     Run = Callable[..., subprocess.CompletedProcess[str]]
 
-COMMANDS = ["demo", "decode", "invoke", "streams", "tail", "poll", "replay", "export", "filters"]
+COMMANDS = [
+    *("demo", "decode", "invoke", "streams", "tail", "poll", "replay", "export", "filters"),
+    "doctor",
+]
 
 
 def without(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -19,6 +19,7 @@ _FAMILIES = {
     "replay": "replay",
     "export": "export",
     "filters": "filters",
+    "doctor": "doctor",
 }
 """Command -> the module of its family, which has it under the same name."""
 

@@ -1,0 +1,250 @@
+"""What ``doctor`` holds against a stream and an event source mapping; nothing here asks AWS.
+
+The parameters and what they do: AWS Lambda, `DynamoDB parameters`_.
+
+.. _DynamoDB parameters:
+https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from ddbstream import Insert, Modify, Remove
+from ddbstream._routes import Route
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from ddbstream import StreamRouter
+
+__all__ = ["App", "Check", "check_mapping", "check_readers", "check_view_type"]
+
+
+class Check(NamedTuple):
+    """One line of the doctor's.
+
+    Attributes:
+        name: What was looked at.
+        status: ``problem``: records get lost, or none are handled.
+        message: What was found.
+        remedy: What to do about it.
+    """
+
+    name: str
+    status: Literal["ok", "warning", "problem"]
+    message: str
+    remedy: str | None = None
+
+
+class App(NamedTuple):
+    """The user's side of it.
+
+    Attributes:
+        router: Where the records go.
+        reports: Whether its `LambdaHandler` reports batch item failures; None if nobody knows.
+    """
+
+    router: StreamRouter
+    reports: bool | None
+
+
+_CARRIED: dict[str, frozenset[str]] = {
+    "NEW_AND_OLD_IMAGES": frozenset({"new", "old"}),
+    "NEW_IMAGE": frozenset({"new"}),
+    "OLD_IMAGE": frozenset({"old"}),
+    "KEYS_ONLY": frozenset(),
+}
+_IMAGES: dict[Any, frozenset[str]] = {
+    Insert: frozenset({"new"}),
+    Modify: frozenset({"new", "old"}),
+    Remove: frozenset({"old"}),
+}
+_OTHER_FILTERS = "others than the routes ask for: they may leave out what a route wants"
+_REMEDY = "switch the stream off and on again with NEW_AND_OLD_IMAGES; it gets a new ARN"
+
+
+def check_view_type(view_type: str, app: App | None) -> Iterator[Check]:
+    """Whether the records carry the images that the routes read."""
+    name = "view type"
+    carried = _CARRIED.get(view_type, frozenset())
+    short = False
+    for route in _routes(app.router) if app is not None else ():
+        images = frozenset().union(*(_IMAGES.get(kind, frozenset()) for kind in route.kinds))
+        if route.changed and not images <= carried:
+            short = True
+            message = f"{view_type}: the route {route.name} has changed=, which fails without "
+            yield Check(name, "problem", message + _named(images - carried), _REMEDY)
+        elif lacking := (_read(route, images) & images) - carried:
+            short = True
+            message = f"{view_type}: the handler {route.name} seems to read "
+            yield Check(name, "warning", message + _named(lacking), _REMEDY)
+    if not short:
+        yield Check(name, "ok", view_type)
+
+
+def _routes(router: StreamRouter) -> Iterator[Route]:
+    for one in router._tree():
+        yield from (entry for entry in one._entries if isinstance(entry, Route))
+        yield from (route for route, _ in one._folds)
+
+
+def _read(route: Route, images: frozenset[str]) -> frozenset[str]:
+    """The images that a handler seems to read, by the attributes that its own code names."""
+    names = getattr(getattr(route.handler, "__code__", None), "co_names", ())
+    return images if "diff" in names else images.intersection(names)
+
+
+def _named(images: frozenset[str]) -> str:
+    return " and ".join(f"the {image} image" for image in sorted(images))
+
+
+def check_mapping(
+    mapping: Mapping[str, Any], app: App | None, keys: Sequence[str]
+) -> Iterator[Check]:
+    """How an event source mapping is set.
+
+    Args:
+        mapping: As ``ListEventSourceMappings`` gives it.
+        app: What the function runs, if it is known.
+        keys: The table's key attributes.
+    """
+    partial = "ReportBatchItemFailures" in (mapping.get("FunctionResponseTypes") or ())
+    retries = mapping.get("MaximumRetryAttempts", -1)
+    age = mapping.get("MaximumRecordAgeInSeconds", -1)
+    limited = retries != -1 or age != -1
+    yield _state(mapping)
+    if str(mapping.get("LastProcessingResult", "")).startswith("PROBLEM"):
+        yield Check(
+            "last invocation", "warning", str(mapping["LastProcessingResult"]), "see its log"
+        )
+    yield _partial_responses(app, partial=partial)
+    yield _retries(retries, age)
+    yield _destination(mapping, limited=limited)
+    yield _bisect(mapping, partial=partial)
+    yield _batch_size(mapping)
+    if app is not None:
+        yield from _window(mapping, app)
+        yield _filters(mapping, app, keys)
+
+
+def _state(mapping: Mapping[str, Any]) -> Check:
+    state = str(mapping.get("State", "unknown"))
+    if state.startswith("Disabl"):
+        remedy = f"aws lambda update-event-source-mapping --uuid {mapping['UUID']} --enabled"
+        return Check("mapping", "problem", f"{mapping['UUID']} is off ({state})", remedy)
+    return Check("mapping", "ok", f"{mapping['UUID']} is {state}")
+
+
+def _partial_responses(app: App | None, *, partial: bool) -> Check:
+    name, setting = "partial responses", f"ReportBatchItemFailures is {'on' if partial else 'off'}"
+    reports = None if app is None else app.reports
+    if reports is None:
+        remedy = "name the function's LambdaHandler: --app module:handler"
+        return Check(name, "warning", f"{setting}; whether the handler agrees is unknown", remedy)
+    if reports and not partial:
+        return Check(
+            name,
+            "problem",
+            f"{setting}, but the handler reports failures: Lambda takes them as success, "
+            "and the records are lost",
+            "set FunctionResponseTypes to ReportBatchItemFailures",
+        )
+    if partial and not reports:
+        return Check(
+            name,
+            "warning",
+            f"{setting}, but the handler raises: what is done of a batch comes again with it",
+            "LambdaHandler(router, report_batch_item_failures=True)",
+        )
+    return Check(name, "ok", f"{setting}, as the handler has it")
+
+
+def _retries(retries: int, age: int) -> Check:
+    limits = [f"after {retries} retries"] if retries != -1 else []
+    limits += [f"when a record is {age} seconds old"] if age != -1 else []
+    if limits:
+        return Check("retries", "ok", f"gives up {' or '.join(limits)}")
+    return Check(
+        "retries",
+        "warning",
+        "without limit: a record that keeps failing blocks its shard until it expires after a day",
+        "set MaximumRetryAttempts or MaximumRecordAgeInSeconds, and an on-failure destination",
+    )
+
+
+def _destination(mapping: Mapping[str, Any], *, limited: bool) -> Check:
+    name = "on-failure destination"
+    config = mapping.get("DestinationConfig") or {}
+    arn = (config.get("OnFailure") or {}).get("Destination")
+    if arn:
+        return Check(name, "ok", str(arn))
+    remedy = "set DestinationConfig.OnFailure; `ddbstream replay` reads what it gets"
+    if limited:
+        return Check(name, "problem", "none: a batch that is given up is lost", remedy)
+    return Check(name, "warning", "none: a batch that expires is lost", remedy)
+
+
+def _bisect(mapping: Mapping[str, Any], *, partial: bool) -> Check:
+    on = bool(mapping.get("BisectBatchOnFunctionError"))
+    if on or partial:
+        return Check("bisect", "ok", "on" if on else "off; partial responses narrow a batch down")
+    message = "off, as partial responses are: a bad record takes its whole batch along"
+    return Check("bisect", "warning", message, "set BisectBatchOnFunctionError")
+
+
+def _batch_size(mapping: Mapping[str, Any]) -> Check:
+    size = mapping.get("BatchSize", 100)
+    if size == 1:
+        return Check("batch size", "warning", "1: each record is an invocation", "set BatchSize")
+    return Check("batch size", "ok", str(size))
+
+
+def _window(mapping: Mapping[str, Any], app: App) -> Iterator[Check]:
+    if not any(one._folds for one in app.router._tree()):
+        return
+    seconds = mapping.get("TumblingWindowInSeconds") or 0
+    if seconds:
+        yield Check("window", "ok", f"{seconds} seconds")
+    else:
+        message = "none, but the router has folds: each invocation fails"
+        yield Check("window", "problem", message, "set TumblingWindowInSeconds")
+
+
+def _filters(mapping: Mapping[str, Any], app: App, keys: Sequence[str]) -> Check:
+    name, remedy = "filters", "set what `ddbstream filters` prints for the router"
+    present = _canonical(mapping.get("FilterCriteria"))
+    derived = [
+        _canonical(app.router.filter_criteria(keys=known, max_filters=most))
+        for known in (keys, None)
+        for most in (5, 10)
+    ]
+    if present in derived:
+        return Check(name, "ok", "as the routes want them" if present else "none, as it has to be")
+    if not present:
+        message = "none: the function is called for records that no route wants, too"
+        return Check(name, "warning", message, remedy)
+    if not any(derived):
+        message = "the router wants every record, and does not get those that the filters leave out"
+        return Check(name, "warning", message, "take the filters away")
+    return Check(name, "warning", _OTHER_FILTERS, remedy)
+
+
+def _canonical(criteria: Any) -> frozenset[str]:
+    """Filters that compare equal whatever their order and spelling."""
+    patterns = [one["Pattern"] for one in (criteria or {}).get("Filters") or ()]
+    return frozenset(json.dumps(json.loads(text), sort_keys=True) for text in patterns)
+
+
+def check_readers(mappings: Sequence[Mapping[str, Any]]) -> Check:
+    """How many read each shard, as far as mappings tell: AWS allows two at once."""
+    count = sum(not str(one.get("State", "")).startswith("Disabl") for one in mappings)
+    if count > 2:
+        message = f"{count} event source mappings; a shard has room for 2, more are throttled"
+        return Check("readers", "problem", message, "let functions share a mapping, or a fan-out")
+    if count == 2:
+        message = "2 event source mappings: no room for `ddbstream tail` or a poller"
+        return Check("readers", "warning", message, "stop one of them before you add a reader")
+    message = f"{count} event source mapping{'s' * (count != 1)}; pollers are not seen"
+    return Check("readers", "ok", message)
