@@ -84,6 +84,15 @@ def lint(arguments: list[str]) -> int:
         "import-linter": [bin_ / "lint-imports", "--no-cache"],
         "mypy": [bin_ / "mypy"],
         "pyright": [bin_ / "pyright", "--pythonpath", bin_ / "python"],
+        # Young ones: what users see with them, and not yet the whole project.
+        "ty": [bin_ / "ty", "check", "--python", bin_ / "python", "typing_tests"],
+        "pyrefly": [
+            bin_ / "pyrefly",
+            "check",
+            "--python-interpreter-path",
+            bin_ / "python",
+            "typing_tests",
+        ],
     }
     if templates:
         checks["cfn-lint"] = [bin_ / "cfn-lint", *templates]

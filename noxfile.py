@@ -24,7 +24,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Run ruff, import-linter, mypy, pyright and cfn-lint."""
+    """Run ruff, import-linter, four type checkers and cfn-lint."""
     session.run("python", "dev.py", "lint", external=True)
 
 

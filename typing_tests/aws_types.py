@@ -30,4 +30,4 @@ class NoContext:
 
 
 def something_else_is_not() -> LambdaContext:
-    return NoContext()  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+    return NoContext()  # type: ignore[return-value]  # pyright: ignore[reportReturnType]  # ty: ignore[invalid-explicit-return]

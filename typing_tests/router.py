@@ -101,34 +101,34 @@ def module_level(record: Insert[Product], context: object) -> None: ...
 
 
 # What must not check.
-@router.on_insert(Product)  # type: ignore[arg-type]
+@router.on_insert(Product)  # type: ignore[arg-type]  # ty: ignore[no-matching-overload]
 def wrong_model(record: Insert[Order]) -> None: ...
 
 
-@router.on_insert(Product)  # type: ignore[arg-type]
+@router.on_insert(Product)  # type: ignore[arg-type]  # ty: ignore[no-matching-overload]
 def wrong_record(record: Modify[Product]) -> None: ...
 
 
-@router.on_change(Product)  # type: ignore[arg-type]
+@router.on_change(Product)  # type: ignore[arg-type]  # ty: ignore[no-matching-overload]
 def too_narrow(record: Insert[Product]) -> None: ...
 
 
-@router.on_insert(Product)  # type: ignore[arg-type]
+@router.on_insert(Product)  # type: ignore[arg-type]  # ty: ignore[no-matching-overload]
 def too_many(record: Insert[Product], context: object, more: object) -> None: ...
 
 
-@router.on_insert("Product")  # type: ignore[arg-type]
+@router.on_insert("Product")  # type: ignore[arg-type]  # ty: ignore[no-matching-overload]
 def wrong_record_by_name(record: Remove[Product]) -> None: ...
 
 
-@router.on_insert  # type: ignore[arg-type]
+@router.on_insert  # type: ignore[arg-type]  # ty: ignore[no-matching-overload]
 def wrong_record_bare(record: Remove[Product]) -> None: ...
 
 
-router.on_insert(Product, where=lambda record: record.new.nothing)  # type: ignore[attr-defined]
+router.on_insert(Product, where=lambda record: record.new.nothing)  # type: ignore[attr-defined]  # ty: ignore[missing-attribute]
 router.on_insert(Product, unknown=1)  # type: ignore[call-overload]
-router.on_insert(5)  # type: ignore[call-overload]
-StreamRouter(unmatched="explode")  # type: ignore[arg-type]
+router.on_insert(5)  # type: ignore[call-overload]  # ty: ignore[no-matching-overload]
+StreamRouter(unmatched="explode")  # type: ignore[arg-type]  # ty: ignore[invalid-argument-type]
 
 # The rest of the surface.
 result = router.dispatch([], context=None, concurrency=2)

@@ -60,7 +60,7 @@ def records(event: dict[str, Any]) -> None:
             case Remove(old):
                 assert_type(old, Book)
         if isinstance(record, Insert):
-            record.old  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+            record.old  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]  # ty: ignore[missing-attribute]
 
 
 def builders(book: Book) -> None:
@@ -68,7 +68,7 @@ def builders(book: Book) -> None:
     assert_type(testing.modify(book, book, keys=["id"], created=1.5), WireRecord)
     assert_type(testing.remove({"id": "a"}, ttl=True, view_type="KEYS_ONLY"), WireRecord)
     assert_type(testing.lambda_event([testing.insert(book)]), dict[str, Any])
-    testing.insert(book, view_type="NO_IMAGE")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    testing.insert(book, view_type="NO_IMAGE")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # ty: ignore[invalid-argument-type]
     testing.insert(book, colour="red")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
