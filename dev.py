@@ -3,7 +3,7 @@
 
     python3 dev.py demo [ARG ...]          what ddbstream does, on this machine, without AWS
     python3 dev.py test [PYTEST ARG ...]   the tests
-    python3 dev.py lint                    ruff, import-linter, mypy, pyright, cfn-lint
+    python3 dev.py lint                    ruff, import-linter, four type checkers, cfn-lint
     python3 dev.py bench [NAME] [ARG ...]  the programs in bench/, or one of them
     python3 dev.py fuzz [NAME] [ARG ...]   the programs in fuzz/, or one of them
     python3 dev.py matrix [NOX ARG ...] [-- PYTEST ARG ...]   the tests on every Python there is
