@@ -163,7 +163,7 @@ def _fitting_text(number: Decimal) -> str:
         return "-0" if sign else "0"
     if len(digits) <= MAX_DIGITS:
         return str(number)
-    significant = "".join(map(str, digits)).lstrip("0")
+    significant = "".join(map(str, digits))
     kept = significant.rstrip("0")
     if len(kept) > MAX_DIGITS:
         raise EncodeError(expected=f"at most {MAX_DIGITS} significant digits", found="more")

@@ -29,15 +29,16 @@ M = TypeVar("M")
 #: Where a class keeps its codec: it goes with the class.
 _CODEC = "__ddbstream_codec__"
 
-#: What the classes that can be models have: our own options, or what their library leaves on them.
-_MARKS = (
-    OPTIONS,
+#: What the libraries that make classes with fields leave on them.
+FIELD_MARKS = (
     "__dataclass_fields__",
     "__pydantic_fields__",
     "__attrs_attrs__",
     "__struct_fields__",
     "_field_defaults",
 )
+#: What the classes that can be models have.
+_MARKS = (OPTIONS, *FIELD_MARKS)
 
 #: Codecs of what takes no attribute: ``Page[int]``, unions. A program has a few; one that makes
 #: them without end does not fill the memory.
@@ -70,7 +71,7 @@ class Codec(Generic[T]):
 
     def decode(self, item: Mapping[str, Any]) -> T:
         """Read an item; raises DecodeError with a path relative to it."""
-        return read_map(item)  # type: ignore[return-value]
+        raise NotImplementedError
 
     def encode(self, obj: T, wire: Wire = "boto3") -> Item:
         """Write an object as an item; raises EncodeError with a path relative to it."""

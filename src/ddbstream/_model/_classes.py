@@ -49,7 +49,7 @@ class ClassPlanner:
         for node in nodes:
             if optional and isinstance(node, LiteralNode) and node.stores_none:
                 raise ModelDefinitionError(f"{show(annotation)}: a member and None are both NULL")
-        node = nodes[0] if len(nodes) == 1 else self._distinct(nodes, show(annotation))
+        node = self._distinct(nodes, show(annotation))
         return OptionalNode(node) if optional else node
 
     def _takes_none(self, annotation: Any) -> bool:
@@ -86,16 +86,24 @@ class ClassPlanner:
 
     def plan(self, cls: Any) -> Node:
         """The node of a class, generic or not; raises ModelDefinitionError."""
-        from ddbstream._model._plan import show, unsupported
+        from ddbstream._model._plan import instances, show
 
         origin = get_origin(cls) or cls
         options = self._options(origin)
         if options.structure is not None and options.unstructure is not None:
             return self._planner.converted(cls, options.structure, options.unstructure)
+        node = self._unconverted(cls, origin, options)
+        if options.structure is None and options.unstructure is None:
+            return node
+        kind = instances(origin)
+        return ConvertedNode(node, options.structure, options.unstructure, kind, show(cls))
+
+    def _unconverted(self, cls: Any, origin: Any, options: Options) -> Node:
+        from ddbstream._model._plan import show, unsupported
+
         known = self._known.get(cls)
         if known is not None:
             known.uses += 1
-            known.recursive = known.recursive or cls in self._open
             return known
         root = _root_model(origin)
         if root is not None:
@@ -114,9 +122,6 @@ class ClassPlanner:
             raise
         finally:
             self._open.pop()
-        if options.structure is not None or options.unstructure is not None:
-            kind = origin if isinstance(origin, type) else None
-            return ConvertedNode(node, options.structure, options.unstructure, kind, node.name)
         return node
 
     def _options(self, cls: Any) -> Options:

@@ -43,12 +43,11 @@ def annotation_of(owner: type, name: str, raw: Any, open_classes: tuple[Any, ...
     if isinstance(raw, type) and not get_args(raw):
         return raw
     local: dict[str, Any] = {}
-    module = vars(sys.modules.get(owner.__module__, sys.modules["builtins"]))
     # a class of its own for one field: another field's name may be resolvable only later
     holder = type("holder", (), {"__annotations__": {name: raw}, "__module__": owner.__module__})
     while True:
         try:
-            return get_type_hints(holder, module, dict(local), include_extras=True)[name]
+            return get_type_hints(holder, None, dict(local), include_extras=True)[name]
         except NameError as error:
             missing = error.name or ""
         except Exception as error:

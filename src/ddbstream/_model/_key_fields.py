@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 def read_keys(node: ObjectNode, item: Any, path: Path, faults: Faults) -> dict[str, Any]:
     """The values of the fields in an item's keys; FAULT for those whose fault is noted."""
-    texts: dict[str, str] = {}
     values: dict[str, Any] = {}
     fields = {f.name: f for f in node.fields if f.in_key}
     for template in node.templates:
@@ -31,11 +30,10 @@ def read_keys(node: ObjectNode, item: Any, path: Path, faults: Faults) -> dict[s
             value = _read_part(template, spec, fields[name], part, path, faults)
             if name in values and values[name] != value and FAULT not in (value, values[name]):
                 faults.add(template.mismatch(path, f"the {name} of the other keys", "another"))
-            texts[name] = part
             values[name] = value
     for name, f in fields.items():
         if name not in values:
-            values[name] = FAULT if f.required else f.absent()
+            values[name] = f.absent()  # where it is required, the fault is noted
     return values
 
 

@@ -68,7 +68,6 @@ class ObjectNode(MapNode):
         fields: In the constructor's order.
         templates: Of its ``@keys``.
         uses: How often it occurs in the plan; once is written in place.
-        recursive: Whether it occurs in itself.
         collector: The field that collects what no other stores, and the kind of that.
         none_omitted: Whether a None is left out where its absence reads as None.
     """
@@ -86,7 +85,6 @@ class ObjectNode(MapNode):
     collector: tuple[str, Node] | None = None
     refused: Callable[[Exception, ObjectNode, Path, Faults], bool] | None = None
     uses: int = 0
-    recursive: bool = False
 
     @property
     def known(self) -> frozenset[str]:
@@ -238,7 +236,7 @@ class ObjectNode(MapNode):
     # --- generated code -------------------------------------------------------------------------
 
     def emit(self, e: Emitter, source: str, target: str) -> None:
-        if self.uses > 1 or self.recursive:
+        if self.uses > 1:
             e.single(source)
             function = e.helper(self, self.name, lambda item, made: self.emit_map(e, item, made))
             with e.deeper():

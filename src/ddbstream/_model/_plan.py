@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import types
-import typing
 from collections import OrderedDict, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -28,6 +27,7 @@ from ddbstream._model._scalars import (
     Scalar,
     StrNode,
 )
+from ddbstream._model._shapes import has_fields, is_typed_dict
 from ddbstream._model._temporal import DateNode, DatetimeNode, TimedeltaNode, TimeNode
 from ddbstream._model._unions import LiteralNode, ReferenceNode, UnionNode
 from ddbstream._model._wrappers import NONE, AnyNode, ConvertedNode, OptionalNode
@@ -79,9 +79,14 @@ class Planner:
             raise ModelDefinitionError(f"{show(model)} is no model: an item is a map", model=model)
         return node
 
-    def plan(self, annotation: Any) -> Node:  # noqa: C901 - one line a form
-        """The node of an annotation; raises ModelDefinitionError."""
-        converted = self._registered(annotation)
+    def plan(self, annotation: Any, *, registered: bool = True) -> Node:  # noqa: C901 - one line a form
+        """The node of an annotation; raises ModelDefinitionError.
+
+        Args:
+            annotation: The annotation.
+            registered: Whether the registry's own conversion of it is asked for.
+        """
+        converted = self._registered(annotation) if registered else None
         if converted is not None:
             return converted
         try:
@@ -97,6 +102,8 @@ class Planner:
         if hasattr(annotation, "__supertype__"):  # NewType
             return self.plan(annotation.__supertype__)
         origin, args = get_origin(annotation), get_args(annotation)
+        if origin is not None and not hasattr(annotation, "__args__"):  # typing.List is list
+            return self.plan(origin)
         if origin is Annotated:
             return self._annotated(args[0], args[1:])
         if origin is Literal or getattr(origin, "_name", None) == "Literal":
@@ -106,9 +113,7 @@ class Planner:
         alias = annotation if origin is None else origin
         if hasattr(alias, "__value__") and hasattr(alias, "__type_params__"):  # PEP 695
             return self._alias(annotation, alias, args)
-        if getattr(origin, "_name", None) in ("Final", "Required", "NotRequired", "ReadOnly") or (
-            origin is typing.Final
-        ):
+        if getattr(origin, "_name", None) in ("Final", "Required", "NotRequired", "ReadOnly"):
             return self.plan(args[0])
         if origin is not None:
             return self._generic(annotation, origin, args)
@@ -122,6 +127,8 @@ class Planner:
         options = self.registry.options(annotation)
         if options is None or not (options.structure or options.unstructure):
             return None
+        if has_fields(annotation):
+            return None  # who plans its fields does this too
         return self.converted(annotation, options.structure, options.unstructure)
 
     def converted(self, annotation: Any, structure: Any, unstructure: Any) -> Node:
@@ -129,16 +136,8 @@ class Planner:
         inner: Node = self.any
         if structure is None or unstructure is None:
             # one direction only: the other is the annotation's own
-            inner = self._unconverted(annotation)
-        kind = annotation if isinstance(annotation, type) and not get_args(annotation) else None
-        return ConvertedNode(inner, structure, unstructure, kind, show(annotation))
-
-    def _unconverted(self, annotation: Any) -> Node:
-        registry, self.registry = self.registry, None
-        try:
-            return self.plan(annotation)
-        finally:
-            self.registry = registry
+            inner = self.plan(annotation, registered=False)
+        return ConvertedNode(inner, structure, unstructure, instances(annotation), show(annotation))
 
     def _annotated(self, inner: Any, marks: tuple[Any, ...]) -> Node:
         for mark in marks:
@@ -310,7 +309,14 @@ class Planner:
 
 def _abstract(origin: type, base: Any) -> bool:
     """Whether a type is one of ``collections.abc``'s abstract forms of ``base``."""
-    return origin.__module__ in ("collections.abc", "typing") and issubclass(origin, base)
+    return origin.__module__ == "collections.abc" and issubclass(origin, base)
+
+
+def instances(annotation: Any) -> type | None:
+    """The class whose instances an annotation's values are, if it is a class."""
+    if is_typed_dict(annotation):
+        return dict
+    return annotation if isinstance(annotation, type) and not get_args(annotation) else None
 
 
 def show(annotation: Any) -> str:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, get_args, get_origin
 
+from ddbstream._model import FIELD_MARKS
 from ddbstream._model._hints import annotation_of, own_annotations
 
 
@@ -102,6 +104,13 @@ def shape_of(cls: Any, open_classes: tuple[Any, ...]) -> Shape | None:
 def is_typed_dict(cls: Any) -> bool:
     """Whether it is a ``TypedDict`` class, of ``typing`` or ``typing_extensions``."""
     return isinstance(cls, type) and issubclass(cls, dict) and hasattr(cls, "__total__")
+
+
+def has_fields(cls: Any) -> bool:
+    """Whether it is a class that is planned by its fields, and no enum of such values."""
+    if not isinstance(cls, type) or get_origin(cls) is not None or issubclass(cls, Enum):
+        return False
+    return is_typed_dict(cls) or any(hasattr(cls, mark) for mark in FIELD_MARKS)
 
 
 def owner_of(cls: type, name: str) -> type:

@@ -18,8 +18,9 @@ _set_is_safe = UUID.is_safe.__set__  # type: ignore[attr-defined, misc]
 
 def uuid_from_text(text: str) -> UUID:
     """Read a UUID in any form that ``UUID`` takes; raises ValueError or TypeError."""
-    raw = _from_hex(text.replace("-", ""))
-    if len(raw) != 16 or len(text) != 36:
+    digits = text.replace("-", "")
+    raw = _from_hex(digits)
+    if len(raw) != 16 or len(digits) != 32:  # fromhex skips blanks
         return UUID(text)
     made = _new(UUID)
     _set_int(made, _from_bytes(raw, "big"))

@@ -1,0 +1,243 @@
+"""Aliases of PEP 695, as typing_extensions has them for every Python, and bare generic types."""
+
+# ruff: noqa: UP007 - an alias of typing_extensions has no `|` on every Python
+
+from __future__ import annotations
+
+import collections
+import typing
+from collections import OrderedDict, deque
+from dataclasses import dataclass, make_dataclass
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, Final, Generic, Literal, NewType, Union
+from uuid import UUID, SafeUUID
+
+import pytest
+
+from ddbstream import Attribute, from_item, keys, to_item
+from ddbstream._model import codec_for
+from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
+from tests.unit.model.reading import quickly, slowly
+
+extensions = pytest.importorskip("typing_extensions")
+
+T = extensions.TypeVar("T")
+U = extensions.TypeVar("U", default=int)
+
+Name = extensions.TypeAliasType("Name", str)
+Many = extensions.TypeAliasType("Many", list[int])
+Maybe = extensions.TypeAliasType("Maybe", Union[int, None])
+Either = extensions.TypeAliasType("Either", Union[int, bool])
+Pair = extensions.TypeAliasType("Pair", tuple[T, T], type_params=(T,))
+
+
+class Lazy:
+    """What ``type Json = ...`` makes: its value is asked for later, and has the alias in it."""
+
+    __name__ = "Json"
+    __type_params__ = ()
+
+    @property
+    def __value__(self) -> Any:
+        return Union[str, None, list[self], dict[str, self]]  # type: ignore[valid-type]
+
+
+Json = Lazy()
+
+
+def holding(annotation: Any) -> Any:
+    return make_dataclass("Holder", [("a", annotation)])
+
+
+def both_ways(annotation: Any, value: Any) -> Any:
+    cls = holding(annotation)
+    item = to_item(cls(value))
+    for read in (quickly, slowly):
+        made = read(item, cls).a
+        assert made == value
+        assert type(made) is type(value)
+    return item["a"]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "values"),
+    [
+        (Name, ["x"]),
+        (Maybe, [1, None]),
+        (Union[Maybe, str], [1, "x", None]),
+        (Union[Either, str], [1, True, "x"]),
+        (list[Either], [[1, True]]),
+        (Pair[int], [(1, 2)]),
+        (tuple[Pair[int], Pair[str], Pair[int]], [((1, 2), ("a", "b"), (3, 4))]),
+        (tuple[Name, Many, Name], [("x", [1], "y")]),
+        (Pair, [(Decimal(1), "x")]),
+    ],
+    ids=str,
+)
+def test_an_alias_is_what_it_stands_for(annotation: Any, values: list[Any]) -> None:
+    for value in values:
+        both_ways(annotation, value)
+
+
+def test_an_alias_takes_what_it_stands_for_and_nothing_else() -> None:
+    for annotation, value in ((Pair[int], ("x", 1)), (Union[Maybe, str], 1.5), (Name, 1)):
+        with pytest.raises(EncodeError) as caught:
+            to_item(holding(annotation)(value))
+        assert (caught.value.path or "").startswith("a")
+
+
+def test_an_alias_may_refer_to_itself() -> None:
+    cls = holding(tuple[Json, Json])
+    codec: Any = codec_for(cls)
+    value = ({"a": ["x", None, {"b": []}]}, ["y"])
+    assert both_ways(tuple[Json, Json], value)["L"][1] == {"L": [{"S": "y"}]}
+    assert "read_Json_" in codec.source
+    deep: dict[str, Any] = {"S": "x"}
+    for _ in range(40):
+        deep = {"L": [deep]}
+    with pytest.raises(DecodeError, match="32 levels"):
+        from_item({"a": {"L": [deep, deep]}}, cls)
+
+
+def test_a_type_variable_has_a_default_or_is_any() -> None:
+    @dataclass
+    class Model(Generic[T, U]):
+        a: T
+        b: U
+
+    made = from_item({"a": {"S": "x"}, "b": {"N": "1"}}, Model)
+    assert made == Model("x", 1)
+    assert type(made.b) is int
+
+
+@pytest.mark.parametrize("name", ["Required", "NotRequired", "ReadOnly"])
+def test_a_typed_dicts_form_inside_an_annotated(name: str) -> None:
+    form = getattr(extensions, name)
+    cls = extensions.TypedDict("Shape", {"a": Annotated[form[int], Attribute("A")]})
+    for read in (quickly, slowly):
+        assert read({"A": {"N": "1"}}, cls) == {"a": 1}
+    assert to_item({"a": 1}, model=cls) == {"A": {"N": "1"}}
+
+
+def test_final_is_what_it_holds() -> None:
+    assert both_ways(Final[int], 1) == {"N": "1"}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "refused"),
+    [
+        (list, [1, "x"], ()),
+        (dict, {"a": "x"}, []),
+        (tuple, ("x", True), ["x"]),
+        (set, {"x"}, ["x"]),
+        (frozenset, frozenset({"x"}), ["x"]),
+        (typing.Mapping, {"a": "x"}, []),
+        (typing.Sequence, ["x"], "x"),
+        (typing.Iterable, ["x"], 5),
+        (typing.OrderedDict, OrderedDict(a="x"), []),
+        (deque, deque(["x"]), ["x"]),
+        (collections.abc.Set, {"x"}, ["x"]),
+        (OrderedDict, OrderedDict(a="x"), []),
+        (tuple, ("x",), ["x"]),
+        (tuple[()], (), (1,)),
+        (dict, {"a": True}, {5: 1}),
+        (set, {b"x"}, {b"x", "x"}),
+    ],
+    ids=str,
+)
+def test_a_bare_type_holds_anything(annotation: Any, value: Any, refused: Any) -> None:
+    if isinstance(value, (list, tuple)):
+        value = type(value)(Decimal(v) if type(v) is int else v for v in value)
+    both_ways(annotation, value)
+    with pytest.raises(EncodeError):
+        to_item(holding(annotation)(refused))
+
+
+def test_a_bare_type_that_has_no_place_is_refused_by_name() -> None:
+    with pytest.raises(ModelDefinitionError, match=r"^Callable has no place in DynamoDB"):
+        codec_for(holding(typing.Callable))
+
+
+def test_an_iterable_is_written_from_an_iterator() -> None:
+    assert to_item(holding(typing.Iterable[int])(iter([1]))) == {"a": {"L": [{"N": "1"}]}}
+
+
+@pytest.mark.parametrize("read", [quickly, slowly])
+def test_an_int_beside_a_float_and_another_kind(read: Any) -> None:
+    cls = holding(Union[int, float, str])
+    for wire, value in (({"N": "1"}, 1), ({"N": "1.5"}, 1.5), ({"S": "x"}, "x")):
+        made = read({"a": wire}, cls).a
+        assert (made, type(made)) == (value, type(value))
+
+
+def test_one_and_true_are_two_tags() -> None:
+    @dataclass
+    class One:
+        kind: Literal[1]
+
+    @dataclass
+    class Yes:
+        kind: Literal[True]
+        a: int = 0
+
+    both = Union[One, Yes]
+    assert from_item({"kind": {"N": "1"}}, both) == One(1)
+    assert from_item({"kind": {"BOOL": True}}, both) == Yes(True)
+
+
+def test_a_class_that_is_called_uuid_is_itself() -> None:
+    cls = make_dataclass("UUID", [("a", int)])
+    assert from_item({"a": {"M": {"a": {"N": "1"}}}}, holding(cls)).a == cls(1)
+
+
+TEXT = "12345678-1234-5678-1234-56781234abcd"
+
+
+def test_a_uuid_is_as_uuid_makes_it() -> None:
+    @keys(PK="{a}")
+    @dataclass
+    class Model:
+        a: UUID
+        b: UUID
+
+    made = quickly({"PK": {"S": TEXT}, "b": {"S": TEXT}}, Model)
+    for uuid in (made.a, made.b):
+        assert uuid == UUID(TEXT)
+        assert uuid.is_safe is SafeUUID.unknown
+    assert from_item({"a": {"S": TEXT.replace("-", "")}}, holding(UUID)).a == UUID(TEXT)
+
+
+@pytest.mark.parametrize(
+    "text", [TEXT.replace("-", " "), TEXT.replace("-", "0"), TEXT + "00", "12"]
+)
+def test_what_uuid_refuses_is_no_uuid(text: str) -> None:
+    with pytest.raises(DecodeError, match="expected a UUID in S, got malformed S at a"):
+        from_item({"a": {"S": text}}, holding(UUID))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "123456781-234-5678-1234-56781234abcd",
+        TEXT.replace("-", ""),
+        TEXT[:-2] + "  ",
+        TEXT.upper(),
+    ],
+)
+def test_a_uuid_in_a_key_is_as_str_writes_it(text: str) -> None:
+    @keys(PK="{a}")
+    @dataclass
+    class Model:
+        a: UUID
+
+    with pytest.raises(DecodeError, match="a as it would be written, got other text at PK"):
+        from_item({"PK": {"S": text}}, Model)
+
+
+def test_a_new_type_of_an_enum_is_the_enum() -> None:
+    class Colour(Enum):
+        RED = "red"
+
+    Paint = NewType("Paint", Colour)
+    assert both_ways(Paint, Colour.RED) == {"S": "red"}
