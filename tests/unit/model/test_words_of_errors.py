@@ -47,7 +47,7 @@ def holding(annotation: Any) -> Any:
         (set[bool], "set[bool]: DynamoDB's sets hold text, numbers or binaries"),
         (set[Literal[True]], "set[Literal[True]]: DynamoDB's sets hold text, numbers or binaries"),
         (set[bytearray], "set[bytearray]: a bytearray has no hash"),
-        (Literal[(1, 2), b"x"], "Literal[(1, 2), b'x']: a literal of tuple"),
+        (Literal[frozenset({1})], "Literal[frozenset({1})]: a literal of frozenset"),
         (TypeGuard[int], "TypeGuard[int] has no place in DynamoDB"),
         (complex | int, "complex has no place in DynamoDB"),
         (Annotated[str, Epoch("s")], "Epoch is for datetime, and not for str"),
