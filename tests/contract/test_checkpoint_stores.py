@@ -133,3 +133,19 @@ class TestDynamoDB(CheckpointStoreConformance):
 
     def open(self):
         return DynamoDBCheckpoints("ddbstream-checkpoints", client=self.client)
+
+    @pytest.mark.parametrize("takeover", [True, False])
+    def test_a_table_of_a_newer_format_is_refused_and_kept(self, takeover):
+        store, lease = self._acquired()
+        key = {"stream": {"S": lease.stream_arn}, "shard": {"S": "#lease"}}
+        self.client.update_item(
+            TableName="ddbstream-checkpoints",
+            Key=key,
+            UpdateExpression="SET format_version = :two",
+            ExpressionAttributeValues={":two": {"N": "2"}},
+        )
+        with pytest.raises(CheckpointError, match="format 2"):
+            store.acquire(lease.stream_arn, "one", ttl=60, takeover=takeover)
+        item = self.client.get_item(TableName="ddbstream-checkpoints", Key=key)["Item"]
+        assert item["format_version"] == {"N": "2"}
+        assert item["epoch"] == {"N": str(lease.epoch)}

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -252,12 +253,24 @@ class AsyncStreamPoller(PollerBase):
         self, workers: _LoopWorkers, divert: Callable[[Stream, Command], bool]
     ) -> AsyncIterator[Driver]:
         driver = self._begin(workers, divert)
+        lock, over = threading.Lock(), False
+
+        def open_stream(name: str) -> None:
+            stream = self._opener.open(name)
+            with lock:
+                if not over:
+                    driver.streams.append(stream)
+                    return
+            stream.release()  # cancelling ends the waiting, not the thread
+
         try:
             for name in self._names:
-                driver.streams.append(await asyncio.to_thread(self._opener.open, name))
+                await asyncio.to_thread(open_stream, name)
             self._stop_if_asked(driver)
             yield driver
         finally:
+            with lock:
+                over = True
             workers.close()
             for stream in driver.streams:
                 stream.release()

@@ -89,6 +89,7 @@ class Delivery:
         assert batch is not None
         shard.delivering = False
         self._ctx.busy -= 1
+        again = min(batch.limit, len(batch.records) - batch.index) - result.done
         if result.done:
             shard.delivery_attempts = 0
             self._done(shard, result.done, at)
@@ -105,16 +106,16 @@ class Delivery:
         age = at.wall - time if time is not None else None
         alone = result.located or asked == 1
         if alone and self._ctx.policy.gives_up(shard.delivery_attempts, age):
-            self._give_up(shard, result.error, at)
+            self._give_up(shard, result.error, again, at)
             return
         wait = self._ctx.policy.backoff.after(shard.delivery_attempts, self._ctx.chance())
         shard.deliver_at = at.mono + wait
-        self._report_failure(shard, result.error, wait)
+        self._report_failure(shard, result.error, wait, again)
 
-    def _give_up(self, shard: Shard, error: Exception, at: Instant) -> None:
+    def _give_up(self, shard: Shard, error: Exception, again: int, at: Instant) -> None:
         batch, policy = shard.batch, self._ctx.policy
         assert batch is not None
-        self._report_failure(shard, error, None)
+        self._report_failure(shard, error, None, again if policy.then == "stop" else again - 1)
         number = sequence_number(batch.records[batch.index])
         if policy.then == "stop":
             failure = PollerError("a record cannot be handled", sequence_number=number)
@@ -147,7 +148,9 @@ class Delivery:
         shard.delivery_attempts = 0
         self._done(shard, 1, at)
 
-    def _report_failure(self, shard: Shard, error: Exception, wait: float | None) -> None:
+    def _report_failure(
+        self, shard: Shard, error: Exception, wait: float | None, again: int = 0
+    ) -> None:
         assert shard.batch is not None
         self._ctx.report(
             BatchFailed(
@@ -157,6 +160,7 @@ class Delivery:
                 shard.delivery_attempts,
                 wait,
                 error,
+                again,
             )
         )
 

@@ -16,17 +16,20 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from ddbstream.exceptions import DDBStreamError
+from ddbstream.poller._client import fault_of
 from ddbstream.poller._commands import (
     Command,
     Deliver,
     Describe,
     Discard,
+    Fault,
     FixStart,
     Forget,
     Instant,
     Renew,
 )
-from ddbstream.poller._events import Event, Exit
+from ddbstream.poller._events import CallFailed, Event, Exit
 from ddbstream.poller._metrics import Metrics
 from ddbstream.poller._stream import Stream
 from ddbstream.poller._workers import Clock, Lane, Workers, instant
@@ -147,7 +150,7 @@ class Driver:
             if isinstance(result, Stream):
                 self._replace(stream, result)
             elif command is None:
-                self._last.add(stream.arn)
+                self._on_no_successor(stream, result)
             else:
                 stream.core.receive(command, result, instant(self._clock))
 
@@ -196,8 +199,11 @@ class Driver:
     def _publish(self) -> None:
         for stream in self.streams:
             for event in stream.core.events():
-                self._metrics.count(event)
-                self._on_event(event)
+                self._report(event)
+
+    def _report(self, event: Event) -> None:
+        self._metrics.count(event)
+        self._on_event(event)
 
     # Following
 
@@ -207,6 +213,13 @@ class Driver:
             if ended and now >= self._looking.get(stream.arn, 0.0):
                 self._looking[stream.arn] = now + self._follow_every
                 self._workers.submit("control", partial(_find, stream, self._follow))
+
+    def _on_no_successor(self, stream: Stream, fault: Fault | None) -> None:
+        if fault is None:
+            self._last.add(stream.arn)
+            return
+        wait = self._follow_every
+        self._report(CallFailed(stream.arn, None, "Follow", fault.kind, fault.code, wait))
 
     def _replace(self, old: Stream, new: Stream) -> None:
         self._looking.pop(old.arn, None)
@@ -233,5 +246,9 @@ def _find(
 ) -> tuple[Stream, None, Any]:
     try:
         return stream, None, None if follow is None else follow(stream)
+    except Exception as error:
+        if isinstance(error, DDBStreamError):
+            return stream, None, Interrupt(error)
+        return stream, None, fault_of(error)  # the service or the store: it may pass
     except BaseException as error:  # noqa: BLE001 - raised again in the driver's thread
         return stream, None, Interrupt(error)

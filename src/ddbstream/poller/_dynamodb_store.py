@@ -51,6 +51,9 @@ class DynamoDBCheckpoints:
         endpoint_url: For that client.
         region_name: For that client.
         clock: Epoch seconds, for the lease's end.
+
+    Raises:
+        CheckpointError: From `acquire`: the table's format is newer than this ddbstream.
     """
 
     def __init__(
@@ -91,7 +94,8 @@ class DynamoDBCheckpoints:
     def acquire(self, stream_arn: str, owner: str, *, ttl: float, takeover: bool = True) -> Lease:
         """See `CheckpointStore.acquire`."""
         now = self._clock()
-        free = "attribute_not_exists(expires) OR expires <= :now OR lease_owner = :owner"
+        known = "(attribute_not_exists(format_version) OR format_version = :format)"
+        free = "(attribute_not_exists(expires) OR expires <= :now OR lease_owner = :owner)"
         values: dict[str, str | float] = {
             ":owner": owner,
             ":expires": now + ttl,
@@ -99,7 +103,6 @@ class DynamoDBCheckpoints:
             ":one": 1,
             ":format": _FORMAT,
         }
-        condition = {} if takeover else {"ConditionExpression": free}
         if not takeover:
             values[":now"] = now
         try:
@@ -109,14 +112,25 @@ class DynamoDBCheckpoints:
                 UpdateExpression="SET epoch = if_not_exists(epoch, :zero) + :one,"
                 " lease_owner = :owner, expires = :expires, format_version = :format",
                 ExpressionAttributeValues=_values(values),
+                ConditionExpression=known if takeover else f"{known} AND {free}",
                 ReturnValues="ALL_NEW",
-                **condition,
             )
         except Exception as error:
             if _code(error) != "ConditionalCheckFailedException":
                 raise
+            self._check_format(stream_arn)
             raise FencedError("another poller holds the lease of this stream") from None
         return Lease(stream_arn, owner, int(answer["Attributes"]["epoch"]["N"]), ttl)
+
+    def _check_format(self, stream_arn: str) -> None:
+        answer = self._client.get_item(
+            TableName=self._table, Key=_key(stream_arn, _CONTROL), ConsistentRead=True
+        )
+        version = answer.get("Item", {}).get("format_version", {}).get("N", str(_FORMAT))
+        if int(version) != _FORMAT:
+            raise CheckpointError(
+                f"the table has checkpoint format {version}; this ddbstream reads {_FORMAT}"
+            )
 
     def load(self, lease: Lease) -> State:
         """See `CheckpointStore.load`."""

@@ -131,7 +131,10 @@ class BatchDelivered:
 
 @dataclass(frozen=True, slots=True)
 class BatchFailed:
-    """A handler raised. The record comes again after ``retry_in`` seconds, if that is not None."""
+    """A handler raised. The record comes again after ``retry_in`` seconds, if that is not None.
+
+    ``again`` is how many of the records that the handler was given will be given to it once more.
+    """
 
     stream_arn: str
     shard_id: str
@@ -139,6 +142,7 @@ class BatchFailed:
     attempt: int
     retry_in: float | None
     error: Exception = field(repr=False)
+    again: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ class Lineage:
         self.shards: dict[str, Shard] = {}
         self.going: dict[str, Shard] = {}  # those that are not ended
         self.completed = 0  # number of the last complete listing
+        self.listed = 0  # shards that it had
         self.status = "ENABLED"
         self.childless: dict[str, None] = {}  # ended, and no child listed yet
 
@@ -51,6 +52,7 @@ class Lineage:
     def apply(self, listing: Listing, at: Instant) -> None:
         """Take in a complete listing."""
         self.completed = listing.number
+        self.listed = len(listing.shards)
         self.status = listing.status
         for listed in listing.shards.values():
             shard = self.shards.get(listed.shard_id)

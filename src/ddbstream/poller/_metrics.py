@@ -40,12 +40,15 @@ class ShardStatus:
         stage: ``waiting`` for its parent, ``reading``, or ``ending``.
         lag: Seconds since the oldest record that is not done was made; 0 at the tip.
         failing: Seconds since its calls, or its deliveries, began to fail; 0 if they do not.
+        read_ago: Seconds since the last page of it came; None before the first. A shard whose
+            handler is slow is not read meanwhile.
     """
 
     shard_id: str
     stage: str
     lag: float
     failing: float
+    read_ago: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class StreamStatus:
         in_flight: Batches with the handlers, and saves under way.
         lease_left: Seconds the lease lasts without another renewal.
         exit: Why it stopped, or None.
+        listed: How many shards the last complete listing had.
     """
 
     stream_arn: str
@@ -71,11 +75,18 @@ class StreamStatus:
     in_flight: int
     lease_left: float
     exit: str | None
+    listed: int = 0
 
     @property
     def lag(self) -> float:
         """The largest lag of any shard."""
         return max((shard.lag for shard in self.shards), default=0.0)
+
+    @property
+    def read_ago(self) -> float | None:
+        """The longest time that any shard was not read; None if none ever was."""
+        times = (shard.read_ago for shard in self.shards if shard.stage == "reading")
+        return max((time for time in times if time is not None), default=None)
 
     def problem(self, *, discovery: float, max_lag: float | None) -> str | None:
         """What is wrong with it, in a few words; None if nothing is."""
@@ -100,11 +111,11 @@ class Metrics:
 
     Attributes:
         counters: By name, and by a label where there is one: ``("calls_failed",
-            "ThrottlingException")``.
+            "ThrottlingException")``. Those without a label are there from the start.
     """
 
     def __init__(self) -> None:
-        self.counters: Counter[tuple[str, str]] = Counter()
+        self.counters: Counter[tuple[str, str]] = Counter({(name, ""): 0 for name in _UNLABELLED})
         self._lock = threading.Lock()
         self._streams: tuple[StreamStatus, ...] = ()
         self._taken_at: float | None = None
@@ -143,6 +154,7 @@ class Metrics:
             stages = Counter(shard.stage for shard in stream.shards)
             lines += [
                 f"ddbstream_poller_lag_seconds{where} {stream.lag:.3f}",
+                f"ddbstream_poller_shards_listed{where} {stream.listed}",
                 f"ddbstream_poller_shards_ended{where} {stream.ended}",
                 f"ddbstream_poller_in_flight{where} {stream.in_flight}",
                 f"ddbstream_poller_lease_left_seconds{where} {stream.lease_left:.3f}",
@@ -151,7 +163,18 @@ class Metrics:
                 lines.append(f"ddbstream_poller_listed_ago_seconds{where} {stream.listed_ago:.3f}")
             for stage in ("waiting", "reading", "ending"):
                 lines.append(f"ddbstream_poller_shards_{stage}{where} {stages[stage]}")
+            lines += _shard_lines(stream)
         return "\n".join(lines) + "\n"
+
+
+def _shard_lines(stream: StreamStatus) -> Iterable[str]:
+    # Only of shards that are read: those that wait are counted, and may be thousands.
+    for shard in stream.shards:
+        if shard.stage == "reading":
+            where = f'{{stream="{stream.stream_arn}",shard="{shard.shard_id}"}}'
+            yield f"ddbstream_poller_shard_lag_seconds{where} {shard.lag:.3f}"
+            if shard.read_ago is not None:
+                yield f"ddbstream_poller_shard_read_ago_seconds{where} {shard.read_ago:.3f}"
 
 
 def _status(arn: str, core: StreamCore, at: Instant) -> StreamStatus:
@@ -166,13 +189,15 @@ def _status(arn: str, core: StreamCore, at: Instant) -> StreamStatus:
         core.busy,
         core.lease_until - at.mono,
         None if core.exit is None else core.exit.reason,
+        core.lineage.listed,
     )
 
 
 def _shard_status(shard: Shard, at: Instant) -> ShardStatus:
     moments = [shard.calls_fail_since, shard.deliveries_fail_since]
     failing = max((at.mono - moment for moment in moments if moment is not None), default=0.0)
-    return ShardStatus(shard.shard_id, shard.stage.value, _lag(shard, at), failing)
+    read_ago = None if shard.read_at is None else at.mono - shard.read_at
+    return ShardStatus(shard.shard_id, shard.stage.value, _lag(shard, at), failing, read_ago)
 
 
 def _lag(shard: Shard, at: Instant) -> float:
@@ -195,15 +220,47 @@ def _of_page(event: PageRead) -> _Counts:
 
 
 def _of_call(event: CallFailed) -> _Counts:
-    return [("calls_failed", event.code, 1), ("retries", event.kind, 1)]
+    counts = [("calls_failed", event.code, 1), ("retries", event.kind, 1)]
+    name = _TROUBLES.get(event.kind) or _TROUBLES.get(event.code)
+    return counts if name is None else [*counts, (name, "", 1)]
+
+
+def _of_failure(event: BatchFailed) -> _Counts:
+    return [("handler_failures", "", 1), ("duplicates_known", "", event.again)]
+
+
+def _of_given_up(event: RecordGivenUp) -> _Counts:
+    letters = ("dead_letters", "", int(event.how == "dead_letter"))
+    return [("records_given_up", event.how, 1), letters]
+
+
+_TROUBLES = {
+    "throttled": "throttled_calls",
+    "expired": "expired_iterators",
+    "GarbledAnswer": "garbled_answers",
+}
+_UNLABELLED = (
+    "batches",
+    "bytes_read",
+    "dead_letters",
+    "duplicates_known",
+    "empty_pages",
+    "handler_failures",
+    "pages",
+    "records_done",
+    "records_read",
+    "saves",
+    "shards_ended",
+    *_TROUBLES.values(),
+)
 
 
 _COUNTED: dict[type, Callable[..., _Counts]] = {
     PageRead: _of_page,
     CallFailed: _of_call,
     BatchDelivered: lambda event: [("batches", "", 1), ("records_done", "", event.records)],
-    BatchFailed: lambda _: [("handler_failures", "", 1)],
-    RecordGivenUp: lambda event: [("records_given_up", event.how, 1)],
+    BatchFailed: _of_failure,
+    RecordGivenUp: _of_given_up,
     PositionSaved: lambda _: [("saves", "", 1)],
     SaveFailed: lambda event: [("saves_failed", event.code, 1)],
     Gap: lambda event: [("gaps", event.reason, 1)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import secrets
@@ -11,12 +12,18 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any, Literal
 
-from ddbstream.exceptions import StreamNotFoundError
-from ddbstream.poller._client import StreamsApi, knows_timestamps, make_client, resolve_stream
-from ddbstream.poller._core import StreamCore
+from ddbstream.exceptions import CheckpointError, DDBStreamError, StreamNotFoundError
+from ddbstream.poller._client import (
+    StreamsApi,
+    fault_of,
+    knows_timestamps,
+    make_client,
+    resolve_stream,
+)
+from ddbstream.poller._core import State, StreamCore
 from ddbstream.poller._policies import FailurePolicy, Settings, block, skip, stop
 from ddbstream.poller._positions import AtStart, AtTime
-from ddbstream.poller._stores import CheckpointStore, MemoryCheckpoints
+from ddbstream.poller._stores import CheckpointStore, Lease, MemoryCheckpoints
 from ddbstream.poller._stream import Router, Stream
 from ddbstream.poller._workers import Clock, instant
 
@@ -63,27 +70,52 @@ class Opener:
             self.settings = replace(self.settings, on_gap=on_gap)
 
     def open(self, name: str) -> Stream:
-        """Resolve a name, take the stream's lease and load its positions."""
-        return self._open(self._resolve(name), self._begin)
+        """Resolve a name, take the stream's lease and load its positions.
+
+        Raises:
+            CheckpointError: The store fails.
+            FencedError: Another poller has the lease, and is not to be replaced.
+            StreamNotFoundError: No such table or stream.
+        """
+        arn = self._resolve(name)
+        self._streams_client()  # before the lease: it may fail too
+        try:
+            lease, state = self._hold(arn)
+        except DDBStreamError:
+            raise
+        except Exception as error:
+            code = fault_of(error).code
+            raise CheckpointError(f"the checkpoint store cannot be read: {code}") from error
+        return self._make(lease, state, self._begin)
 
     def open_successor(self, ended: Stream) -> Stream | None:
         """The stream that its table has now, from its beginning.
 
-        None if it is still the ended one.
+        None if it is still the ended one. What the service or the store raises is not made a
+        ddbstream error: it may pass.
         """
         table = ended.arn.partition("/stream/")[0]
         try:
             arn = self._resolve(table)
         except StreamNotFoundError:
             return None
-        return None if arn == ended.arn else self._open(arn, AtStart())
+        return None if arn == ended.arn else self._make(*self._hold(arn), AtStart())
 
-    def _open(self, arn: str, begin: AtStart | AtTime | None) -> Stream:
-        client, settings = self._streams_client(), self.settings
-        lease = self._store.acquire(arn, self._owner, ttl=settings.lease, takeover=self._takeover)
+    def _hold(self, arn: str) -> tuple[Lease, State]:
+        ttl = self.settings.lease
+        lease = self._store.acquire(arn, self._owner, ttl=ttl, takeover=self._takeover)
+        try:
+            return lease, self._store.load(lease)
+        except BaseException:
+            with contextlib.suppress(Exception):  # what went wrong first is what counts
+                self._store.release(lease)
+            raise
+
+    def _make(self, lease: Lease, state: State, begin: AtStart | AtTime | None) -> Stream:
+        arn, client, settings = lease.stream_arn, self._streams_client(), self.settings
         core = StreamCore(
             arn,
-            self._store.load(lease),
+            state,
             begin=begin,
             at=instant(self._clock),
             settings=settings,

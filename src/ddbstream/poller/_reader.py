@@ -111,6 +111,7 @@ class Reader:
             return
         shard.attempts = 0
         shard.calls_fail_since = None
+        shard.read_at = at.mono
         shard.refused_since = shard.gone_since = shard.gone_proof = None
         if not self._check_first_page(shard, at):
             return

@@ -126,6 +126,7 @@ class Shard:
         "proof_after",
         "proven",
         "read",
+        "read_at",
         "refused_since",
         "save_at",
         "save_attempts",
@@ -166,6 +167,7 @@ class Shard:
         self.attempts = 0  # failed calls in a row
         self.calls_fail_since: float | None = None
         self.refused_since: float | None = None
+        self.read_at: float | None = None  # when the last page came
         self.empties = 0
         self.false_ends = 0
         self.proof_after: int | None = None  # a listing with a higher number proves the end

@@ -5,6 +5,7 @@ The simulation mixes them.
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -18,6 +19,7 @@ from ddbstream.exceptions import (
 )
 from ddbstream.poller import CallFailed, Gap, MemoryCheckpoints, Settings, StreamListed
 from ddbstream.testing import Faults
+from ddbstream.testing._fake_errors import client_error
 
 HOUR = 3600.0
 
@@ -41,6 +43,24 @@ def test_other_cut_off_answers_are_failed_calls_too(bench, operation):
     written = bench.write(3)
     bench.stream.fail(operation, "cut", times=2)
     assert bench.catch_up() == written
+
+
+def test_a_page_without_an_iterator_does_not_end_a_shard_that_is_open(bench):
+    written = bench.write(3)
+    original, bare = bench.stream.get_records, [3]
+
+    def without(**kwargs):
+        answer = original(**kwargs)
+        if bare[0]:
+            bare[0] -= 1
+            del answer["NextShardIterator"]
+        return answer
+
+    bench.stream.get_records = without
+    assert bench.catch_up() == written
+    written += bench.write(3)
+    assert bench.catch_up() == written
+    assert [e.code for e in bench.of(CallFailed)] == ["FalseEnd"] * 3
 
 
 def test_a_child_that_is_listed_late_is_looked_for_until_it_comes(make_bench):
@@ -193,6 +213,31 @@ def test_whole_shards_that_came_and_went_in_a_stop_are_a_gap(bench):
     assert "stopped_too_long" in {gap.reason for gap in bench.of(Gap)}
 
 
+def test_a_shard_that_leaves_before_its_end_is_a_gap_and_its_child_is_read(make_bench):
+    bench = make_bench(page_records=2)
+    bench.write(8)
+    (parent,) = bench.stream.open_shards()
+    bench.stream.roll_over()
+    kept = []
+    dispatch = bench.router.dispatch
+
+    def very_slow(payload, **kwargs):
+        result = dispatch(payload, **kwargs)
+        if not kept:
+            bench.clock.advance(40 * HOUR)
+            kept.extend(bench.write(2))
+        return result
+
+    bench.router.dispatch = very_slow
+    values = bench.catch_up(on_gap="continue")
+    assert values[-2:] == kept
+    assert values[:-2] == list(range(len(values) - 2))
+    assert len(values) < 10
+    (gap,) = (gap for gap in bench.of(Gap) if gap.reason == "shard_gone")
+    assert gap.shard_id == parent
+    assert gap.after.sequence_number
+
+
 def test_an_idle_stream_is_no_gap_however_long_it_is_idle(bench):
     bench.catch_up()
     for _ in range(30):
@@ -234,11 +279,53 @@ def test_one_shards_trouble_stays_with_that_shard(make_bench):
     assert bench.router.values == written
 
 
+def test_a_shard_whose_calls_always_fail_stops_neither_the_others_nor_the_listings(make_bench):
+    bench = make_bench(shards=2)
+    broken = bench.stream.open_shards()[0]
+    original = bench.stream.get_records
+
+    def failing(**kwargs):
+        if json.loads(kwargs["ShardIterator"])["shard"] == broken:
+            raise client_error("ThrottlingException", "GetRecords")
+        return original(**kwargs)
+
+    bench.stream.get_records = failing
+    data = bench.stream._streams[0]
+    written = []
+    for key in map(str, range(20)):
+        written += bench.write(1, key=key)
+    lost = [
+        n
+        for n, key in zip(written, map(str, range(20)), strict=True)
+        if data.shard_for({"PK": {"S": key}}).shard_id == broken
+    ]
+    assert 0 < len(lost) < 20
+    assert bench.poller().run_until_caught_up(timeout=300).reason == "deadline"
+    assert bench.router.values == [n for n in written if n not in lost]
+    assert len(bench.of(StreamListed)) >= 4
+
+
 def test_empty_pages_mean_nothing(make_bench):
     bench = make_bench(faults=Faults(empty_page=0.8), seed=5)
     written = bench.write(20)
     bench.stream.roll_over()  # of a closed shard even a hundred empty pages are not its end
     assert bench.catch_up() == written
+
+
+def test_a_full_page_is_followed_at_once_and_an_empty_one_within_a_second(bench):
+    written = bench.write(100)
+    began, done = bench.clock.time(), []
+    poller = bench.poller(settings=Settings(page_limit=10, caught_up_pages=10**9))
+
+    def listen(event):
+        if not done and len(bench.router.values) == 100:
+            done.append(bench.clock.time() - began)
+
+    poller._listener = listen
+    poller.run_until_caught_up(timeout=600)
+    assert bench.router.values == written
+    assert done[0] < 1
+    assert 550 < bench.stream.calls["GetRecords"] < 650
 
 
 def test_both_children_of_a_split_come_after_their_parent(make_bench):
@@ -412,6 +499,15 @@ def test_credentials_that_expire_are_waited_for(bench):
     bench.stream.fail("GetRecords", "ExpiredTokenException", times=5)
     bench.stream.fail("DescribeStream", "ExpiredTokenException", times=3)
     assert bench.catch_up() == written
+
+
+def test_credentials_that_do_not_come_back_end_the_poller_in_the_end(bench):
+    bench.stream.fail("GetRecords", "AccessDeniedException", times=10**4)
+    began = bench.clock.time()
+    with pytest.raises(PollerError, match="AccessDenied"):
+        bench.poller().run()
+    assert 900 <= bench.clock.time() - began < 1_000
+    assert len(bench.of(CallFailed)) < 60
 
 
 def test_ten_thousand_shards_are_listed_within_the_budget_and_read(make_bench):
