@@ -246,7 +246,7 @@ def _find(
 ) -> tuple[Stream, None, Any]:
     try:
         return stream, None, None if follow is None else follow(stream)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - sorted by what it is
         if isinstance(error, DDBStreamError):
             return stream, None, Interrupt(error)
         return stream, None, fault_of(error)  # the service or the store: it may pass

@@ -10,6 +10,22 @@ from ddbstream.poller import PageRead, Settings, retry
 from ddbstream.testing import Faults
 
 ENDLESS = 10**9
+UNLABELLED = [
+    "batches",
+    "bytes_read",
+    "dead_letters",
+    "duplicates_known",
+    "empty_pages",
+    "expired_iterators",
+    "garbled_answers",
+    "handler_failures",
+    "pages",
+    "records_done",
+    "records_read",
+    "saves",
+    "shards_ended",
+    "throttled_calls",
+]
 
 
 def text_of(poller):
@@ -19,22 +35,7 @@ def text_of(poller):
 def test_every_count_is_there_before_anything_is_counted(bench):
     poller = bench.poller()
     text = text_of(poller)
-    for name in [
-        "batches",
-        "bytes_read",
-        "dead_letters",
-        "duplicates_known",
-        "empty_pages",
-        "expired_iterators",
-        "garbled_answers",
-        "handler_failures",
-        "pages",
-        "records_done",
-        "records_read",
-        "saves",
-        "shards_ended",
-        "throttled_calls",
-    ]:
+    for name in UNLABELLED:
         assert text[f"ddbstream_poller_{name}_total"] == "0"
 
 
