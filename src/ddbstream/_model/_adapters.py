@@ -57,8 +57,7 @@ def _pydantic(cls: Any) -> Shape:
     collect = None
     if is_model and extra == "allow":
         collect = _EXTRA
-        annotation = dict[str, Any]
-        specs.append(FieldSpec(_EXTRA, annotation, argument=_EXTRA, factory=dict, owner=cls))
+        specs.append(FieldSpec(_EXTRA, dict[str, Any], argument=_EXTRA))
     return Shape(
         specs,
         build=_pydantic_builder(cls) if is_model else None,
@@ -72,7 +71,6 @@ def _pydantic_field(cls: Any, name: str, info: Any, *, is_model: bool) -> FieldS
     marks = tuple(info.metadata)
     parts = (info.annotation, *marks)
     annotation = Annotated[parts] if marks else info.annotation
-    alias = info.serialization_alias or info.alias
     argument = name
     if not is_model and isinstance(info.validation_alias, str):
         argument = info.validation_alias
@@ -86,7 +84,7 @@ def _pydantic_field(cls: Any, name: str, info: Any, *, is_model: bool) -> FieldS
         factory=factory,
         argument=argument if info.init is not False else None,
         omitted=not info.is_required(),  # pydantic copies a default that can change
-        stored_name=alias if isinstance(alias, str) else None,
+        stored_name=info.serialization_alias or info.alias,
         stored=info.init_var is not True,
         owner=cls,
         fallback=partial(_pydantic_dump, name) if is_model and _dumps(info.annotation) else None,
@@ -127,8 +125,8 @@ def _pydantic_refused(error: Exception, node: ObjectNode, path: Path, faults: Fa
     attributes = {f.argument: f.attribute for f in node.fields}
     report: Any = error
     for single in report.errors(include_url=False, include_context=False, include_input=False):
-        first, *rest = single["loc"] or [""]
-        place = [attributes.get(first) or first, *rest] if single["loc"] else []
+        first, rest = single["loc"][:1], single["loc"][1:]
+        place = (*(attributes.get(name) or name for name in first), *rest)
         faults.note((*path, *place), f"a value that {node.name} accepts", str(single["type"]))
     return True
 

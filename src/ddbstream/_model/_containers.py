@@ -93,6 +93,10 @@ class ListNode(Container):
         return {"L": [write_part(self.inner, i, v, json, depth + 1) for i, v in members]}
 
     def emit(self, e: Emitter, source: str, target: str) -> None:
+        if e.crowded:
+            function = e.helper(self, "list", lambda value, made: self.emit(e, value, made))
+            e.line(f"{target} = {function}({source}, {e.depth})")
+            return
         members, member, read = self.emit_list(e, source), e.var("v"), e.var("x")
         e.line(f"{target} = []")
         with e.block(f"for {member} in {members}:"), e.deeper():
@@ -244,6 +248,10 @@ class DictNode(MapNode):
         return written
 
     def emit_map(self, e: Emitter, item: str, target: str) -> None:
+        if e.crowded:
+            function = e.helper(self, "map", lambda value, made: self.emit_map(e, value, made))
+            e.line(f"{target} = {function}({item}, {e.depth})")
+            return
         name, member, read = e.var("k"), e.var("v"), e.var("x")
         e.line(f"{target} = {{}}")
         with e.block(f"for {name}, {member} in {item}.items():"):

@@ -107,7 +107,7 @@ def _emit_odd_keys(node: ObjectNode, e: Emitter, item: str) -> dict[str, str]:
 
     values = {f.name: e.var("x") for f in fields}
     call = f"{e.const(read, 'read_keys')}({item})"
-    e.line(f"{''.join(f'{name}, ' for name in values.values())}= {call}" if values else call)
+    e.line(f"{''.join(f'{name}, ' for name in values.values())}= {call}")
     return values
 
 

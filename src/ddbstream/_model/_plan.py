@@ -316,6 +316,8 @@ def instances(annotation: Any) -> type | None:
     """The class whose instances an annotation's values are, if it is a class."""
     if is_typed_dict(annotation):
         return dict
+    if annotation is Any:  # a class since Python 3.11, of which nothing is an instance
+        return None
     return annotation if isinstance(annotation, type) and not get_args(annotation) else None
 
 

@@ -13,6 +13,9 @@ from ddbstream._payloads import MAX_DEPTH, Unreadable
 
 _serial = count(1)
 
+#: Blocks inside one another in one function; Python itself takes 20 loops, and 100 blocks.
+_CROWDED = 12
+
 #: Attribute values whose tags are counted in one sum: a longer line reads badly in a traceback.
 _COUNTED_TOGETHER = 8
 
@@ -113,6 +116,11 @@ class Emitter:
     def depth(self) -> str:
         """How many containers are around the value being read, as an expression."""
         return f"{self._base}{self._levels}"
+
+    @property
+    def crowded(self) -> bool:
+        """Whether another loop belongs into a function of its own."""
+        return self._indent > _CROWDED
 
     def helper(self, owner: object, hint: str, body: Callable[[str, str], None]) -> str:
         """The name of the helper function of ``owner``, written at its first use.

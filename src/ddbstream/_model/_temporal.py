@@ -71,7 +71,7 @@ def datetime_from_epoch(number: Decimal, unit: str) -> datetime:
 def _delta(number: Decimal, places: int) -> timedelta:
     if number and number.adjusted() > 30:
         raise Misfit("a number out of range")
-    micros = number.scaleb(places, _EXACT) if number else number
+    micros = number.scaleb(places, _EXACT)
     whole = int(micros)
     try:
         return timedelta(microseconds=whole - 1 if micros < whole else whole)

@@ -131,9 +131,6 @@ class FallbackNode(Node):
         """Write the field of the instance ``value``."""
         return self.inner.write(self.dump(value), json, depth)
 
-    def holds(self, value: Any) -> bool:
-        return True
-
 
 class ConvertedNode(Node):
     """A kind of the user's own, through ``structure`` and ``unstructure``.
