@@ -80,6 +80,27 @@ def test_an_alias_is_what_it_stands_for(annotation: Any, values: list[Any]) -> N
         both_ways(annotation, value)
 
 
+@dataclass
+class Cat:
+    kind: Literal["cat"] = "cat"
+
+
+@dataclass
+class Dog:
+    kind: Literal["dog"] = "dog"
+
+
+MaybeCat = extensions.TypeAliasType("MaybeCat", Union[Cat, None])
+IntOrText = extensions.TypeAliasType("IntOrText", Union[int, str])
+
+
+def test_the_parts_of_an_alias_are_parts_of_the_union_around_it() -> None:
+    for pet in (Cat(), Dog(), None):
+        both_ways(Union[MaybeCat, Dog], pet)
+    for value in (1, 1.5, "x"):
+        both_ways(Union[IntOrText, float], value)
+
+
 def test_an_alias_takes_what_it_stands_for_and_nothing_else() -> None:
     for annotation, value in ((Pair[int], ("x", 1)), (Union[Maybe, str], 1.5), (Name, 1)):
         with pytest.raises(EncodeError) as caught:

@@ -1,0 +1,171 @@
+"""Mutation tests: mutmut's mutants, run in forks of one pytest that has collected its tests once.
+
+mutmut's own runner starts pytest anew for each mutant, which takes hours for the models. See
+README.md beside it. Run it in a copy of the project: it writes the mutants over the sources.
+"""
+
+# ruff: noqa: T201 - a program that prints
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+import os
+import resource
+import signal
+import sys
+import textwrap
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mutmut.mutation import trampoline
+from mutmut.mutation.file_mutation import mutate_file_contents
+
+JOBS = 2
+
+
+class Mutants:
+    """The mutants of some source files, written over them."""
+
+    def __init__(self, root: Path, files: list[Path]) -> None:
+        self.names: list[str] = []
+        self.diffs: dict[str, str] = {}
+        for file in files:
+            mutated = mutate_file_contents(str(file), file.read_text(encoding="utf-8"))
+            module = ".".join(file.relative_to(root / "src").with_suffix("").parts)
+            module = module.removesuffix(".__init__")
+            self.names += [f"{module}.{name}" for name in mutated.mutant_names]
+            self._compare(module, mutated.code)
+            file.write_text(mutated.code, encoding="utf-8")
+
+    def _compare(self, module: str, code: str) -> None:
+        lines = code.splitlines()
+        functions = {
+            node.name: textwrap.dedent("\n".join(lines[node.lineno : node.end_lineno]))
+            for node in ast.walk(ast.parse(code))
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+            and "__mutmut_" in node.name
+        }
+        for name, text in functions.items():
+            stem = name.rpartition("__mutmut_")[0]
+            if not name.endswith("_orig"):
+                was = functions[f"{stem}__mutmut_orig"].splitlines()
+                diff = list(difflib.unified_diff(was, text.splitlines(), lineterm="", n=0))[2:]
+                self.diffs[f"{module}.{name}"] = "\n".join(d for d in diff if d[:2] != "@@")
+
+
+class Forks:
+    """A pytest plugin: each mutant is a fork that runs the tests which reach its function."""
+
+    def __init__(self, mutants: Mutants) -> None:
+        self.mutants = mutants
+        self.survivors: list[str] = []
+        self.untested: list[str] = []
+        self._running: dict[int, str] = {}
+        self._serial = 0
+        self._reports: list[pytest.TestReport] = []
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self.items = {item.nodeid: item for item in session.items}
+        reach, seconds = self._measure()
+        started = time.monotonic()
+        for count, name in enumerate(self.mutants.names):
+            tests = sorted(reach.get(name.rpartition("__mutmut_")[0], ()), key=seconds.__getitem__)
+            if not tests:
+                self.untested.append(name)
+                continue
+            while len(self._running) >= JOBS:
+                self._reap()
+            limit = int(5 + 10 * sum(seconds[test] for test in tests))
+            if (pid := os.fork()) == 0:
+                self._child(name, tests, limit)
+            self._running[pid] = name
+            if count % 200 == 0:
+                print(f"{count}: {time.monotonic() - started:.0f} s", flush=True)
+        while self._running:
+            self._reap()
+        return True
+
+    def _measure(self) -> Any:
+        """Which functions each test reaches, and its time; in a fork, so that nothing is cached."""
+        out, inn = os.pipe()
+        if os.fork() == 0:
+            reach: dict[str, set[str]] = defaultdict(set)
+            seconds: dict[str, float] = {}
+            hits: set[str] = set()
+            trampoline.record_trampoline_hit = lambda name, caller=None: hits.add(name)
+            trampoline.set_mutant_under_test("stats")
+            for nodeid, item in self.items.items():
+                hits.clear()
+                start = time.process_time()
+                passed = self._passes(item)
+                seconds[nodeid] = time.process_time() - start
+                if not passed:  # without a mutant: it measures itself
+                    print("left out:", nodeid, flush=True)
+                for name in hits if passed else ():
+                    reach[name].add(nodeid)
+            with os.fdopen(inn, "w") as pipe:
+                json.dump([{name: sorted(ids) for name, ids in reach.items()}, seconds], pipe)
+            os._exit(0)
+        os.close(inn)
+        with os.fdopen(out) as pipe:
+            measured = json.load(pipe)
+        os.wait()
+        return measured
+
+    def _passes(self, item: pytest.Item) -> bool:
+        from ddbstream import _model
+
+        # each test plans its models anew: a cached codec would hide who reaches the planner
+        self._serial += 1
+        _model._CODEC = f"__ddbstream_codec_{self._serial}__"
+        _model._other_codecs.clear()
+        self._reports = []
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+        return not any(report.failed for report in self._reports)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._reports.append(report)
+
+    def _child(self, name: str, tests: list[str], limit: int) -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+        signal.alarm(120)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        code = 1
+        try:
+            trampoline.set_mutant_under_test(name)
+            code = 0 if all(self._passes(self.items[test]) for test in tests) else 1
+        finally:
+            os._exit(code)
+
+    def _reap(self) -> None:
+        pid, status = os.wait()
+        name = self._running.pop(pid)
+        if status == 0:
+            self.survivors.append(name)
+
+
+def main() -> int:
+    root = Path.cwd()
+    files = sorted({file for pattern in sys.argv[1].split(",") for file in root.glob(pattern)})
+    mutants = Mutants(root, files)
+    forks = Forks(mutants)
+    options = ["-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "--import-mode=importlib"]
+    pytest.main([*options, *sys.argv[2].split(",")], plugins=[forks])
+    print(f"{len(mutants.names)} mutants", f"{len(forks.survivors)} survive", end=", ")
+    print(f"{len(forks.untested)} are reached by no test")
+    left = [*forks.survivors, *forks.untested]
+    text = "".join(f"## {name}\n{mutants.diffs[name]}\n" for name in left)
+    (root / "survivors.txt").write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
