@@ -348,3 +348,17 @@ def test_a_conversion_sees_the_annotations_own_value() -> None:
     assert type(slowly(item, cls).a) is datetime
     cls = holding(Annotated[int, Attribute(structure=checked(Decimal), unstructure=Decimal)])
     assert slowly({"a": {"N": "1"}}, cls).a == 1
+
+
+def test_the_tags_of_msgspecs_classes_are_those_of_their_union() -> None:
+    msgspec = pytest.importorskip("msgspec")
+    both = msgspec.defstruct("Cat", [], tag=True) | msgspec.defstruct("Dog", [], tag=True)
+    name = codec_for(both).name
+    for item, words, found in (
+        ({"type": {"S": "Cow"}}, f"a tag of {name}", "another S"),
+        ({}, f"the tag of {name}", "nothing"),
+    ):
+        with pytest.raises(DecodeError) as caught:
+            from_item(item, both)
+        error = caught.value
+        assert (error.path, error.expected, error.found) == ("type", words, found)
