@@ -239,7 +239,7 @@ class ObjectNode(MapNode):
         if self.uses > 1:
             e.single(source)
             function = e.helper(self, self.name, lambda item, made: self.emit_map(e, item, made))
-            with e.deeper():
+            with e.deeper(checked=True):
                 e.line(f'{target} = {function}({source}["M"], {e.depth})')
             return
         super().emit(e, source, target)

@@ -37,7 +37,7 @@ class Emitter:
         self._pending: list[list[str]] = [[]]
         self._floats: list[list[tuple[str, str]]] = [[]]
         self._count = count(1)
-        self._levels = 0
+        self._levels = self._deepest = 0
         self._base = ""
 
     def line(self, text: str) -> None:
@@ -106,9 +106,11 @@ class Emitter:
         self._indent -= 1
 
     @contextmanager
-    def deeper(self) -> Iterator[None]:
-        """What follows reads members of a container."""
+    def deeper(self, *, checked: bool = False) -> Iterator[None]:
+        """What follows reads members of a container, or calls a helper that counts it itself."""
         self._levels += 1
+        if not checked:
+            self._deepest = max(self._deepest, self._levels)
         yield
         self._levels -= 1
 
@@ -137,13 +139,16 @@ class Emitter:
             f"read_{hint if hint.isidentifier() else 'object'}_"
         )
         outer = self._lines, self._indent, self._pending, self._floats, self._levels, self._base
+        outer_deepest, self._deepest = self._deepest, 0
         self._lines, self._indent, self._pending, self._floats = [], 1, [[]], [[]]
         self._levels, self._base = 0, "d + "
-        self.refuse_if(f"d > {MAX_DEPTH}")
         body("value", "made")
         self.settle()
         self.line("return made")
-        self._functions.append("\n".join([f"def {name}(value, d):", *self._lines]))
+        # what may be too deep is for the slow reader to count
+        check = f"    if d > {MAX_DEPTH - self._deepest}: raise Unreadable"
+        self._functions.append("\n".join([f"def {name}(value, d):", check, *self._lines]))
+        self._deepest = outer_deepest
         self._lines, self._indent, self._pending, self._floats, self._levels, self._base = outer
         return name
 

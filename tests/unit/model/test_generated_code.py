@@ -13,6 +13,7 @@ import pytest
 
 from ddbstream import from_item, keys, to_item
 from ddbstream._model._codec import ModelCodec
+from ddbstream.exceptions import DecodeError
 from tests.unit.model.reading import quickly
 
 
@@ -60,6 +61,22 @@ def test_kinds_nest_as_deep_as_dynamodb_stores(make: Any) -> None:
         value = [value] if kind.__origin__ is list else {"k": value}
     model: Any = dataclasses.make_dataclass("Model", [("a", kind)])
     assert quickly(to_item(model(value)), model) == model(value)
+
+
+@dataclass
+class Tree:
+    branches: list[Tree] = field(default_factory=list)
+
+
+def test_a_list_at_the_32nd_level_is_the_last() -> None:
+    tree = Tree([Tree()])
+    for _ in range(14):
+        tree = Tree([tree])
+    item: Any = to_item(tree)
+    assert from_item(item, Tree) == tree
+    deeper = {"branches": {"L": [{"M": item}]}}
+    with pytest.raises(DecodeError, match="at most 32 levels"):
+        from_item(deeper, Tree)
 
 
 def test_a_constant_key_may_come_first() -> None:

@@ -11,9 +11,9 @@ pytestmark = pytest.mark.skipif(sys.version_info < (3, 12), reason="the syntax i
 
 SOURCE = """
 from __future__ import annotations
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 from ddbstream import from_item, to_item
 from ddbstream._model import codec_for
 
@@ -28,6 +28,24 @@ class Page[T]:
     pair: Pair[T] | None = None
     json: Json = None
     more: dict[Name, Pair[int]] | None = None
+
+type Deep = int | list[Deep | Literal["x"]]
+type Tree = set[str] | Branch
+
+@dataclass
+class Branch:
+    left: Tree = field(default_factory=set)
+
+type Bins = bytes | list[Bins]
+
+@dataclass
+class Blobs:
+    a: Bins
+
+@dataclass
+class Holder:
+    deep: Deep
+    tree: Tree
 
 def local():
     type Own = list[int]
@@ -76,3 +94,33 @@ def test_a_recursive_alias_ends_at_32_levels(names: dict[str, Any]) -> None:
     item = {"items": {"L": []}, "name": {"S": "x"}, "json": deep}
     with pytest.raises(DecodeError, match="32 levels"):
         names["from_item"](item, page[int])
+
+
+def test_an_alias_inside_itself_is_a_part_like_any_other(names: dict[str, Any]) -> None:
+    holder, branch = names["Holder"], names["Branch"]
+    obj = holder([5, "x", [7, "x"]], branch(branch({"y"})))
+    round_trips(names, obj, holder)
+    # an empty set is left out in there too
+    item = round_trips(names, holder(1, branch(branch(set()))), holder)
+    assert item["tree"] == {"M": {"left": {"M": {}}}}
+
+
+def test_a_fault_inside_a_recursive_alias_is_at_its_place(names: dict[str, Any]) -> None:
+    from ddbstream.exceptions import DecodeError, EncodeError
+
+    holder = names["Holder"]
+    deep = {"L": [{"L": [{"N": "1"}, {"S": "y"}]}]}
+    with pytest.raises(DecodeError) as caught:
+        names["from_item"]({"deep": deep, "tree": {"SS": ["x"]}}, holder)
+    assert caught.value.path == "deep[0][1]"
+    with pytest.raises(EncodeError) as refused:
+        names["to_item"](holder([[1, 0.5]], {"x"}))
+    assert refused.value.path == "deep[0][1]"
+
+
+def test_every_binary_inside_a_recursive_alias_is_of_the_wire_asked_for(
+    names: dict[str, Any],
+) -> None:
+    holder = names["Blobs"]
+    item = names["to_item"](holder([[b"ab"]]), wire="json")
+    assert item == {"a": {"L": [{"L": [{"B": "YWI="}]}]}}
