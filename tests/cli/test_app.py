@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     Run = Callable[..., subprocess.CompletedProcess[str]]
 
 COMMANDS = [
-    *("demo", "decode", "invoke", "streams", "tail", "poll", "replay", "export", "filters"),
-    "doctor",
+    *("demo", "decode", "invoke", "streams", "tail", "poll", "dev", "replay"),
+    *("export", "filters", "doctor"),
 ]
 
 

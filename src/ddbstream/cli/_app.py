@@ -16,6 +16,7 @@ _FAMILIES = {
     "streams": "streams",
     "tail": "tail",
     "poll": "poll",
+    "dev": "dev",
     "replay": "replay",
     "export": "export",
     "filters": "filters",
