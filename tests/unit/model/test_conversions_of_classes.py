@@ -362,3 +362,10 @@ def test_the_tags_of_msgspecs_classes_are_those_of_their_union() -> None:
             from_item(item, both)
         error = caught.value
         assert (error.path, error.expected, error.found) == ("type", words, found)
+
+
+def test_pydantic_finds_the_defaults_of_absent_attributes_itself() -> None:
+    pydantic = pytest.importorskip("pydantic")
+    cls = pydantic.create_model("Model", a=(int, 5))
+    for read in (quickly, slowly):
+        assert read({}, cls).model_fields_set == set()
