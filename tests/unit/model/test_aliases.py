@@ -73,7 +73,6 @@ def both_ways(annotation: Any, value: Any) -> Any:
         (tuple[Name, Many, Name], [("x", [1], "y")]),
         (Pair, [(Decimal(1), "x")]),
     ],
-    ids=str,
 )
 def test_an_alias_is_what_it_stands_for(annotation: Any, values: list[Any]) -> None:
     for value in values:
@@ -165,7 +164,6 @@ def test_final_is_what_it_holds() -> None:
         (dict, {"a": True}, {5: 1}),
         (set, {b"x"}, {b"x", "x"}),
     ],
-    ids=str,
 )
 def test_a_bare_type_holds_anything(annotation: Any, value: Any, refused: Any) -> None:
     if isinstance(value, (list, tuple)):

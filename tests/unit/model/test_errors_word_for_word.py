@@ -83,7 +83,6 @@ MORE = ("at most 32 levels", "more")
         (Half, None, "a", "N", "nothing"),
         (Half, {"S": "x"}, "a", "N", "S"),
     ],
-    ids=str,
 )
 def test_reading_says(kind: Any, wire: Any, path: str, expected: str, found: str) -> None:
     with pytest.raises(DecodeError) as caught:
@@ -131,7 +130,6 @@ def test_two_keys_of_one_text() -> None:
         (list[int], {"L": [{"N": "1"}, {"S": "x"}]}, "a[1]"),
         (dict[float, str], {"M": {"1": {"S": "x"}, "1.0": {"S": "y"}}}, "a.1.0"),
     ],
-    ids=str,
 )
 def test_a_conversion_is_not_asked_about_faulty_parts(kind: Any, wire: Any, path: str) -> None:
     model = holding(Annotated[kind, Attribute(structure=never)])
@@ -147,7 +145,7 @@ def nested(kind: Any, wire: Any, levels: int) -> tuple[Any, Any]:
     return holding(kind), {"a": wire}
 
 
-@pytest.mark.parametrize("kind", [(str, {"S": "x"}), (set[str], {"SS": ["x"]})], ids=str)
+@pytest.mark.parametrize("kind", [(str, {"S": "x"}), (set[str], {"SS": ["x"]})])
 def test_lists_are_read_slowly_32_levels_deep(kind: tuple[Any, Any]) -> None:
     model, item = nested(*kind, 32)
     assert to_item(slowly(item, model)) == item

@@ -85,7 +85,6 @@ ONE = {"N": "1"}
         (Base[int], {"a": ONE}, {"a": 1}),
         (Base[tuple[int, str]], {"a": {"L": [ONE, {"S": "x"}]}}, {"a": (1, "x")}),
     ],
-    ids=str,
 )
 def test_type_variables_mean_what_a_base_was_given(model: Any, item: Any, values: Any) -> None:
     for read in (quickly, slowly):

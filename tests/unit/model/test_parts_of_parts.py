@@ -54,7 +54,6 @@ class Text:
         (Raw | Text, Raw(b"ab"), {"M": {"raw": {"B": "YWI="}, "kind": {"S": "raw"}}}),
         (set[Literal[b"ab"]], {b"ab"}, {"BS": ["YWI="]}),
     ],
-    ids=str,
 )
 def test_the_json_wire_reaches_every_part(kind: Any, value: Any, inside: Any) -> None:
     model = holding(kind)
@@ -90,7 +89,6 @@ def test_the_json_wire_reaches_every_part(kind: Any, value: Any, inside: Any) ->
             {"M": {"5": {"S": "x"}}},
         ),
     ],
-    ids=str,
 )
 def test_each_part_is_written_and_read_as_its_own_kind(kind: Any, value: Any, wire: Any) -> None:
     model = holding(kind)

@@ -55,7 +55,6 @@ def holding(annotation: Any) -> Any:
         (int | Id | float, ": two parts are both stored as N, and nothing tells them apart"),
         (Cat | Dog, ": no field is a Literal of other values in each class, to tell them apart"),
     ],
-    ids=str,
 )
 def test_an_annotation_that_cannot_work_is_shown(annotation: Any, words: str) -> None:
     cls = holding(annotation)
@@ -84,7 +83,6 @@ def test_an_enum_with_a_none_in_it_is_not_optional() -> None:
         (5, "5 has no place in DynamoDB; give it structure= and unstructure="),
         (complex, "complex has no place in DynamoDB; give it structure= and unstructure="),
     ],
-    ids=str,
 )
 def test_what_is_no_model_is_the_errors_model(what: Any, words: str) -> None:
     with pytest.raises(ModelDefinitionError) as caught:
