@@ -300,7 +300,7 @@ def test_poll_says_in_one_line_what_is_wrong_with_its_checkpoint_file(
 ) -> None:
     result = run("poll", "app:router", "Product", "--checkpoints", checkpoints, *aws)
     assert result.returncode == 1
-    assert result.stderr == f"Error: {checkpoints}: {message}\n"
+    assert result.stderr == f"Error: cannot keep positions in {checkpoints}: {message}\n"
 
 
 def test_poll_needs_a_place_for_its_positions(app: Path, run: Run) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -94,8 +93,8 @@ def poll(
     logging.getLogger("botocore").setLevel(logging.WARNING)
     try:
         store = SQLiteCheckpoints(checkpoints)
-    except (CheckpointError, sqlite3.Error) as error:
-        raise click.ClickException(f"{checkpoints}: {error}") from None
+    except CheckpointError as error:
+        raise click.ClickException(str(error)) from None
     poller = StreamPoller(table, router, checkpoints=store, **options)
     with ExitStack() as stack:
         if listen is not None:
