@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from ddbstream import StreamRouter
+from ddbstream.cli._app import cli
 from ddbstream.cli._health import Address, serving
-from ddbstream.cli.poll import poll
 from ddbstream.poller import StreamPoller
 from ddbstream.testing import FakeClock, FakeStream
 
@@ -75,6 +75,6 @@ def test_a_port_that_is_taken_is_said_in_one_line(tmp_path, monkeypatch) -> None
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         options = ["--checkpoints", "x.db", "--listen", str(port), "--region", "us-east-1"]
-        result = CliRunner().invoke(poll, ["shop_health:router", "Product", *options])
+        result = CliRunner().invoke(cli, ["poll", "shop_health:router", "Product", *options])
     assert result.exit_code == 1
     assert f"cannot listen on 127.0.0.1:{port}: " in result.output
