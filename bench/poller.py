@@ -35,7 +35,7 @@ from decode import Wide, medium  # M: 20 attributes of mixed types, with nesting
 from ddbstream import from_item
 from ddbstream.poller import Settings, StreamPoller
 from ddbstream.poller._client import StreamsApi, make_client
-from ddbstream.poller._commands import GetRecords, RecordsPage
+from ddbstream.poller._core.commands import GetRecords, RecordsPage
 
 logging.disable()
 

@@ -12,13 +12,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ddbstream._attribute_value import from_attribute_value, to_attribute_value
-    from ddbstream._batch import BatchResult, Disposition, Failure
-    from ddbstream._classify import by_attribute, by_key_prefix, by_keys, by_table_name
     from ddbstream._diff import Added, Diff, Removed, Replaced, SetChanged, diff
     from ddbstream._model import Attribute, Epoch, from_item, keys, to_item
     from ddbstream._records import Change, Insert, Modify, Remove, StreamRecord
-    from ddbstream._router import (
+    from ddbstream._router.classify import by_attribute, by_key_prefix, by_keys, by_table_name
+    from ddbstream._router.results import BatchResult, Disposition, Failure
+    from ddbstream._router.router import (
         StreamRouter,
         default_router,
         on_change,
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
         on_modify,
         on_remove,
     )
+    from ddbstream._values.attribute_values import from_attribute_value, to_attribute_value
     from ddbstream._wire import parse
     from ddbstream.aws_lambda import LambdaHandler, lambda_handler
     from ddbstream.exceptions import DDBStreamError
@@ -72,13 +72,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "_attribute_value": ("from_attribute_value", "to_attribute_value"),
-    "_batch": ("BatchResult", "Disposition", "Failure"),
-    "_classify": ("by_attribute", "by_key_prefix", "by_keys", "by_table_name"),
+    "_values.attribute_values": ("from_attribute_value", "to_attribute_value"),
+    "_router.results": ("BatchResult", "Disposition", "Failure"),
+    "_router.classify": ("by_attribute", "by_key_prefix", "by_keys", "by_table_name"),
     "_diff": ("Added", "Diff", "Removed", "Replaced", "SetChanged", "diff"),
     "_model": ("Attribute", "Epoch", "from_item", "keys", "to_item"),
     "_records": ("Change", "Insert", "Modify", "Remove", "StreamRecord"),
-    "_router": (
+    "_router.router": (
         "StreamRouter",
         "default_router",
         "on_change",

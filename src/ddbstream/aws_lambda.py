@@ -17,16 +17,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast, final
 
-from ddbstream._engine import Terms
-from ddbstream._router import StreamRouter, check_concurrency, default_router
+from ddbstream._router.batch import Terms
+from ddbstream._router.router import StreamRouter, check_concurrency, default_router
 from ddbstream.exceptions import BatchError
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from ddbstream._batch import BatchResult
-    from ddbstream._error_routes import DeadLetterSink
-    from ddbstream._windows import Window
+    from ddbstream._router.failures import DeadLetterSink
+    from ddbstream._router.results import BatchResult
+    from ddbstream._router.windows import Window
     from ddbstream.typing import BatchResponse
 
 __all__ = ["LambdaHandler", "Window", "lambda_handler"]
@@ -35,7 +35,7 @@ __all__ = ["LambdaHandler", "Window", "lambda_handler"]
 def __getattr__(name: str) -> object:
     # What few functions need is imported by those that do.
     if name == "Window":
-        from ddbstream._windows import Window
+        from ddbstream._router.windows import Window
 
         return Window
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -121,7 +121,7 @@ class LambdaHandler:
             result = self._router._run(event, None, self._concurrency, terms)
             failures = self._unfinished(result, event)
             return _with_state(event.get("state") or {}, failures)
-        from ddbstream._windows import Folding, window_of
+        from ddbstream._router.windows import Folding, window_of
 
         window = window_of(event, context)
         if event.get("Records") is None:  # the last invocation may have none
@@ -150,7 +150,7 @@ class LambdaHandler:
 
     def _log(self, result: BatchResult) -> None:
         """What a response makes AWS send again would leave no trace otherwise."""
-        from ddbstream._log import log, log_failure
+        from ddbstream._router.log import log, log_failure
 
         for failure in result.failures:
             log_failure("error", "record failed", failure)

@@ -22,7 +22,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, final
 
 if TYPE_CHECKING:
-    from ddbstream._error_routes import DeadLetterSink
+    from ddbstream._router.failures import DeadLetterSink
 
 __all__ = ["DeadLetterSink", "JSONLinesSink", "S3Sink", "SNSSink", "SQSSink"]
 
@@ -33,7 +33,7 @@ _SNS_LIMIT: Final = 262_144
 
 def __getattr__(name: str) -> object:
     if name == "DeadLetterSink":
-        from ddbstream._error_routes import DeadLetterSink
+        from ddbstream._router.failures import DeadLetterSink
 
         return DeadLetterSink
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ddbstream._metrics import BatchEvent, HandlerEvent
+from ddbstream._router.observers import BatchEvent, HandlerEvent
 
 __all__ = ["BatchEvent", "HandlerEvent"]

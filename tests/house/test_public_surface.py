@@ -72,6 +72,7 @@ MODULES = {
     "ddbstream.metrics",
     "ddbstream.models",
     "ddbstream.poller",
+    "ddbstream.progress",
     "ddbstream.replay",
     "ddbstream.testing",
     "ddbstream.typing",

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ddbstream import DDBStreamError, Diff, diff
 from ddbstream._diff import diff_images
-from ddbstream._diff._values import same
+from ddbstream._diff.values import same
 
 SECRET = "s3cr3t"
 _TAGS = st.sampled_from(["S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS", "BS", "X"])

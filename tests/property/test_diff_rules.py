@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ddbstream import Added, Diff, Removed, SetChanged, diff, from_item, to_item
 from ddbstream._diff import Path, changed_between, diff_images, parse_path
-from ddbstream._diff._json import json_value
+from ddbstream._diff.json_forms import json_value
 from tests.property.diff_items import ITEMS, NAMES, PAIRS, frozen
 
 LISTS = st.sampled_from(["index", "align"])

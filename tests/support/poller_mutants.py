@@ -12,12 +12,13 @@ from dataclasses import replace
 from typing import Any
 from unittest import mock
 
-from ddbstream.poller import _client, _delivery
-from ddbstream.poller._commands import Fault, GetRecords, RecordsPage
-from ddbstream.poller._core import StreamCore
-from ddbstream.poller._policies import Backoff
-from ddbstream.poller._positions import After, AtStart, AtTime, End
-from ddbstream.poller._shard import Stage
+from ddbstream.poller import _client
+from ddbstream.poller._core import delivery as _delivery
+from ddbstream.poller._core.commands import Fault, GetRecords, RecordsPage
+from ddbstream.poller._core.core import StreamCore
+from ddbstream.poller._core.policies import Backoff
+from ddbstream.poller._core.positions import After, AtStart, AtTime, End
+from ddbstream.poller._core.shard import Stage
 
 Mutant = Callable[[Any], None]
 # Mistakes that show only when something is trimmed: looked for where outages are the rule.

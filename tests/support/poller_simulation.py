@@ -20,15 +20,15 @@ from typing import Any
 
 from ddbstream.poller import MemoryCheckpoints, Settings
 from ddbstream.poller._client import StreamsApi
-from ddbstream.poller._commands import Deliver, Describe, GetRecords, Instant, RecordsPage
-from ddbstream.poller._core import State, StreamCore
-from ddbstream.poller._events import Gap
-from ddbstream.poller._policies import Backoff, FailurePolicy
-from ddbstream.poller._positions import After, AtStart, AtTime, End
+from ddbstream.poller._core.commands import Deliver, Describe, GetRecords, Instant, RecordsPage
+from ddbstream.poller._core.core import State, StreamCore
+from ddbstream.poller._core.events import Gap
+from ddbstream.poller._core.policies import Backoff, FailurePolicy
+from ddbstream.poller._core.positions import After, AtStart, AtTime, End
 from ddbstream.poller._stream import Stream
-from ddbstream.testing._fake_faults import Faults
 from ddbstream.testing.clock import FakeClock
 from ddbstream.testing.fake_stream import FakeStream
+from ddbstream.testing.fake_stream._faults import Faults
 
 HOUR = 3600.0
 

@@ -72,7 +72,7 @@ def test_usual_values_are_read_without_the_slow_reader(
     def refuse(*arguments: Any) -> None:
         pytest.fail("the fast path did not take it")
 
-    monkeypatch.setattr("ddbstream._attribute_value.guarded", refuse)
+    monkeypatch.setattr("ddbstream._values.attribute_values.guarded", refuse)
     as_json = json.loads(json.dumps(to_attribute_value(value, wire="json")))
     for usual in (wire, as_json):
         assert from_attribute_value(usual) == value
@@ -421,7 +421,7 @@ def test_all_32_levels_are_read_without_the_slow_reader(
     def refuse(*arguments: Any) -> None:
         pytest.fail("the fast path did not take it")
 
-    monkeypatch.setattr("ddbstream._attribute_value.guarded", refuse)
+    monkeypatch.setattr("ddbstream._values.attribute_values.guarded", refuse)
     assert from_attribute_value(nested(32, tag))
     assert from_item({"a": nested(32, tag)})
 

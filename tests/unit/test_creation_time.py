@@ -7,7 +7,7 @@ from decimal import Context, Decimal, localcontext
 
 import pytest
 
-from ddbstream._creation_time import aware_datetime, nanoseconds
+from ddbstream._values.times import aware_datetime, nanoseconds
 
 MOMENT = 1_770_000_000
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ddbstream._diff._changes import Added, Change, Removed, Replaced, SetChanged
-from ddbstream._diff._compare import changed_between
-from ddbstream._diff._diff import Diff
-from ddbstream._diff._make import diff, diff_images
-from ddbstream._diff._path import Parts, Path, parse_path
+from ddbstream._diff.changes import Added, Change, Removed, Replaced, SetChanged
+from ddbstream._diff.compare import changed_between
+from ddbstream._diff.edits import Diff
+from ddbstream._diff.make import diff, diff_images
+from ddbstream._values.paths import Parts, Path, parse_path
 
 __all__ = [
     "Added",

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from ddbstream._attribute_value import Wire, read_map, wire_is_json, write_map
-from ddbstream._model._markers import OPTIONS, Attribute, Epoch, keys, model
-from ddbstream._payloads import MAX_DEPTH
+from ddbstream._model.markers import OPTIONS, Attribute, Epoch, keys, model
+from ddbstream._values.atoms import MAX_DEPTH
+from ddbstream._values.attribute_values import Wire, read_map, wire_is_json, write_map
 from ddbstream.exceptions import EncodeError, ModelDefinitionError
 
 if TYPE_CHECKING:
-    from ddbstream._model._registry import Registry
+    from ddbstream._model.registry import Registry
     from ddbstream.typing import Item
 
 __all__ = ["Attribute", "Codec", "Epoch", "codec_for", "from_item", "keys", "model", "to_item"]
@@ -137,7 +137,7 @@ def codec_for(model: Any, registry: Registry | None = None) -> Codec[Any]:
         raise ModelDefinitionError(f"no model class, but a {type(model).__name__}") from None
     if known is not None:
         return known
-    from ddbstream._model._codec import ModelCodec
+    from ddbstream._model.codec import ModelCodec
 
     made: Codec[Any] = ModelCodec(model, registry)
     if registry is None and isinstance(model, type):

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ddbstream._model import codec_for
 from ddbstream._records import MalformedRecord, Origin, StreamRecord
-from ddbstream._wire._dynamodb import records
+from ddbstream._wire.dynamodb import records
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec
-    from ddbstream._model._registry import Registry
+    from ddbstream._model.registry import Registry
     from ddbstream._records import Change
 
 __all__ = ["parse", "read"]
@@ -54,7 +54,7 @@ def _read(
         not entries or (type(entries[0]) is dict and "dynamodb" in entries[0])
     ):
         return records(entries, Origin("dynamodb", stream_arn), codec, at)
-    from ddbstream._wire._recognise import records_of
+    from ddbstream._wire.recognise import records_of
 
     return records_of(payload, Origin("dynamodb", stream_arn), codec, "")
 

@@ -12,7 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ddbstream import Insert, Modify, Remove
-from ddbstream._routes import Route
+from ddbstream._router.routes import Route
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -8,11 +8,11 @@ itself. All three hold one batch at a time, and go on where they stopped if they
 
 from __future__ import annotations
 
-from ddbstream._progress import MemoryProgress, Progress, SQLiteProgress
 from ddbstream.export._backfill import backfill
 from ddbstream.export._files import read_records
 from ddbstream.export._load import LoadProgress, LoadReport, load
 from ddbstream.export._manifest import Export, ExportFile, open_export
+from ddbstream.progress import MemoryProgress, Progress, SQLiteProgress
 
 __all__ = [
     "Export",

@@ -22,12 +22,12 @@ from threading import Event, Lock, Thread
 from time import time
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from ddbstream._progress import MemoryProgress, Progress
 from ddbstream.exceptions import ExportError
 from ddbstream.export._load import LoadProgress, LoadReport
+from ddbstream.progress import MemoryProgress, Progress
 
 if TYPE_CHECKING:
-    from ddbstream._router import StreamRouter
+    from ddbstream._router.router import StreamRouter
 
 __all__ = ["backfill"]
 

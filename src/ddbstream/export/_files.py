@@ -14,9 +14,9 @@ from typing import Any, cast
 
 from ddbstream._model import codec_for
 from ddbstream._records import MalformedRecord, Origin, StreamRecord
-from ddbstream._wire._dynamodb import malformed
-from ddbstream._wire._export import export_record, is_export_line
-from ddbstream._wire._text import load
+from ddbstream._wire.dynamodb import malformed
+from ddbstream._wire.export import export_record, is_export_line
+from ddbstream._wire.text import load
 from ddbstream.exceptions import DDBStreamError, ExportError, RecordError
 from ddbstream.export._manifest import ExportFile
 from ddbstream.export._storage import place_of

@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from ddbstream._progress import MemoryProgress, Progress
 from ddbstream.export._files import read_records
 from ddbstream.export._manifest import Export, ExportFile
+from ddbstream.progress import MemoryProgress, Progress
 
 if TYPE_CHECKING:
-    from ddbstream._batch import Failure
     from ddbstream._records import StreamRecord
-    from ddbstream._router import StreamRouter
+    from ddbstream._router.results import Failure
+    from ddbstream._router.router import StreamRouter
 
 __all__ = ["LoadProgress", "LoadReport", "load"]
 

@@ -17,10 +17,10 @@ from datetime import datetime
 from os import PathLike, fspath
 from typing import Any, Final, Literal
 
-from ddbstream._creation_time import aware_datetime, nanoseconds
-from ddbstream._origin import table_of
-from ddbstream._shape import is_map
-from ddbstream._wire._text import load
+from ddbstream._records.origin import table_of
+from ddbstream._values.shape import is_map
+from ddbstream._values.times import aware_datetime, nanoseconds
+from ddbstream._wire.text import load
 from ddbstream.exceptions import DDBStreamError, ExportError
 from ddbstream.export._storage import Place, place_of
 

@@ -14,9 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ddbstream.poller._batches import Batch
-from ddbstream.poller._core import State
-from ddbstream.poller._dynamodb_store import DynamoDBCheckpoints
-from ddbstream.poller._events import (
+from ddbstream.poller._core.core import State
+from ddbstream.poller._core.events import (
     BatchDelivered,
     BatchFailed,
     CallFailed,
@@ -32,13 +31,22 @@ from ddbstream.poller._events import (
     StreamListed,
     StreamStarted,
 )
-from ddbstream.poller._file_store import FileCheckpoints
+from ddbstream.poller._core.policies import (
+    Backoff,
+    FailurePolicy,
+    Settings,
+    block,
+    retry,
+    skip,
+    stop,
+)
+from ddbstream.poller._core.positions import After, AtStart, AtTime, End, Position, Start
 from ddbstream.poller._metrics import Metrics, ShardStatus, StreamStatus
-from ddbstream.poller._policies import Backoff, FailurePolicy, Settings, block, retry, skip, stop
 from ddbstream.poller._poller import StreamPoller
-from ddbstream.poller._positions import After, AtStart, AtTime, End, Position, Start
-from ddbstream.poller._sqlite_store import SQLiteCheckpoints
-from ddbstream.poller._stores import CheckpointStore, Lease, MemoryCheckpoints
+from ddbstream.poller._stores.contract import CheckpointStore, Lease, MemoryCheckpoints
+from ddbstream.poller._stores.dynamodb import DynamoDBCheckpoints
+from ddbstream.poller._stores.file import FileCheckpoints
+from ddbstream.poller._stores.sqlite import SQLiteCheckpoints
 from ddbstream.poller._stream import DeadLetter, PollContext
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from typing import Any
 from ddbstream.exceptions import PollerError
 from ddbstream.poller._batches import Batch, Batches
 from ddbstream.poller._client import fault_of
-from ddbstream.poller._commands import (
+from ddbstream.poller._core.commands import (
     Command,
     Deliver,
     Delivered,
@@ -30,8 +30,8 @@ from ddbstream.poller._commands import (
     GetRecords,
     Record,
 )
+from ddbstream.poller._core.events import Exit
 from ddbstream.poller._driver import Driver, Interrupt
-from ddbstream.poller._events import Exit
 from ddbstream.poller._poller import PollerBase
 from ddbstream.poller._stream import PollContext, Router, Stream
 from ddbstream.poller._workers import Lane

@@ -15,10 +15,10 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from ddbstream.exceptions import PollerError
-from ddbstream.poller._commands import Command, Deliver, Delivered, Record
+from ddbstream.poller._core.commands import Command, Deliver, Delivered, Record
+from ddbstream.poller._core.events import Exit
+from ddbstream.poller._core.positions import Position, rank
 from ddbstream.poller._driver import Driver
-from ddbstream.poller._events import Exit
-from ddbstream.poller._positions import Position, rank
 from ddbstream.poller._stream import Stream
 from ddbstream.poller._workers import Clock, instant
 

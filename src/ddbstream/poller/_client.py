@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ddbstream.exceptions import StreamNotFoundError
-from ddbstream.poller._commands import (
+from ddbstream.poller._core.commands import (
     Describe,
     Fault,
     FaultKind,
@@ -22,8 +22,8 @@ from ddbstream.poller._commands import (
     RecordsPage,
     StreamPage,
 )
+from ddbstream.poller._core.positions import After, AtTime
 from ddbstream.poller._fast_records import install
-from ddbstream.poller._positions import After, AtTime
 from ddbstream.typing import StreamsClient
 
 __all__ = ["Call", "StreamsApi", "fault_of", "knows_timestamps", "make_client", "resolve_stream"]

@@ -18,7 +18,7 @@ from typing import Any
 
 from ddbstream.exceptions import DDBStreamError
 from ddbstream.poller._client import fault_of
-from ddbstream.poller._commands import (
+from ddbstream.poller._core.commands import (
     Command,
     Deliver,
     Describe,
@@ -29,7 +29,7 @@ from ddbstream.poller._commands import (
     Instant,
     Renew,
 )
-from ddbstream.poller._events import CallFailed, Event, Exit
+from ddbstream.poller._core.events import CallFailed, Event, Exit
 from ddbstream.poller._metrics import Metrics
 from ddbstream.poller._stream import Stream
 from ddbstream.poller._workers import Clock, Lane, Workers, instant

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from ddbstream.poller._events import (
+from ddbstream.poller._core.events import (
     BatchFailed,
     CallFailed,
     Event,

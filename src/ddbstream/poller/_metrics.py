@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ddbstream.poller._commands import Instant
-from ddbstream.poller._core import StreamCore
-from ddbstream.poller._events import (
+from ddbstream.poller._core.commands import Instant
+from ddbstream.poller._core.core import StreamCore
+from ddbstream.poller._core.events import (
     BatchDelivered,
     BatchFailed,
     CallFailed,
@@ -24,7 +24,7 @@ from ddbstream.poller._events import (
     SaveFailed,
     ShardEnded,
 )
-from ddbstream.poller._shard import Shard, Stage, record_time
+from ddbstream.poller._core.shard import Shard, Stage, record_time
 
 __all__ = ["Metrics", "ShardStatus", "StreamStatus"]
 

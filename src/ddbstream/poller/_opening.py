@@ -20,10 +20,10 @@ from ddbstream.poller._client import (
     make_client,
     resolve_stream,
 )
-from ddbstream.poller._core import State, StreamCore
-from ddbstream.poller._policies import FailurePolicy, Settings, block, skip, stop
-from ddbstream.poller._positions import AtStart, AtTime
-from ddbstream.poller._stores import CheckpointStore, Lease, MemoryCheckpoints
+from ddbstream.poller._core.core import State, StreamCore
+from ddbstream.poller._core.policies import FailurePolicy, Settings, block, skip, stop
+from ddbstream.poller._core.positions import AtStart, AtTime
+from ddbstream.poller._stores.contract import CheckpointStore, Lease, MemoryCheckpoints
 from ddbstream.poller._stream import Router, Stream
 from ddbstream.poller._workers import Clock, instant
 

@@ -11,14 +11,14 @@ from typing import Any, Literal
 
 from ddbstream.exceptions import PollerError
 from ddbstream.poller._batches import Batch, Batches
-from ddbstream.poller._commands import Command
+from ddbstream.poller._core.commands import Command
+from ddbstream.poller._core.events import Event, Exit
+from ddbstream.poller._core.policies import FailurePolicy, Settings
 from ddbstream.poller._driver import Driver
-from ddbstream.poller._events import Event, Exit
 from ddbstream.poller._log import log_event
 from ddbstream.poller._metrics import Metrics
 from ddbstream.poller._opening import Opener
-from ddbstream.poller._policies import FailurePolicy, Settings
-from ddbstream.poller._stores import CheckpointStore
+from ddbstream.poller._stores.contract import CheckpointStore
 from ddbstream.poller._stream import Router, Stream
 from ddbstream.poller._workers import Clock, InlineWorkers, SystemClock, ThreadWorkers, Workers
 from ddbstream.typing import StreamsClient

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
-from ddbstream._dead_letter import plain
+from ddbstream._router.dead_letter import plain
 from ddbstream.exceptions import FencedError
 from ddbstream.poller._client import StreamsApi
-from ddbstream.poller._commands import (
+from ddbstream.poller._core.commands import (
     Command,
     Deliver,
     Delivered,
@@ -27,9 +27,9 @@ from ddbstream.poller._commands import (
     Result,
     Save,
 )
-from ddbstream.poller._core import StreamCore
-from ddbstream.poller._shard import record_time, sequence_number
-from ddbstream.poller._stores import CheckpointStore, Lease
+from ddbstream.poller._core.core import StreamCore
+from ddbstream.poller._core.shard import record_time, sequence_number
+from ddbstream.poller._stores.contract import CheckpointStore, Lease
 
 __all__ = ["DeadLetter", "PollContext", "Router", "Stream", "outcome"]
 

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
-from ddbstream.poller._commands import Instant
+from ddbstream.poller._core.commands import Instant
 
 __all__ = ["Clock", "InlineWorkers", "Lane", "SystemClock", "ThreadWorkers", "Workers", "instant"]
 

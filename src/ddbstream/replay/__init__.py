@@ -9,7 +9,7 @@ long as the stream keeps them (24 hours), and hands them to a router. What is go
 
 from __future__ import annotations
 
-from ddbstream._progress import MemoryProgress, Progress, SQLiteProgress
+from ddbstream.progress import MemoryProgress, Progress, SQLiteProgress
 from ddbstream.replay._handler import ReplayHandler
 from ddbstream.replay._messages import FailedBatch, Unreadable, failed_batches
 from ddbstream.replay._replay import BatchFailure, ReplayReport, replay

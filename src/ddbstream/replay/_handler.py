@@ -18,8 +18,8 @@ from ddbstream.exceptions import BatchError
 from ddbstream.replay._replay import ReplayReport, replay
 
 if TYPE_CHECKING:
-    from ddbstream._progress import Progress
-    from ddbstream._router import StreamRouter
+    from ddbstream._router.router import StreamRouter
+    from ddbstream.progress import Progress
     from ddbstream.replay._reread import Clock
     from ddbstream.typing import BatchResponse, StreamsClient
 

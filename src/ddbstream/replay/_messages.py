@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote_plus
 
-from ddbstream._creation_time import aware_datetime, nanoseconds
 from ddbstream._records import Origin
-from ddbstream._shape import is_map
-from ddbstream._wire._envelopes import contents
-from ddbstream._wire._on_failure import batch_info
-from ddbstream._wire._text import load
-from ddbstream._wire._unrecognised import looks_like
+from ddbstream._values.shape import is_map
+from ddbstream._values.times import aware_datetime, nanoseconds
+from ddbstream._wire.envelopes import contents
+from ddbstream._wire.on_failure import batch_info
+from ddbstream._wire.text import load
+from ddbstream._wire.unrecognised import looks_like
 from ddbstream.exceptions import DDBStreamError, PayloadError
 from ddbstream.poller._client import fault_of
 

@@ -19,16 +19,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from ddbstream._progress import MemoryProgress, Progress
 from ddbstream._records import MalformedRecord, StreamRecord
 from ddbstream._wire import read
 from ddbstream.exceptions import DDBStreamError
+from ddbstream.progress import MemoryProgress, Progress
 from ddbstream.replay._clients import Clients, fetcher
 from ddbstream.replay._messages import FailedBatch, Unreadable, failed_batches
 from ddbstream.replay._reread import Clock, Gap, Reread
 
 if TYPE_CHECKING:
-    from ddbstream._router import StreamRouter
+    from ddbstream._router.router import StreamRouter
     from ddbstream.typing import StreamsClient
 
 __all__ = ["BatchFailure", "ReplayReport", "replay"]

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 from ddbstream.exceptions import PollerError
 from ddbstream.poller._client import fault_of
-from ddbstream.poller._commands import Fault
+from ddbstream.poller._core.commands import Fault
 
 if TYPE_CHECKING:
     from ddbstream.replay._messages import FailedBatch

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
         sqs_event,
         sqs_page,
     )
-    from ddbstream.testing.event_source_mapping import EventSourceMapping
     from ddbstream.testing.fake_stream import FakeStream, Faults
+    from ddbstream.testing.mapping import EventSourceMapping
 
 __all__ = [
     "CheckpointStoreConformance",
@@ -88,7 +88,7 @@ _HOMES = {
         "sqs_event",
         "sqs_page",
     ),
-    "event_source_mapping": ("EventSourceMapping",),
+    "mapping": ("EventSourceMapping",),
     "fake_stream": ("FakeStream", "Faults"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from ddbstream._creation_time import aware_datetime, nanoseconds
 from ddbstream._model import to_item
-from ddbstream._shape import is_map
+from ddbstream._values.shape import is_map
+from ddbstream._values.times import aware_datetime, nanoseconds
 
 if TYPE_CHECKING:
     from ddbstream.typing import Item, WireRecord

@@ -11,9 +11,9 @@ from datetime import datetime, timezone
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
 
-from ddbstream._creation_time import nanoseconds
-from ddbstream._model._markers import KEYS
-from ddbstream._shape import is_map
+from ddbstream._model.markers import KEYS
+from ddbstream._values.shape import is_map
+from ddbstream._values.times import nanoseconds
 from ddbstream.testing._spellings import json_item, size_of_item
 
 if TYPE_CHECKING:

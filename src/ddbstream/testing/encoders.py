@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from ddbstream._creation_time import nanoseconds
+from ddbstream._values.times import nanoseconds
 from ddbstream.testing._spellings import IMAGES, boto3_record, json_item, json_record
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from ddbstream._creation_time import aware_datetime, nanoseconds
-from ddbstream._shape import is_map
+from ddbstream._values.shape import is_map
+from ddbstream._values.times import aware_datetime, nanoseconds
 from ddbstream.testing._spellings import json_record
 from ddbstream.testing.encoders import lambda_event
 

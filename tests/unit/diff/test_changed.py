@@ -149,7 +149,7 @@ def test_a_field_is_known_by_its_name_and_by_its_attributes():
 
 
 def test_it_decodes_nothing_that_is_equal(monkeypatch: pytest.MonkeyPatch):
-    from ddbstream._diff import _compare
+    from ddbstream._diff import compare as _compare
 
     read = []
 

@@ -94,7 +94,7 @@ def test_a_path_keeps_its_parts_when_it_is_copied():
 
 
 def test_paths_made_for_ever_new_names_do_not_fill_the_memory():
-    from ddbstream._diff import _path
+    from ddbstream._values import paths as _path
 
     for number in range(2 * _path._MOST_KNOWN):
         assert Path.of((f"name{number}",)) == f"name{number}"

@@ -16,7 +16,7 @@ from hypothesis import given
 
 from ddbstream import Diff, Removed, Replaced, diff, to_item
 from ddbstream._diff import diff_images
-from ddbstream._diff._json import json_value
+from ddbstream._diff.json_forms import json_value
 from ddbstream.exceptions import DiffError, EncodeError
 from tests.property.diff_items import PAIRS
 

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import pytest
 
 from ddbstream._model import codec_for
-from ddbstream._model._codec import ModelCodec
+from ddbstream._model.codec import ModelCodec
 
 
 def refuse(item: Any) -> NoReturn:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ddbstream import from_item, keys, to_item
-from ddbstream._model._codec import ModelCodec
+from ddbstream._model.codec import ModelCodec
 from ddbstream.exceptions import DecodeError
 from tests.unit.model.reading import quickly
 

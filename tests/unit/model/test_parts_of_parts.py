@@ -15,7 +15,7 @@ import typing_extensions
 from typing_extensions import NotRequired, ReadOnly, TypedDict
 
 from ddbstream import Attribute, Epoch, from_item, keys, to_item
-from ddbstream._model._shapes import MISSING
+from ddbstream._model.shapes import MISSING
 from ddbstream.exceptions import DecodeError, EncodeError
 from tests.unit.model.reading import quickly, slowly
 

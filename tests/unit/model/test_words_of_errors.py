@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal, NewType, TypeGuard
 import pytest
 
 from ddbstream import Attribute, Epoch, from_item, keys, to_item
-from ddbstream._attribute_value import from_attribute_value, to_attribute_value
 from ddbstream._model import codec_for
-from ddbstream._model._keys import KeyTemplate
+from ddbstream._model.key_templates import KeyTemplate
+from ddbstream._values.attribute_values import from_attribute_value, to_attribute_value
 from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
 from ddbstream.models import decoder_source, model
 from tests.unit.model.reading import slowly

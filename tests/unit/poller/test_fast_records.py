@@ -19,7 +19,7 @@ import pytest
 
 from ddbstream import parse
 from ddbstream.poller._client import StreamsApi, knows_timestamps, make_client
-from ddbstream.poller._commands import Fault, GetRecords, RecordsPage
+from ddbstream.poller._core.commands import Fault, GetRecords, RecordsPage
 
 RECORD = {
     "eventID": "1",

@@ -19,7 +19,7 @@ from ddbstream.exceptions import (
 )
 from ddbstream.poller import CallFailed, Gap, MemoryCheckpoints, Settings, StreamListed
 from ddbstream.testing import Faults
-from ddbstream.testing._fake_errors import client_error
+from ddbstream.testing.fake_stream._errors import client_error
 
 HOUR = 3600.0
 

@@ -22,7 +22,7 @@ from ddbstream.poller import (
     SQLiteCheckpoints,
 )
 from ddbstream.testing import FakeClock
-from ddbstream.testing._fake_errors import client_error
+from ddbstream.testing.fake_stream._errors import client_error
 
 HOUR = 3600.0
 ENDLESS = {"caught_up_pages": 10**9}  # runs until its timeout

@@ -5,8 +5,15 @@ from __future__ import annotations
 import pytest
 
 from ddbstream.poller import After, AtStart, End, FailurePolicy, Gap, Settings, Start
-from ddbstream.poller._commands import Describe, Forget, Instant, ListedShard, Renew, StreamPage
-from ddbstream.poller._core import State, StreamCore
+from ddbstream.poller._core.commands import (
+    Describe,
+    Forget,
+    Instant,
+    ListedShard,
+    Renew,
+    StreamPage,
+)
+from ddbstream.poller._core.core import State, StreamCore
 
 DAY = 86_400.0
 NOW = 1_700_000_000.0

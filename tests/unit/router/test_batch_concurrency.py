@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ddbstream import Disposition, Insert, LambdaHandler, StreamRouter
-from ddbstream._lanes import Lanes, item_of
+from ddbstream._router.lanes import Lanes, item_of
 from ddbstream._wire import read
 from ddbstream.exceptions import BatchError
 from tests.support.stream_records import sequence_number, wire_record

@@ -1,0 +1,119 @@
+"""Diffs for reading: text of one line a change, and values that must not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from ddbstream._diff.changes import Added, Change, Removed, SetChanged
+from ddbstream._diff.typed import resolved
+from ddbstream._diff.values import kind_of
+from ddbstream._values.paths import Parts, parse_path
+
+if TYPE_CHECKING:
+    from ddbstream._diff.edits import Diff
+    from ddbstream._model import Codec
+
+__all__ = ["REDACTED", "Hidden", "described", "masked", "parse_hidden", "redact"]
+
+Hidden = tuple[str | int | None, ...]
+"""A path whose values are hidden; ``None`` is any position."""
+
+
+class _Redacted:
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<redacted>"
+
+
+REDACTED: Final = _Redacted()
+"""Stands where a value is hidden."""
+
+
+def parse_hidden(path: str | Parts, codec: Codec[Any] | None) -> Hidden:
+    """A path for `Diff.redact`: each position of a list counts as any, for what is in a list moves.
+
+    Raises:
+        DiffError: It is no document path.
+    """
+    text = path.replace("[*]", "[0]") if isinstance(path, str) else path
+    parts = resolved(parse_path(text), codec)
+    return tuple([None if isinstance(part, int) else part for part in parts])
+
+
+def masked(parts: Parts, value: Any, hidden: Iterable[Hidden]) -> Any:
+    """The Python value at ``parts`` as it may be shown."""
+    below = []
+    for path in hidden:
+        shared = min(len(path), len(parts))
+        if all(_meets(a, b) for a, b in zip(path[:shared], parts[:shared], strict=True)):
+            if len(path) <= len(parts):
+                return REDACTED
+            below.append(path)
+    if not below:
+        return value
+    kind = kind_of(value)
+    if kind == "M":
+        return {name: masked((*parts, name), inner, below) for name, inner in value.items()}
+    if kind == "L":
+        return [masked((*parts, at), inner, below) for at, inner in enumerate(value)]
+    # Text, a number or a set has nothing inside; another object may have anything.
+    return value if kind else REDACTED
+
+
+def _meets(hidden: str | int | None, part: str | int) -> bool:
+    return isinstance(part, int) if hidden is None else hidden == part
+
+
+def redact(changes: Iterable[Change], hidden: Iterable[Hidden]) -> None:
+    """Note on new changes what of their values may be shown."""
+    for change in changes:
+        values = [getattr(change, name) for name in change.__match_args__[1:]]
+        shown = tuple([masked(change.path.parts, value, hidden) for value in values])
+        if any(one is not other for one, other in zip(values, shown, strict=True)):
+            change._shown = shown
+
+
+# --- text ---------------------------------------------------------------------------------------
+
+
+def described(diff: Diff, *, values: bool = True) -> str:
+    """The diff's changes, one a line."""
+    return "\n".join(_line(change, values=values) for change in diff)
+
+
+def _line(change: Change, *, values: bool) -> str:
+    path = str(change.path)
+    shown = getattr(change, "_shown", None)
+    if shown is None:
+        shown = tuple([getattr(change, name) for name in change.__match_args__[1:]])
+    if isinstance(change, SetChanged):
+        if values and REDACTED not in shown:
+            return f"{path}: {' '.join((*_members('+', shown[0]), *_members('-', shown[1])))}"
+        return f"{path}: +{len(change.added)} -{len(change.removed)} members"
+    if isinstance(change, Added):
+        return f"{path}: added" + (f" {_shown(shown[0])}" if values else "")
+    if isinstance(change, Removed):
+        return f"{path}: removed" + (f" {_shown(shown[0])}" if values else "")
+    return f"{path}: {_shown(shown[0])} -> {_shown(shown[1])}" if values else f"{path}: replaced"
+
+
+def _members(sign: str, members: Iterable[Any]) -> list[str]:
+    return sorted(f"{sign}{_shown(member)}" for member in members)
+
+
+def _shown(value: Any) -> str:
+    """A value on one line: as ``repr`` has it, but numbers as numbers are written."""
+    if isinstance(value, Decimal):
+        return str(value)
+    if value.__class__ is dict:
+        inner = ", ".join(f"{_shown(name)}: {_shown(each)}" for name, each in value.items())
+        return f"{{{inner}}}"
+    if value.__class__ is list:
+        return f"[{', '.join(map(_shown, value))}]"
+    if isinstance(value, (set, frozenset)):
+        return f"{{{', '.join(sorted(map(_shown, value)))}}}" if value else "set()"
+    text = repr(value)
+    return " ".join(text.split()) if "\n" in text else text

@@ -1,0 +1,3 @@
+"""EventBridge patterns: evaluating, linting, and deriving them from routes."""
+
+from __future__ import annotations

@@ -1,0 +1,199 @@
+"""pydantic, attrs and msgspec classes: recognised by their attributes, and never imported.
+
+Where a constant of theirs is needed, its library is loaded already: the class at hand came from it.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+
+from ddbstream._model.hints import annotation_of
+from ddbstream._model.shapes import MISSING, FieldSpec, Shape, owner_of
+from ddbstream.exceptions import ModelDefinitionError
+
+if TYPE_CHECKING:
+    from ddbstream._model.nodes import Faults
+    from ddbstream._model.objects import ObjectNode
+    from ddbstream._values.atoms import Path
+
+#: Where a pydantic model of ``extra="allow"`` keeps what no field takes.
+_EXTRA = "__pydantic_extra__"
+
+
+def foreign_shape(cls: Any, open_classes: tuple[Any, ...]) -> Shape | None:
+    """The shape of another library's class, or None if it is of none of these."""
+    if is_pydantic(cls):
+        return _pydantic(cls)
+    if hasattr(cls, "__attrs_attrs__"):
+        return _attrs(cls, open_classes)
+    if hasattr(cls, "__struct_fields__") and hasattr(cls, "__struct_config__"):
+        return _msgspec(cls, open_classes)
+    return None
+
+
+# --- pydantic -----------------------------------------------------------------------------------
+
+
+def is_pydantic(cls: Any) -> bool:
+    """Whether it is a pydantic model or dataclass, of pydantic 2.10 or newer."""
+    return hasattr(cls, "__pydantic_fields__") and hasattr(cls, "__pydantic_validator__")
+
+
+def _pydantic(cls: Any) -> Shape:
+    if not cls.__pydantic_complete__:
+        rebuild = getattr(cls, "model_rebuild", None)
+        if rebuild is not None:
+            rebuild(raise_errors=False)
+    is_model = hasattr(cls, "model_validate")
+    config: dict[str, Any] = getattr(cls, "model_config" if is_model else "__pydantic_config__", {})
+    specs = [
+        _pydantic_field(cls, name, info, is_model=is_model)
+        for name, info in cls.__pydantic_fields__.items()
+    ]
+    extra = config.get("extra")
+    collect = None
+    if is_model and extra == "allow":
+        collect = _EXTRA
+        specs.append(FieldSpec(_EXTRA, dict[str, Any], argument=_EXTRA))
+    return Shape(
+        specs,
+        build=_pydantic_builder(cls) if is_model else None,
+        forbid=extra == "forbid",
+        collect=collect,
+        refused=_pydantic_refused,
+    )
+
+
+def _pydantic_field(cls: Any, name: str, info: Any, *, is_model: bool) -> FieldSpec:
+    marks = tuple(info.metadata)
+    parts = (info.annotation, *marks)
+    annotation = Annotated[parts] if marks else info.annotation
+    argument = name
+    if not is_model and isinstance(info.validation_alias, str):
+        argument = info.validation_alias
+    # a factory may look at the other fields, and then it is pydantic's to call
+    factory = None if info.default_factory_takes_validated_data else info.default_factory
+    has_default = info.default_factory is None and not info.is_required()
+    return FieldSpec(
+        name=name,
+        annotation=annotation,
+        default=info.default if has_default else MISSING,
+        factory=factory,
+        argument=argument if info.init is not False else None,
+        omitted=not info.is_required(),  # pydantic copies a default that can change
+        stored_name=info.serialization_alias or info.alias,
+        stored=info.init_var is not True,
+        owner=cls,
+        fallback=partial(_pydantic_dump, name) if is_model and _dumps(info.annotation) else None,
+    )
+
+
+def _dumps(annotation: Any) -> bool:
+    """Whether JSON has the whole value: pydantic masks secrets there."""
+    parts = get_args(annotation) or (annotation,)
+    inside = " ".join(str(get_args(part)) for part in parts)
+    direct = get_origin(annotation) in (None, Union, UnionType)
+    return "Secret" not in inside and (direct or "Secret" not in str(annotation))
+
+
+def _pydantic_dump(name: str, obj: Any) -> Any:
+    """A field of a kind that only pydantic knows, such as a URL, as JSON has it."""
+    value = getattr(obj, name)
+    if hasattr(value, "get_secret_value"):
+        return value.get_secret_value()
+    return obj.model_dump(mode="json", include={name}, by_alias=False)[name]
+
+
+def _pydantic_builder(cls: Any) -> Any:
+    version = tuple(int(part) for part in sys.modules["pydantic"].VERSION.split(".")[:2])
+    by_name = {"by_name": True, "by_alias": False} if version >= (2, 11) else {}
+
+    def build(arguments: dict[str, Any]) -> Any:
+        extra = arguments.pop(_EXTRA, None)
+        return cls.model_validate({**extra, **arguments} if extra else arguments, **by_name)
+
+    return build
+
+
+def _pydantic_refused(error: Exception, node: ObjectNode, path: Path, faults: Faults) -> bool:
+    """Note a ValidationError's faults: places and rules, since its text prints the values."""
+    if type(error).__name__ != "ValidationError" or not hasattr(error, "errors"):
+        return False
+    attributes = {f.argument: f.attribute for f in node.fields}
+    report: Any = error
+    for single in report.errors(include_url=False, include_context=False, include_input=False):
+        first, rest = single["loc"][:1], single["loc"][1:]
+        place = (*(attributes.get(name) or name for name in first), *rest)
+        faults.note((*path, *place), f"a value that {node.name} accepts", str(single["type"]))
+    return True
+
+
+# --- attrs --------------------------------------------------------------------------------------
+
+
+def _attrs(cls: Any, open_classes: tuple[Any, ...]) -> Shape:
+    nothing = sys.modules["attr"].NOTHING
+    specs = []
+    for declared in cls.__attrs_attrs__:
+        if declared.type is None:
+            raise ModelDefinitionError("it has no annotation", path=declared.name)
+        owner = owner_of(cls, declared.name)
+        default, factory = declared.default, None
+        if type(default).__name__ == "Factory":
+            default, factory = MISSING, (None if default.takes_self else default.factory)
+        specs.append(
+            FieldSpec(
+                name=declared.name,
+                annotation=annotation_of(owner, declared.name, declared.type, open_classes),
+                argument=declared.alias if declared.init else None,
+                default=MISSING if default is nothing else default,
+                factory=factory,
+                # a factory that looks at the other fields is the constructor's to call
+                omitted=type(declared.default).__name__ == "Factory" and factory is None,
+                owner=owner,
+            )
+        )
+    return Shape(specs)
+
+
+# --- msgspec ------------------------------------------------------------------------------------
+
+
+def _msgspec(cls: Any, open_classes: tuple[Any, ...]) -> Shape:
+    no_default = sys.modules["msgspec"].NODEFAULT
+    config = cls.__struct_config__
+    names: tuple[str, ...] = cls.__struct_fields__
+    # the defaults are those of the last fields
+    defaults = (no_default,) * (len(names) - len(cls.__struct_defaults__)) + cls.__struct_defaults__
+    specs = []
+    for name, stored_name, default in zip(
+        names, cls.__struct_encode_fields__, defaults, strict=True
+    ):
+        owner = owner_of(cls, name)
+        raw = _own(owner, name)
+        factory = default.factory if type(default).__name__ == "Factory" else None
+        specs.append(
+            FieldSpec(
+                name=name,
+                annotation=annotation_of(owner, name, raw, open_classes),
+                argument=name,
+                default=MISSING if default is no_default or factory else default,
+                factory=factory,
+                stored_name=stored_name if stored_name != name else None,
+                owner=owner,
+            )
+        )
+    constants = {}
+    if config.tag is not None:
+        tag = config.tag
+        constants[config.tag_field] = {"S": tag} if isinstance(tag, str) else {"N": str(tag)}
+    return Shape(specs, forbid=config.forbid_unknown_fields, constants=constants)
+
+
+def _own(owner: Any, name: str) -> Any:
+    from ddbstream._model.hints import own_annotations
+
+    return own_annotations(owner)[name]

@@ -1,0 +1,267 @@
+"""Lists, tuples, sets and maps of other kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from ddbstream._model.nodes import FAULT, Faults, MapNode, Node
+from ddbstream._model.scalars import Scalar
+from ddbstream._model.source import Emitter
+from ddbstream._values.atoms import MAX_DEPTH, Path, kind_of, placed, tag_words
+from ddbstream._values.attribute_values import check_depth, empty_set
+from ddbstream.exceptions import EncodeError
+
+Make = Callable[[Any], Any]
+
+
+def write_part(node: Node, part: str | int, value: Any, json: bool, depth: int) -> dict[str, Any]:
+    """Write one member; its EncodeError knows the member's place."""
+    try:
+        return node.write(value, json, depth)
+    except EncodeError as error:
+        placed(error, part)
+        raise
+
+
+class Container(Node):
+    """A kind of one tag whose payload holds other values.
+
+    Attributes:
+        tag: The wire tag.
+    """
+
+    tag = "L"
+
+    def __init__(self) -> None:
+        self.tags = frozenset({self.tag})
+        self.words = self.tag
+
+    def payload(self, value: Any, path: Path, faults: Faults) -> Any:
+        """The members of a value of this tag, or FAULT."""
+        if tag_words(value) != self.tag:
+            return self.mismatch(value, path, faults)
+        payload = value[self.tag]
+        if self.tag == "L" and len(path) > MAX_DEPTH:
+            return faults.note(path, f"at most {MAX_DEPTH} levels", "more")
+        kinds = (list, tuple) if self.tag == "L" else (list, tuple, set, frozenset)
+        if isinstance(payload, kinds):
+            return payload
+        return faults.note(path, f"a list in {self.tag}", kind_of(payload))
+
+    def emit_list(self, e: Emitter, source: str) -> str:
+        """Emit lines that take the list out of ``source``; returns its variable."""
+        members = e.var("l")
+        e.single(source)
+        e.line(f'{members} = {source}["{self.tag}"]')
+        e.refuse_if(f"type({members}) is not list")
+        return members
+
+
+class ListNode(Container):
+    """``list[T]``, ``tuple[T, ...]`` and the abstract forms: an ``L``.
+
+    Args:
+        inner: What the members are.
+        make: Makes the value of a list; None: it is a list.
+        kind: The type that writing takes.
+    """
+
+    def __init__(self, inner: Node, make: Make | None, kind: type) -> None:
+        super().__init__()
+        self.inner, self.make, self.kind = inner, make, kind
+
+    @property
+    def is_abstract(self) -> bool:
+        """Whether the annotation leaves open what sequence it is."""
+        return self.make is None and self.kind is not list
+
+    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+        payload = self.payload(value, path, faults)
+        if payload is FAULT:
+            return FAULT
+        members = [self.inner.read(v, (*path, i), faults) for i, v in enumerate(payload)]
+        if any(member is FAULT for member in members):
+            return FAULT
+        return self.make(members) if self.make else members
+
+    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        if not self.holds(value):
+            raise EncodeError(expected=self.kind.__name__, found=type(value).__name__)
+        check_depth(depth)
+        members = enumerate(value)
+        return {"L": [write_part(self.inner, i, v, json, depth + 1) for i, v in members]}
+
+    def emit(self, e: Emitter, source: str, target: str) -> None:
+        if e.crowded:
+            function = e.helper(self, "list", lambda value, made: self.emit(e, value, made))
+            e.line(f"{target} = {function}({source}, {e.depth})")
+            return
+        members, member, read = self.emit_list(e, source), e.var("v"), e.var("x")
+        e.line(f"{target} = []")
+        with e.block(f"for {member} in {members}:"), e.deeper():
+            self.inner.emit(e, member, read)
+            e.line(f"{target}.append({read})")
+        if self.make:
+            e.line(f"{target} = {e.const(self.make, 'make')}({target})")
+
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, self.kind) and not isinstance(value, (str, bytes, bytearray))
+
+
+class SetNode(Container):
+    """``set[T]`` and ``frozenset[T]`` of text, numbers or binaries: ``SS``, ``NS`` or ``BS``."""
+
+    def __init__(self, inner: Scalar, make: type) -> None:
+        self.tag = f"{inner.tag}S"
+        super().__init__()
+        self.inner, self.make = inner, make
+
+    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+        payload = self.payload(value, path, faults)
+        if payload is FAULT:
+            return FAULT
+        members = [
+            self.inner.read_payload(self.inner.tag, v, (*path, i), faults)
+            for i, v in enumerate(payload)
+        ]
+        return FAULT if any(member is FAULT for member in members) else self.make(members)
+
+    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        if not self.holds(value):
+            raise EncodeError(expected=self.make.__name__, found=type(value).__name__)
+        if not value:
+            raise empty_set()
+        return {self.tag: [self.inner.unparse(member, json) for member in value]}
+
+    def emit(self, e: Emitter, source: str, target: str) -> None:
+        self.inner.emit_many(e, self.emit_list(e, source), target)
+        e.line(f"{target} = {e.const(self.make, self.make.__name__)}({target})")
+
+    def absent(self) -> Callable[[], Any]:
+        return self.make
+
+    def left_out(self, value: Any) -> bool:
+        return isinstance(value, (set, frozenset)) and not value
+
+    def holds(self, value: Any) -> bool:
+        # members tell set[str] from set[int] in a union; an empty one is anybody's
+        return isinstance(value, (set, frozenset)) and all(self.inner.holds(v) for v in value)
+
+
+class TupleNode(Container):
+    """``tuple[int, str]``: an ``L`` of exactly those."""
+
+    def __init__(self, inners: Collection[Node]) -> None:
+        super().__init__()
+        self.inners = tuple(inners)
+
+    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+        payload = self.payload(value, path, faults)
+        if payload is FAULT:
+            return FAULT
+        if len(payload) != len(self.inners):
+            return faults.note(path, f"{len(self.inners)} members in L", str(len(payload)))
+        parts = enumerate(zip(self.inners, payload, strict=True))
+        members = [node.read(v, (*path, i), faults) for i, (node, v) in parts]
+        return FAULT if any(member is FAULT for member in members) else tuple(members)
+
+    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        if not isinstance(value, tuple):
+            raise EncodeError(expected="tuple", found=type(value).__name__)
+        if len(value) != len(self.inners):
+            raise EncodeError(expected=f"a tuple of {len(self.inners)}", found=str(len(value)))
+        check_depth(depth)
+        parts = enumerate(zip(self.inners, value, strict=True))
+        return {"L": [write_part(node, i, v, json, depth + 1) for i, (node, v) in parts]}
+
+    def emit(self, e: Emitter, source: str, target: str) -> None:
+        members = self.emit_list(e, source)
+        e.refuse_if(f"len({members}) != {len(self.inners)}")
+        names = []
+        with e.deeper():
+            for index, node in enumerate(self.inners):
+                member, read = e.var("v"), e.var("x")
+                e.line(f"{member} = {members}[{index}]")
+                node.emit(e, member, read)
+                names.append(f"{read}, ")
+        e.line(f"{target} = ({''.join(names)})")
+
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, tuple) and len(value) == len(self.inners)
+
+
+class DictNode(MapNode):
+    """``dict[K, T]`` and ``Mapping``: an ``M``; keys are of any kind that has a text form.
+
+    Args:
+        key: What the keys are; None: text as it is.
+        inner: What the members are.
+        make: Makes the value of a dict; None: it is a dict.
+        key_name: What errors call a key.
+    """
+
+    def __init__(self, key: Node | None, inner: Node, make: Make | None, key_name: str) -> None:
+        self.key, self.inner, self.make, self.key_name = key, inner, make, key_name
+
+    def read_map(self, item: Any, path: Path, faults: Faults) -> Any:
+        if not self.sound_map(item, path, faults):
+            return FAULT
+        read: dict[Any, Any] = {}
+        sound = True
+        for name in item:
+            if not isinstance(name, str):
+                return faults.note(path, "text as attribute names", kind_of(name))
+            key = self._key(name, path, faults)
+            member = self.inner.read(item[name], (*path, name), faults)
+            if key is FAULT or member is FAULT:
+                sound = False
+            elif key in read:
+                sound = faults.note((*path, name), "each key once", "another spelling") is None
+            else:
+                read[key] = member
+        if not sound:
+            return FAULT
+        return self.make(read) if self.make else read
+
+    def _key(self, name: str, path: Path, faults: Faults) -> Any:
+        if self.key is None:
+            return str.__str__(name)
+        try:
+            return self.key.from_text(name)
+        except Exception:  # noqa: BLE001, S110 - whatever it raises, the key is of no such kind
+            pass
+        return faults.note((*path, name), f"a key that is {self.key_name}", "other text")
+
+    def write_map(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise EncodeError(expected="dict", found=type(value).__name__)
+        written: dict[str, Any] = {}
+        for key, member in value.items():
+            name = self.key.to_text(key) if self.key else key
+            if not isinstance(name, str):
+                raise EncodeError(expected="text as map keys", found=type(key).__name__)
+            name = str.__str__(name)
+            if name in written:
+                raise EncodeError("two keys are written as the same text")
+            written[name] = write_part(self.inner, name, member, json, depth)
+        return written
+
+    def emit_map(self, e: Emitter, item: str, target: str) -> None:
+        if e.crowded:
+            function = e.helper(self, "map", lambda value, made: self.emit_map(e, value, made))
+            e.line(f"{target} = {function}({item}, {e.depth})")
+            return
+        name, member, read = e.var("k"), e.var("v"), e.var("x")
+        e.line(f"{target} = {{}}")
+        with e.block(f"for {name}, {member} in {item}.items():"):
+            self.inner.emit(e, member, read)
+            key = f"{e.const(self.key.from_text, 'key')}({name})" if self.key else name
+            e.line(f"{target}[{key}] = {read}")
+        if self.key:
+            e.refuse_if(f"len({target}) != len({item})")
+        if self.make:
+            e.line(f"{target} = {e.const(self.make, 'make')}({target})")
+
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, Mapping)

@@ -1,0 +1,82 @@
+"""Scalars that are classes of their own: ``UUID``, and enums by value."""
+
+from __future__ import annotations
+
+from enum import Enum, Flag
+from typing import Any
+
+from ddbstream._model.nodes import Node
+from ddbstream._model.scalars import IntNode, Scalar
+from ddbstream._model.source import Emitter
+
+
+class UUIDNode(Scalar):
+    """``UUID``: its usual text."""
+
+    detail = "a UUID in S"
+
+    def __init__(self) -> None:
+        from ddbstream._model.uuids import UUID
+
+        super().__init__()
+        self.python = UUID
+
+    def parse(self, payload: Any) -> Any:
+        if not isinstance(payload, str):
+            raise TypeError
+        return self.python(payload)
+
+    def unparse(self, value: Any, json: bool) -> str:
+        if not isinstance(value, self.python):
+            raise self.refuse(value)
+        return str(value)
+
+    def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
+        from ddbstream._model.uuids import uuid_from_text
+
+        e.line(f"{target} = {e.const(uuid_from_text, 'uuid')}({payload})")
+
+    def emit_text(self, e: Emitter, text: str, target: str) -> None:
+        from ddbstream._model.uuids import uuid_from_canonical_text
+
+        e.line(f"{target} = {e.const(uuid_from_canonical_text, 'uuid')}({text})")
+
+
+class EnumNode(Scalar):
+    """An enum by value, all of whose values are of one scalar kind."""
+
+    def __init__(self, cls: type[Enum], inner: Scalar) -> None:
+        self.python, self.inner, self.tag = cls, inner, inner.tag
+        super().__init__()
+        self.detail = f"a value of {cls.__name__} in {self.tag}"
+        # an enum of floats or bytes has no one text for each value
+        one_text = inner.tag == "S" or isinstance(inner, IntNode)
+        members = [member for member in cls if one_text]
+        self.by_text = {inner.to_text(member.value): member for member in members}
+
+    def parse(self, payload: Any) -> Any:
+        return self.python(self.inner.parse(payload))
+
+    def unparse(self, value: Any, json: bool) -> Any:
+        if not isinstance(value, self.python):
+            raise self.refuse(value)
+        return self.inner.unparse(value.value, json)  # type: ignore[attr-defined]
+
+    def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
+        if self.by_text and not issubclass(self.python, Flag):
+            e.line(f"{target} = {e.const(self.by_text, self.python.__name__)}[{payload}]")
+            return
+        value = e.var("x")
+        self.inner.emit_payload(e, payload, value)
+        e.line(f"{target} = {e.const(self.python, self.python.__name__)}({value})")
+
+    def from_text(self, text: str) -> Any:
+        return self.python(self.inner.from_text(text))
+
+    def to_text(self, value: Any) -> str:
+        if not isinstance(value, self.python):
+            raise self.refuse(value)
+        return self.inner.to_text(value.value)  # type: ignore[attr-defined]
+
+    def emit_text(self, e: Emitter, text: str, target: str) -> None:
+        Node.emit_text(self, e, text, target)

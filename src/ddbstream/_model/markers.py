@@ -1,0 +1,181 @@
+"""What a user writes on and in a model class: ``Attribute``, ``Epoch``, ``keys`` and ``model``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+
+from ddbstream.exceptions import ModelDefinitionError
+
+if TYPE_CHECKING:
+    from ddbstream._model.key_templates import KeyTemplate
+
+C = TypeVar("C", bound="type[Any]")
+
+Rename = Literal["camelCase", "PascalCase", "kebab-case", "SCREAMING_SNAKE_CASE"]
+
+#: Class attributes that the decorators leave their findings in.
+KEYS = "__ddbstream_keys__"
+OPTIONS = "__ddbstream_options__"
+
+
+class _Marker:
+    __slots__: tuple[str, ...] = ()
+    _names: ClassVar[tuple[str, ...]] = ()
+
+    def _said(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self._names)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _Marker)
+            and type(other) is type(self)
+            and other._said() == self._said()
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._said()))
+
+    def __repr__(self) -> str:
+        said = zip(self._names, self._said(), strict=True)
+        return f"{type(self).__name__}({', '.join(f'{n}={v!r}' for n, v in said if v is not None)})"
+
+
+class Attribute(_Marker):
+    """Says how one field is stored: ``Annotated[str, Attribute("PK")]``.
+
+    Args:
+        name: The DynamoDB attribute's name, if it is not the field's.
+        structure: Makes the field's value of what the attribute holds, as read without a model.
+        unstructure: Makes of the field's value one that DynamoDB has a type for.
+    """
+
+    __slots__ = ("name", "structure", "unstructure")
+    _names = __slots__
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        structure: Callable[[Any], Any] | None = None,
+        unstructure: Callable[[Any], Any] | None = None,
+    ) -> None:
+        if name is not None and (not name or not isinstance(name, str)):
+            raise ModelDefinitionError("an attribute's name is text, and not empty")
+        self.name = name
+        self.structure = structure
+        self.unstructure = unstructure
+
+
+class Epoch(_Marker):
+    """Stores a datetime as a number since 1970-01-01T00:00Z: ``Annotated[datetime, Epoch("s")]``.
+
+    Reading gives an aware UTC datetime, and takes ISO 8601 text too. Writing takes aware
+    datetimes, and writes what is no whole number of the unit as a fraction.
+
+    Args:
+        unit: ``"s"`` (what DynamoDB's time to live asks for), ``"ms"`` or ``"us"``.
+    """
+
+    __slots__ = ("unit",)
+    _names = __slots__
+
+    def __init__(self, unit: Literal["s", "ms", "us"]) -> None:
+        if unit not in ("s", "ms", "us"):
+            raise ModelDefinitionError('Epoch takes "s", "ms" or "us"')
+        self.unit = unit
+
+
+class Options:
+    """What ``model`` says about one class; a subclass inherits it by option.
+
+    Attributes:
+        said: The options given, by name.
+    """
+
+    __slots__ = ("said",)
+
+    def __init__(self, said: dict[str, Any]) -> None:
+        self.said = said
+
+    def __getattr__(self, name: str) -> Any:
+        return self.said.get(name)
+
+    def over(self, other: Options | None) -> Options:
+        """These options, and what ``other`` says besides."""
+        return self if other is None else Options({**other.said, **self.said})
+
+
+def model(
+    *,
+    rename: Rename | Callable[[str], str] | None = None,
+    unknown: Literal["ignore", "forbid"] | None = None,
+    collect: str | None = None,
+    none: Literal["null", "omit"] | None = None,
+    structure: Callable[[Any], Any] | None = None,
+    unstructure: Callable[[Any], Any] | None = None,
+) -> Callable[[C], C]:
+    """Set options of one class: ``@model(rename="camelCase", unknown="forbid")``.
+
+    Args:
+        rename: How attribute names are made of field names; ``Attribute`` and ``keys`` win over it.
+        unknown: Attributes that no field stores are ignored (the default), or make a DecodeError.
+        collect: The field, a ``dict[str, Any]``, that takes those attributes, and gives them back.
+        none: A field that is None is written as ``NULL`` (the default), or left out where its
+            absence reads as None again.
+        structure: Makes an instance of what an item or attribute holds, as read without a model.
+        unstructure: Makes of an instance a value that DynamoDB has a type for.
+
+    Raises:
+        ModelDefinitionError: An option that cannot be.
+    """
+    return _marking(options_of(locals()))
+
+
+def options_of(given: dict[str, Any]) -> Options:
+    """Check options and keep those that were given; raises ModelDefinitionError."""
+    said = {name: value for name, value in given.items() if value is not None}
+    allowed: dict[str, tuple[str, ...]] = {
+        "unknown": ("ignore", "forbid"),
+        "none": ("null", "omit"),
+        "rename": ("camelCase", "PascalCase", "kebab-case", "SCREAMING_SNAKE_CASE"),
+    }
+    for name, choices in allowed.items():
+        value = said.get(name, choices[0])
+        if value not in choices and not (name == "rename" and callable(value)):
+            raise ModelDefinitionError(f"{name}= is one of {', '.join(choices)}")
+    return Options(said)
+
+
+def _marking(options: Options) -> Callable[[C], C]:
+    def mark(cls: C) -> C:
+        setattr(cls, OPTIONS, options.over(getattr(cls, OPTIONS, None)))
+        return cls
+
+    return mark
+
+
+def keys(**templates: str) -> Callable[[C], C]:
+    """Read a class's fields out of composite keys, and write them back.
+
+    ``@keys(PK="Product#{id}", SK="User#Product")`` reads the field ``id`` from the attribute
+    ``PK`` and requires ``SK`` to be that text. ``{{`` and ``}}`` stand for braces;
+    ``{number:06d}`` formats.
+
+    Args:
+        templates: Attribute name to template.
+
+    Raises:
+        ModelDefinitionError: A template that cannot be read back: unbalanced braces, or two fields
+            with nothing between them.
+    """
+    from ddbstream._model.key_templates import KeyTemplate
+
+    parsed = {name: KeyTemplate(name, template) for name, template in templates.items()}
+
+    def mark(cls: C) -> C:
+        inherited: dict[str, KeyTemplate] = getattr(cls, KEYS, {})
+        setattr(cls, KEYS, {**inherited, **parsed})
+        return cls
+
+    return mark

@@ -1,0 +1,167 @@
+"""What every kind of annotation can do: the node protocol, and the faults that reading notes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ddbstream._model.source import Emitter
+from ddbstream._values.atoms import MAX_DEPTH, TAGS, Path, Unreadable, fault, kind_of, tag_words
+from ddbstream._values.attribute_values import check_depth
+from ddbstream.exceptions import DDBStreamError, EncodeError
+
+#: What a node's ``read`` returns where it noted a fault instead.
+FAULT: Final[Any] = type("Fault", (), {"__repr__": lambda _: "FAULT"})()
+
+#: Faults noted for one item at most: a list of a million wrong members is one mistake.
+MAX_FAULTS = 100
+
+
+class Faults:
+    """The faults found in one item so far."""
+
+    def __init__(self) -> None:
+        self.errors: list[DDBStreamError] = []
+
+    def note(self, path: Path, expected: str, found: str) -> Any:
+        """Note what was expected and found at a path; returns FAULT."""
+        return self.add(fault(path, expected, found))
+
+    def add(self, error: DDBStreamError) -> Any:
+        """Note an error that knows its path; returns FAULT."""
+        if len(self.errors) < MAX_FAULTS:
+            self.errors.append(error)
+        return FAULT
+
+
+def raised(error: BaseException) -> str:
+    """What the user's code raised: class and place, but no text, which may hold values.
+
+    For the same reason such an exception is nobody's cause: a traceback would print it.
+    """
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    if place is None:
+        return type(error).__name__
+    file = place.tb_frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
+    return f"{type(error).__name__} ({file}:{place.tb_lineno})"
+
+
+class Node:
+    """One annotation, planned: reads, writes, and emits the code that reads quickly.
+
+    ``read`` is the meaning. ``emit`` is the same for the usual input, and raises for the rest.
+
+    Attributes:
+        tags: The wire tags that ``read`` takes.
+        words: What an error says was expected.
+        whole: Whether ``write`` takes the instance that has the field, in place of the field's
+            value.
+        has_text: Whether ``from_text`` and ``to_text`` work: in map keys and key templates.
+    """
+
+    tags: frozenset[str] = TAGS
+    words: str = "any attribute value"
+    has_text: bool = False
+    whole: bool = False
+
+    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+        """Read an attribute value, or note the fault and return ``FAULT``."""
+        raise NotImplementedError
+
+    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        """Write a value inside ``depth`` containers; raises EncodeError, relative to it."""
+        raise NotImplementedError
+
+    def emit(self, e: Emitter, source: str, target: str) -> None:
+        """Emit lines that read the attribute value in ``source`` into ``target``."""
+        e.line(f"{target} = {e.const(_reader(self), 'read')}({source})")
+
+    def holds(self, value: Any) -> bool:
+        """Whether a Python value is of this kind: how writing tells a union's parts apart."""
+        raise NotImplementedError
+
+    def left_out(self, value: Any) -> bool:
+        """Whether DynamoDB cannot store this value, so that a field may leave it out."""
+        return False
+
+    def absent(self) -> Callable[[], Any] | None:
+        """Makes the value of an absent attribute without a default; None: it is required."""
+        return None
+
+    def from_text(self, text: str) -> Any:
+        """The value that ``to_text`` wrote; raises ValueError."""
+        raise NotImplementedError
+
+    def to_text(self, value: Any) -> str:
+        """A value as text; raises EncodeError."""
+        raise NotImplementedError
+
+    def emit_text(self, e: Emitter, text: str, target: str) -> None:
+        """Emit lines that read part of a key, if it would be written the same, into ``target``."""
+        e.line(f"{target} = {e.const(self.from_text, 'from_text')}({text})")
+        e.refuse_if(f"{e.const(self.to_text, 'to_text')}({target}) != {text}")
+
+    def mismatch(self, value: Any, path: Path, faults: Faults) -> Any:
+        """Note that another tag was found; returns FAULT."""
+        return faults.note(path, self.words, tag_words(value))
+
+    def refuse(self, value: Any) -> EncodeError:
+        """The error for a value of another kind."""
+        return EncodeError(expected=self.words, found=type(value).__name__)
+
+
+def _reader(node: Node) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        made = node.read(value, (), Faults())
+        if made is FAULT:
+            raise Unreadable
+        return made
+
+    return read
+
+
+class MapNode(Node):
+    """A kind that is an ``M`` and nothing else, and so can be a whole item."""
+
+    tags = frozenset({"M"})
+    words = "M"
+
+    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+        if tag_words(value) != "M":
+            return self.mismatch(value, path, faults)
+        return self.read_map(value["M"], path, faults)
+
+    def read_map(self, item: Any, path: Path, faults: Faults) -> Any:
+        """Read a map's members, or note the faults and return ``FAULT``."""
+        raise NotImplementedError
+
+    def sound_map(self, item: Any, path: Path, faults: Faults) -> bool:
+        """Check that it is a map, not nested too deep; else note the fault."""
+        if not isinstance(item, Mapping):
+            faults.note(path, "a map of attribute values", kind_of(item))
+        elif len(path) > MAX_DEPTH:
+            faults.note(path, f"at most {MAX_DEPTH} levels", "more")
+        else:
+            return True
+        return False
+
+    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        check_depth(depth)
+        return {"M": self.write_map(value, json, depth + 1)}
+
+    def write_map(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        """Write the members of a map, which are inside ``depth`` containers; raises EncodeError."""
+        raise NotImplementedError
+
+    def emit(self, e: Emitter, source: str, target: str) -> None:
+        item = e.var("m")
+        e.single(source)
+        e.line(f'{item} = {source}["M"]')
+        with e.deeper():
+            self.emit_map(e, item, target)
+
+    def emit_map(self, e: Emitter, item: str, target: str) -> None:
+        """Emit lines that read the map in ``item``, members ``e.depth`` deep, into ``target``."""
+        raise NotImplementedError

@@ -1,0 +1,304 @@
+"""Scalars: ``str int float bool bytes Decimal``."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from ddbstream._model.nodes import Faults, Node
+from ddbstream._model.source import Emitter
+from ddbstream._values.atoms import (
+    Path,
+    base64_to_bytes,
+    binary_to_wire,
+    decimal_from_text,
+    is_binary,
+    number_from_wire,
+    number_to_wire,
+    read_binary,
+    tag_words,
+)
+from ddbstream.exceptions import EncodeError
+
+#: Past this a number is no DynamoDB number, and an int of it could fill the memory.
+_MAX_INT_EXPONENT = 1000
+
+
+_is_finite = Decimal.is_finite
+
+
+class Misfit(ValueError):
+    """A payload that is well formed and does not fit; its text holds no value."""
+
+
+class Scalar(Node):
+    """A kind whose payload is text, a number, a bool or bytes; sets and map keys are made of these.
+
+    Attributes:
+        tag: The wire tag it is written with.
+        python: The Python type that ``holds`` asks for.
+        detail: What an error says the payload should have been.
+    """
+
+    tag: str = "S"
+    python: type = str
+    detail: str = "text in S"
+    has_text = True
+
+    def __init__(self) -> None:
+        self.tags = frozenset({self.tag})
+        self.words = self.tag
+
+    def parse(self, payload: Any) -> Any:
+        """The value of a payload of ``tag``; raises ValueError, or anything, if it is none."""
+        raise NotImplementedError
+
+    def unparse(self, value: Any, json: bool) -> Any:
+        """The payload of a value; raises EncodeError."""
+        raise NotImplementedError
+
+    def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
+        """Emit lines that read a payload expression into ``target``."""
+        e.line(f"{target} = {e.const(self.parse, 'parse')}({payload})")
+
+    def emit_many(self, e: Emitter, payloads: str, target: str) -> None:
+        """Emit lines that make a list of a set's values of the list of its payloads."""
+        payload, value = e.var("p"), e.var("x")
+        e.line(f"{target} = []")
+        with e.block(f"for {payload} in {payloads}:"):
+            self.emit_payload(e, payload, value)
+            e.line(f"{target}.append({value})")
+
+    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+        tag = tag_words(value)
+        if tag not in self.tags:
+            return self.mismatch(value, path, faults)
+        return self.read_payload(tag, value[tag], path, faults)
+
+    def read_payload(self, tag: str, payload: Any, path: Path, faults: Faults) -> Any:
+        """Read the payload of one of ``tags``, or note the fault."""
+        try:
+            return self.parse_tagged(tag, payload)
+        except Misfit as error:
+            found = str(error)
+        except Exception:  # noqa: BLE001 - whatever a conversion raises, the payload is malformed
+            found = f"malformed {tag}"
+        return faults.note(path, self.detail, found)
+
+    def parse_tagged(self, tag: str, payload: Any) -> Any:
+        """As ``parse``, for kinds that take several tags."""
+        return self.parse(payload)
+
+    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        return {self.tag: self.unparse(value, json)}
+
+    def emit(self, e: Emitter, source: str, target: str) -> None:
+        e.single(source)
+        self.emit_payload(e, f'{source}["{self.tag}"]', target)
+
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, self.python)
+
+    def from_text(self, text: str) -> Any:
+        return self.parse(text)
+
+    def to_text(self, value: Any) -> str:
+        text: str = self.unparse(value, json=True)
+        return text
+
+    def refuse(self, value: Any) -> EncodeError:
+        return EncodeError(expected=self.python.__name__, found=type(value).__name__)
+
+
+class StrNode(Scalar):
+    """``str``."""
+
+    def parse(self, payload: Any) -> str:
+        if not isinstance(payload, str):
+            raise TypeError
+        return str.__str__(payload)
+
+    def unparse(self, value: Any, json: bool) -> str:
+        if not isinstance(value, str):
+            raise self.refuse(value)
+        return str.__str__(value)
+
+    def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
+        e.line(f"{target} = {payload}")
+        e.refuse_if(f"type({target}) is not str")
+
+    def emit_many(self, e: Emitter, payloads: str, target: str) -> None:
+        e.line(f'"".join({payloads})  # raises where one is no text')
+        e.line(f"{target} = {payloads}")
+
+    def emit_text(self, e: Emitter, text: str, target: str) -> None:
+        e.line(f"{target} = {text}")
+
+
+class BoolNode(Scalar):
+    """``bool``."""
+
+    tag = "BOOL"
+    python = bool
+    detail = "true or false in BOOL"
+
+    def parse(self, payload: Any) -> bool:
+        if not isinstance(payload, bool):
+            raise TypeError
+        return payload
+
+    def unparse(self, value: Any, json: bool) -> bool:
+        if not isinstance(value, bool):
+            raise self.refuse(value)
+        return value
+
+    def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
+        e.line(f"{target} = {payload}")
+        e.refuse_if(f"{target} is not True and {target} is not False")
+
+    def from_text(self, text: str) -> bool:
+        return {"true": True, "false": False}[text]
+
+    def to_text(self, value: Any) -> str:
+        return "true" if self.unparse(value, json=True) else "false"
+
+
+class BytesNode(Scalar):
+    """``bytes`` and ``bytearray``; as text they are base64."""
+
+    tag = "B"
+    detail = "bytes or base64 text in B"
+
+    def __init__(self, make: type = bytes) -> None:
+        super().__init__()
+        self.python = make
+
+    def parse(self, payload: Any) -> Any:
+        raw = read_binary(payload)
+        return raw if self.python is bytes else self.python(raw)
+
+    def unparse(self, value: Any, json: bool) -> bytes | str:
+        if not is_binary(value):
+            raise self.refuse(value)
+        return binary_to_wire(value, json)
+
+    def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
+        e.line(f"{target} = {payload}")
+        with e.block(f"if type({target}) is str:"):
+            e.line(f"{target} = {e.const(base64_to_bytes, 'base64')}({target})")
+        with e.block(f"elif type({target}) is not bytes:"):
+            e.line("raise Unreadable")
+        if self.python is not bytes:
+            e.line(f"{target} = {e.const(self.python, 'make')}({target})")
+
+    def holds(self, value: Any) -> bool:
+        return is_binary(value)
+
+
+class DecimalNode(Scalar):
+    """``Decimal``: every digit."""
+
+    tag = "N"
+    python = Decimal
+    detail = "a number in N"
+
+    def parse(self, payload: Any) -> Decimal:
+        return number_from_wire(payload)
+
+    def unparse(self, value: Any, json: bool) -> str:
+        if not self.holds(value):
+            raise self.refuse(value)
+        return number_to_wire(value)
+
+    def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
+        e.line(f"{target} = {payload}")
+        e.refuse_if(f"type({target}) is not str")  # create_decimal takes bools and binary floats
+        e.line(f"{target} = {e.const(decimal_from_text, 'decimal')}({target})")
+        e.refuse_if(f"not {target}.is_finite()")
+
+    def emit_many(self, e: Emitter, payloads: str, target: str) -> None:
+        decimal, finite = e.const(decimal_from_text, "decimal"), e.const(_is_finite, "is_finite")
+        e.line(f'"".join({payloads})')
+        e.line(f"{target} = [*map({decimal}, {payloads})]")
+        e.refuse_if(f"not all(map({finite}, {target}))")
+
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, (Decimal, int)) and not isinstance(value, bool)
+
+
+class IntNode(Scalar):
+    """``int``: an ``N`` without a fraction."""
+
+    tag = "N"
+    python = int
+    detail = "an integral number in N"
+
+    def parse(self, payload: Any) -> int:
+        number = number_from_wire(payload)
+        if number.adjusted() > _MAX_INT_EXPONENT:
+            raise Misfit("a number out of range")
+        integral = int(number)
+        if integral != number:
+            raise Misfit("a fraction")
+        return integral
+
+    def unparse(self, value: Any, json: bool) -> str:
+        if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
+            return number_to_wire(value)
+        if not self.holds(value):
+            raise self.refuse(value)
+        return number_to_wire(int(value))
+
+    def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
+        e.line(f"{target} = {payload}")
+        # int() takes "1_0" and " 1" too; isdecimal costs a third of it
+        e.refuse_if(
+            f'not {target}.isdecimal() and ({target}[0] != "-" or not {target}[1:].isdecimal())'
+        )
+        e.line(f"{target} = int({target})")
+
+    def emit_many(self, e: Emitter, payloads: str, target: str) -> None:
+        with e.block(f'if "".join({payloads}).isdecimal():'):
+            e.line(f"{target} = [*map(int, {payloads})]")
+        with e.block("else:"):  # one is negative, or there is none, or one is no integer's text
+            super().emit_many(e, payloads, target)
+
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool)
+
+
+class FloatNode(Scalar):
+    """``float``: the nearest; written by its shortest text."""
+
+    tag = "N"
+    python = float
+    detail = "a number in N"
+
+    def parse(self, payload: Any) -> float:
+        nearest = float(number_from_wire(payload))
+        if nearest in (float("inf"), float("-inf")):
+            raise Misfit("a number out of range")
+        return nearest
+
+    def unparse(self, value: Any, json: bool) -> str:
+        if not self.holds(value):
+            raise self.refuse(value)
+        if isinstance(value, int) and not _is_exact_as_float(value):
+            raise EncodeError(expected="float", found="an int that no float equals")
+        return number_to_wire(value)
+
+    def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
+        text = e.var("t")
+        e.line(f"{text} = {payload}")
+        e.line(f"{target} = float({text})")
+        e.plain_float(text, target)
+
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, (float, int)) and not isinstance(value, bool)
+
+
+def _is_exact_as_float(value: int) -> bool:
+    try:
+        return float(value) == value
+    except OverflowError:
+        return False

@@ -1,0 +1,226 @@
+"""Dates and times: ISO 8601 text, and numbers since the epoch or of seconds.
+
+No zone is named anywhere: an aware datetime is stored with its offset, and comes back with that.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Context, Decimal
+from typing import Any
+
+from ddbstream._model.scalars import Misfit, Scalar
+from ddbstream._model.source import Emitter
+from ddbstream._values.atoms import number_from_wire
+from ddbstream.exceptions import EncodeError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MICROSECOND = timedelta(microseconds=1)
+_EXACT = Context(prec=100)
+
+#: Decimal places from a unit of ``Epoch`` to microseconds.
+_PLACES = {"s": 6, "ms": 3, "us": 0}
+
+_OFFSET = r"(?:([Zz])|([+-]\d\d)(?::?(\d\d)(:\d\d(?:\.\d+)?)?)?)?"
+_CLOCK = r"(\d\d:\d\d(?::\d\d)?)(?:[.,](\d+))?" + _OFFSET
+_TIME = re.compile(_CLOCK, re.ASCII)
+_DATETIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[Tt ]" + _CLOCK + ")?", re.ASCII)
+
+#: ISO 8601's durations that have one length in seconds: no months, no years.
+_DURATION = re.compile(
+    r"([+-]?)P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:[.,]\d+)?)S)?)?", re.ASCII
+)
+
+
+def _clock(clock: str, fraction: str | None, zulu: str | None, *offset: str | None) -> str:
+    """A time of day as 3.10's ``fromisoformat`` takes it: 6 digits of a second, and no Z."""
+    text = clock if len(clock) > len("00:00") else clock + ":00"
+    if fraction:
+        text += "." + fraction[:6].ljust(6, "0")
+    hours, minutes, seconds = offset
+    if hours:
+        return f"{text}{hours}:{minutes or '00'}{seconds or ''}"
+    return text + "+00:00" if zulu else text
+
+
+def datetime_from_iso(text: str) -> datetime:
+    """Read ISO 8601 text alike on every Python; past microseconds digits are cut off.
+
+    Raises:
+        ValueError: It is none.
+    """
+    match = _DATETIME.fullmatch(text)
+    if match is None:
+        return datetime.fromisoformat(text)
+    day, clock, *rest = match.groups()
+    return datetime.fromisoformat(f"{day}T{_clock(clock, *rest)}" if clock else day)
+
+
+def time_from_iso(text: str) -> time:
+    """As ``datetime_from_iso``, for a time of day."""
+    match = _TIME.fullmatch(text)
+    return time.fromisoformat(_clock(*match.groups()) if match else text)
+
+
+def datetime_from_epoch(number: Decimal, unit: str) -> datetime:
+    """An aware UTC datetime, cut off at microseconds; raises Misfit past the year 9999."""
+    return _EPOCH + _delta(number, _PLACES[unit])
+
+
+def _delta(number: Decimal, places: int) -> timedelta:
+    if number and number.adjusted() > 30:
+        raise Misfit("a number out of range")
+    micros = number.scaleb(places, _EXACT)
+    whole = int(micros)
+    try:
+        return timedelta(microseconds=whole - 1 if micros < whole else whole)
+    except OverflowError:
+        raise Misfit("a number out of range") from None
+
+
+def guess_unit(number: Decimal) -> str:
+    """The unit of an epoch number that nothing says the unit of, by its magnitude.
+
+    1E+11 seconds is the year 5138, 1E+14 milliseconds too: no stored time is that far away.
+    """
+    magnitude = number.copy_abs()  # abs() would round to the process's context
+    return "s" if magnitude < 10**11 else "ms" if magnitude < 10**14 else "us"
+
+
+def _plain(micros: int, places: int) -> str:
+    """A count of microseconds in a larger unit, without an exponent."""
+    number = Decimal(micros).scaleb(-places, _EXACT)
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+class DatetimeNode(Scalar):
+    """``datetime``: ISO text or an epoch number in; ISO out, or a number for ``Epoch``."""
+
+    python = datetime
+
+    def __init__(self, unit: str | None = None) -> None:
+        self.tag = "S" if unit is None else "N"
+        super().__init__()
+        self.unit = unit
+        self.tags = frozenset({"S", "N"})
+        self.words = "S or N"
+        self.detail = "ISO 8601 text in S, or an epoch number in N"
+
+    def parse_tagged(self, tag: str, payload: Any) -> datetime:
+        if tag == "S":
+            return datetime_from_iso(payload)
+        number = number_from_wire(payload)
+        try:
+            return datetime_from_epoch(number, self.unit or guess_unit(number))
+        except OverflowError:
+            raise Misfit("a number out of range") from None
+
+    def parse(self, payload: Any) -> datetime:
+        return self.parse_tagged(self.tag, payload)
+
+    def unparse(self, value: Any, json: bool) -> str:
+        if not isinstance(value, datetime):
+            raise self.refuse(value)
+        if self.unit is None:
+            return value.isoformat()
+        if value.tzinfo is None:
+            raise EncodeError(expected="an aware datetime for Epoch", found="a naive one")
+        return _plain((value - _EPOCH) // _MICROSECOND, _PLACES[self.unit])
+
+    def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
+        if self.unit is None:
+            e.line(f"{target} = {e.const(_quick_datetime, 'datetime')}({payload})")
+            return
+        e.line(f"{target} = {payload}")
+        if self.unit == "s":  # what a time to live is: whole seconds
+            e.refuse_if(f"not {target}.isdecimal()")
+            quick = e.const(datetime.fromtimestamp, "fromtimestamp")
+            e.line(f"{target} = {quick}(int({target}), {e.const(timezone.utc, 'utc')})")
+        else:
+            e.line(f"{target} = {e.const(self.parse, 'epoch')}({target})")
+
+    def emit_text(self, e: Emitter, text: str, target: str) -> None:
+        super(Scalar, self).emit_text(e, text, target)
+
+
+class DateNode(Scalar):
+    """``date``: ``2026-11-23``."""
+
+    python = date
+    detail = "an ISO 8601 date in S"
+
+    def parse(self, payload: Any) -> date:
+        return date.fromisoformat(payload)
+
+    def unparse(self, value: Any, json: bool) -> str:
+        if not self.holds(value):
+            raise self.refuse(value)
+        text: str = value.isoformat()
+        return text
+
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, date) and not isinstance(value, datetime)
+
+
+class TimeNode(Scalar):
+    """``time``: ``13:45:00.5+02:00``."""
+
+    python = time
+    detail = "an ISO 8601 time in S"
+
+    def parse(self, payload: Any) -> time:
+        return time_from_iso(payload)
+
+    def unparse(self, value: Any, json: bool) -> str:
+        if not isinstance(value, time):
+            raise self.refuse(value)
+        return value.isoformat()
+
+
+class TimedeltaNode(Scalar):
+    """``timedelta``: a number of seconds out; that or an ISO 8601 duration in."""
+
+    tag = "N"
+    python = timedelta
+    detail = "seconds in N, or an ISO 8601 duration in S"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags = frozenset({"N", "S"})
+        self.words = "N or S"
+
+    def parse_tagged(self, tag: str, payload: Any) -> timedelta:
+        return _delta(number_from_wire(payload), 6) if tag == "N" else _duration(payload)
+
+    def parse(self, payload: Any) -> timedelta:
+        return self.parse_tagged("N", payload)
+
+    def unparse(self, value: Any, json: bool) -> str:
+        if not isinstance(value, timedelta):
+            raise self.refuse(value)
+        return _plain(value // _MICROSECOND, 6)
+
+
+def _duration(text: str) -> timedelta:
+    match = _DURATION.fullmatch(text)
+    if match is None or text[-1] in "PT":
+        raise ValueError
+    sign, weeks, days, hours, minutes, seconds = match.groups()
+    whole = ((int(weeks or 0) * 7 + int(days or 0)) * 24 + int(hours or 0)) * 60 + int(minutes or 0)
+    fraction = Decimal((seconds or "0").replace(",", "."))
+    length = _delta(_EXACT.add(Decimal(whole * 60), fraction), 6)
+    return -length if sign == "-" else length
+
+
+def _knows_z() -> bool:
+    try:
+        datetime.fromisoformat("2000-01-01T00:00:00.5Z")
+    except ValueError:
+        return False
+    return True
+
+
+# Python 3.10's own knows neither Z nor fractions of other than 3 or 6 digits.
+_quick_datetime = datetime.fromisoformat if _knows_z() else datetime_from_iso

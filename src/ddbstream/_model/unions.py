@@ -1,0 +1,270 @@
+"""Literals, and unions told apart by wire tag, by a literal, or by a class's literal field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from ddbstream._model.nodes import FAULT, Faults, MapNode, Node
+from ddbstream._model.scalars import IntNode, Scalar
+from ddbstream._model.source import Emitter
+from ddbstream._values.atoms import Path, tag_words
+from ddbstream.exceptions import EncodeError
+
+if TYPE_CHECKING:
+    from ddbstream._model.objects import Field, ObjectNode
+
+
+class LiteralNode(Node):
+    """One of some constants: ``Literal["a", 1, None]``, or an enum of values of several kinds.
+
+    Args:
+        choices: Each constant, with the kind that reads and writes the value it is stored as, and
+            that.
+        name: What errors call it.
+    """
+
+    def __init__(self, choices: Sequence[tuple[Any, Scalar | Node, Any]], name: str) -> None:
+        self.choices = tuple(choices)
+        self.tags = frozenset(tag for _, node, _ in choices for tag in node.tags)
+        self.words = f"{' or '.join(sorted(self.tags))} ({name})"
+        self.name = name
+        # only text has one form: 1 is also "1.0", and a bool equals an int
+        self._texts = {
+            stored: constant for constant, _, stored in choices if isinstance(stored, str)
+        }
+        self.has_text = len(self._texts) == len(self.choices)
+        self.has_members = any(isinstance(constant, Enum) for constant, _, _ in choices)
+        self.stores_none = any(s is None and constant is not None for constant, _, s in choices)
+
+    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+        tag = tag_words(value)
+        if tag not in self.tags:
+            return self.mismatch(value, path, faults)
+        for constant, node, stored in self.choices:
+            if tag in node.tags:
+                read = node.read(value, path, Faults())
+                if read is not FAULT and read == stored and type(read) is type(stored):
+                    return constant
+        return faults.note(path, self.name, f"another {tag}")
+
+    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        for constant, node, stored in self.choices:
+            if _same(constant, value):
+                return node.write(stored, json, depth)
+        raise EncodeError(expected=self.name, found=f"another {type(value).__name__}")
+
+    def emit(self, e: Emitter, source: str, target: str) -> None:
+        if not self.has_text:
+            super().emit(e, source, target)
+            return
+        e.single(source)
+        e.line(f'{target} = {e.const(self._texts, "literals")}[{source}["S"]]')
+
+    def holds(self, value: Any) -> bool:
+        return any(_same(constant, value) for constant, _, _ in self.choices)
+
+    def from_text(self, text: str) -> Any:
+        return self._texts[text]
+
+    def to_text(self, value: Any) -> str:
+        for text, constant in self._texts.items():
+            if _same(constant, value):
+                return text
+        raise EncodeError(expected=self.name, found=f"another {type(value).__name__}")
+
+
+class LiteralScalar(Scalar):
+    """A literal of one tag as a set's member."""
+
+    def __init__(self, literal: LiteralNode, tag: str) -> None:
+        self.literal, self.tag, self.detail = literal, tag, literal.name
+        super().__init__()
+
+    def parse(self, payload: Any) -> Any:
+        faults = Faults()
+        value = self.literal.read({self.tag: payload}, (), faults)
+        if value is FAULT:
+            raise ValueError
+        return value
+
+    def unparse(self, value: Any, json: bool) -> Any:
+        return self.literal.write(value, json, 0)[self.tag]
+
+    def holds(self, value: Any) -> bool:
+        return self.literal.holds(value)
+
+
+def _same(constant: Any, value: Any) -> bool:
+    if isinstance(constant, Enum):
+        return value is constant
+    return type(constant) is type(value) and bool(constant == value)
+
+
+class UnionNode(Node):
+    """A union whose alternatives differ by wire tag.
+
+    Args:
+        alternatives: In the order in which writing asks them; where several take one tag, reading
+            tries them in this order too (a literal before the rest, an int before a float).
+        name: What errors call it.
+    """
+
+    def __init__(self, alternatives: Sequence[Node], name: str) -> None:
+        self.alternatives = tuple(alternatives)
+        self.by_tag: dict[str, list[Node]] = {}
+        for node in alternatives:
+            for tag in sorted(node.tags):
+                self.by_tag.setdefault(tag, []).append(node)
+        self.tags = frozenset(self.by_tag)
+        self.words = " or ".join(sorted(self.tags))
+        self.name = name
+
+    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+        nodes = self.by_tag.get(tag_words(value))
+        if nodes is None:
+            return self.mismatch(value, path, faults)
+        for node in nodes[:-1]:
+            read = node.read(value, path, Faults())
+            if read is not FAULT:
+                return read
+        return nodes[-1].read(value, path, faults)
+
+    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        for node in self.alternatives:
+            if node.holds(value):
+                return node.write(value, json, depth)
+        raise EncodeError(expected=self.name, found=type(value).__name__)
+
+    def emit(self, e: Emitter, source: str, target: str) -> None:
+        head = "if"
+        for tag, nodes in self.by_tag.items():
+            with e.block(f'{head} "{tag}" in {source}:'):
+                if len(nodes) == 1:
+                    nodes[0].emit(e, source, target)
+                else:
+                    Node.emit(UnionNode(nodes, self.name), e, source, target)
+            head = "elif"
+        with e.block("else:"):
+            e.line("raise Unreadable")
+
+    def holds(self, value: Any) -> bool:
+        return any(node.holds(value) for node in self.alternatives)
+
+    def left_out(self, value: Any) -> bool:
+        return any(node.left_out(value) for node in self.alternatives)
+
+    def absent(self) -> Callable[[], Any] | None:
+        makers = [node.absent() for node in self.alternatives]
+        # a bare set is the union of the three sets
+        return makers[0] if all(makers) else None
+
+
+class PlainIntNode(IntNode):
+    """The int of ``int | float`` and ``int | Decimal``: no point and no exponent."""
+
+    def parse(self, payload: Any) -> int:
+        if isinstance(payload, str) and not payload.lstrip("-").isdecimal():
+            raise ValueError
+        if isinstance(payload, float):
+            raise ValueError
+        return super().parse(payload)
+
+
+class TaggedNode(MapNode):
+    """A union of classes, told apart by a field that is a ``Literal`` in each.
+
+    Args:
+        attribute: The attribute that stores the tag.
+        classes: The literal's stored texts or numbers, to the class's node.
+        key: The kind of the tag.
+    """
+
+    def __init__(
+        self, attribute: str, classes: Sequence[tuple[LiteralNode, ObjectNode]], name: str
+    ) -> None:
+        self.attribute, self.classes, self.name = attribute, tuple(classes), name
+
+    def read_map(self, item: Any, path: Path, faults: Faults) -> Any:
+        if not self.sound_map(item, path, faults):
+            return FAULT
+        tag = item.get(self.attribute)
+        if tag is None:
+            return faults.note((*path, self.attribute), f"the tag of {self.name}", "nothing")
+        for literal, node in self.classes:
+            if literal.read(tag, path, Faults()) is not FAULT:
+                return node.read_map(item, path, faults)
+        place = (*path, self.attribute)
+        return faults.note(place, f"a tag of {self.name}", f"another {tag_words(tag)}")
+
+    def _of(self, value: Any) -> ObjectNode:
+        for _, node in self.classes:
+            if type(value) is node.cls:
+                return node
+        holding = [choice for choice in self.classes if choice[1].holds(value)]
+        # Every typed dict's instances are dicts: what their tag says tells them apart here too.
+        for literal, node in holding:
+            if node.mapping and literal.holds(node.get(self._tag_of(node), value)):
+                return node
+        if holding:
+            return holding[0][1]
+        raise EncodeError(expected=self.name, found=type(value).__name__)
+
+    def _tag_of(self, node: ObjectNode) -> Field:
+        return next(field for field in node.fields if field.attribute == self.attribute)
+
+    def write_map(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        return self._of(value).write_map(value, json, depth)
+
+    def emit_map(self, e: Emitter, item: str, target: str) -> None:
+        if not all(literal.has_text for literal, _ in self.classes):
+            self._emit_slow(e, item, target)
+            return
+        tag, head = e.var("k"), "if"
+        e.line(f'{tag} = {item}[{self.attribute!r}]["S"]')
+        for literal, node in self.classes:
+            texts = tuple(stored for _, _, stored in literal.choices)
+            with e.block(f"{head} {tag} in {texts!r}:"):
+                node.emit_map(e, item, target)
+            head = "elif"
+        with e.block("else:"):
+            e.line("raise Unreadable")
+
+    def _emit_slow(self, e: Emitter, item: str, target: str) -> None:
+        def read(item: Any) -> Any:
+            faults = Faults()
+            made = self.read_map(item, (), faults)
+            if faults.errors:
+                raise faults.errors[0]
+            return made
+
+        e.line(f"{target} = {e.const(read, 'read_tagged')}({item})")
+
+    def holds(self, value: Any) -> bool:
+        return any(node.holds(value) for _, node in self.classes)
+
+
+class ReferenceNode(Node):
+    """A recursive type alias inside itself; ``target`` is set once it is planned."""
+
+    target: Node
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+        return self.target.read(value, path, faults)
+
+    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        return self.target.write(value, json, depth)
+
+    def emit(self, e: Emitter, source: str, target: str) -> None:
+        function = e.helper(self, self.name, lambda value, made: self.target.emit(e, value, made))
+        e.line(f"{target} = {function}({source}, {e.depth})")
+
+    def holds(self, value: Any) -> bool:
+        return self.target.holds(value)
+
+    def left_out(self, value: Any) -> bool:
+        return self.target.left_out(value)

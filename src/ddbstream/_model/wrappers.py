@@ -1,0 +1,205 @@
+"""Kinds that take any value, none, or wrap another: ``Any``, ``None``, ``T | None``, converted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ddbstream._model.nodes import FAULT, Faults, Node, raised
+from ddbstream._model.source import Emitter
+from ddbstream._values.atoms import Path, kind_of, tag_words
+from ddbstream._values.attribute_values import Other, read_quickly, read_slowly, write
+from ddbstream.exceptions import DecodeError, EncodeError
+
+
+class AnyNode(Node):
+    """``Any`` and ``object``: what reading without a model gives.
+
+    Args:
+        other: Writes what DynamoDB has no type for: instances of models.
+    """
+
+    def __init__(self, other: Other) -> None:
+        self.other = other
+
+    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+        try:
+            return read_slowly(value, path, len(path) - 1)
+        except DecodeError as error:
+            return faults.add(error)
+
+    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        return write(value, json, depth, self.other)
+
+    def emit(self, e: Emitter, source: str, target: str) -> None:
+        e.line(f"{target} = {e.const(read_quickly, 'read_any')}({source}, {e.depth})")
+
+    def holds(self, value: Any) -> bool:
+        return True
+
+
+class NoneNode(Node):
+    """``None``."""
+
+    tags = frozenset({"NULL"})
+    words = "NULL"
+
+    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+        if tag_words(value) != "NULL":
+            return self.mismatch(value, path, faults)
+        if not isinstance(value["NULL"], bool):
+            return faults.note(path, "true in NULL", kind_of(value["NULL"]))
+        return None
+
+    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        if value is not None:
+            raise self.refuse(value)
+        return {"NULL": True}
+
+    def emit(self, e: Emitter, source: str, target: str) -> None:
+        e.refuse_if(f'type({source}["NULL"]) is not bool or len({source}) != 1')
+        e.line(f"{target} = None")
+
+    def holds(self, value: Any) -> bool:
+        return value is None
+
+
+NONE = NoneNode()
+
+
+class OptionalNode(Node):
+    """``T | None``."""
+
+    def __init__(self, inner: Node) -> None:
+        self.inner = inner
+        self.tags = inner.tags | NONE.tags
+        self.words = f"{inner.words} or NULL"
+        self.has_text = inner.has_text
+        self.from_text = inner.from_text  # type: ignore[method-assign]
+        self.to_text = inner.to_text  # type: ignore[method-assign]
+        self.emit_text = inner.emit_text  # type: ignore[method-assign]
+
+    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+        if tag_words(value) == "NULL":
+            return NONE.read(value, path, faults)
+        if tag_words(value) not in self.tags:
+            return self.mismatch(value, path, faults)
+        return self.inner.read(value, path, faults)
+
+    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        return {"NULL": True} if value is None else self.inner.write(value, json, depth)
+
+    def emit(self, e: Emitter, source: str, target: str) -> None:
+        with e.block(f'if "NULL" in {source}:'):
+            NONE.emit(e, source, target)
+        with e.block("else:"):
+            self.inner.emit(e, source, target)
+
+    def holds(self, value: Any) -> bool:
+        return value is None or self.inner.holds(value)
+
+    def left_out(self, value: Any) -> bool:
+        return self.inner.left_out(value)
+
+    def absent(self) -> Callable[[], Any]:
+        return _none
+
+
+def _none() -> None:
+    return None
+
+
+class FallbackNode(Node):
+    """A field of a kind that only its class's library knows.
+
+    Args:
+        inner: Reads and writes what is stored.
+        dump: Called with the whole instance, gives what to store.
+        name: The field.
+    """
+
+    whole = True
+
+    def __init__(self, inner: Node, dump: Callable[[Any], Any], name: str) -> None:
+        self.inner, self.dump, self.name = inner, dump, name
+        self.emit = inner.emit  # type: ignore[method-assign]
+
+    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+        return self.inner.read(value, path, faults)
+
+    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        """Write the field of the instance ``value``."""
+        return self.inner.write(self.dump(value), json, depth)
+
+
+class ConvertedNode(Node):
+    """A kind of the user's own, through ``structure`` and ``unstructure``.
+
+    Args:
+        inner: Reads and writes what the functions take and give.
+        structure: Makes the value; None: it is what ``inner`` reads.
+        unstructure: Takes it apart; None: ``inner`` writes it.
+        kind: The class, for ``holds``; or None.
+        name: What errors call it.
+    """
+
+    def __init__(
+        self,
+        inner: Node,
+        structure: Callable[[Any], Any] | None,
+        unstructure: Callable[[Any], Any] | None,
+        kind: type | None,
+        name: str,
+    ) -> None:
+        self.inner, self.structure, self.unstructure = inner, structure, unstructure
+        self.kind, self.name = kind, name
+        self.tags = inner.tags
+        self.words = f"what {name} is made of" if isinstance(inner, AnyNode) else inner.words
+        self.has_text = inner.has_text or isinstance(inner, AnyNode)
+
+    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+        raw = self.inner.read(value, path, faults)
+        if raw is FAULT or self.structure is None:
+            return raw
+        try:
+            return self.structure(raw)
+        except Exception as error:  # noqa: BLE001 - the user's own code may raise anything
+            found = f"{tag_words(value)} refused with {raised(error)}"
+        return faults.note(path, self.name, found)
+
+    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        return self.inner.write(self._raw(value), json, depth)
+
+    def _raw(self, value: Any) -> Any:
+        if self.kind is not None and not isinstance(value, self.kind):
+            raise EncodeError(expected=self.name, found=type(value).__name__)
+        if self.unstructure is None:
+            return value
+        try:
+            return self.unstructure(value)
+        except Exception as error:  # noqa: BLE001 - the user's own code may raise anything
+            problem = f"unstructuring {self.name} raised {raised(error)}"
+        raise EncodeError(problem)
+
+    def emit(self, e: Emitter, source: str, target: str) -> None:
+        if self.structure is None:
+            self.inner.emit(e, source, target)
+            return
+        raw = e.var("x")
+        self.inner.emit(e, source, raw)
+        e.line(f"{target} = {e.const(self.structure, self.name)}({raw})")
+
+    def holds(self, value: Any) -> bool:
+        return self.inner.holds(value) if self.kind is None else isinstance(value, self.kind)
+
+    def from_text(self, text: str) -> Any:
+        raw = text if isinstance(self.inner, AnyNode) else self.inner.from_text(text)
+        return raw if self.structure is None else self.structure(raw)
+
+    def to_text(self, value: Any) -> str:
+        raw = self._raw(value)
+        if not isinstance(self.inner, AnyNode):
+            return self.inner.to_text(raw)
+        if not isinstance(raw, str):
+            raise EncodeError(expected=f"{self.name} as text", found=type(raw).__name__)
+        return raw

@@ -1,0 +1,25 @@
+"""Stream records: what happened, to which item, and where the record came from."""
+
+from __future__ import annotations
+
+from ddbstream._records.changes import (
+    Change,
+    Insert,
+    MalformedRecord,
+    Modify,
+    Origin,
+    Remove,
+    StreamRecord,
+    UserIdentity,
+)
+
+__all__ = [
+    "Change",
+    "Insert",
+    "MalformedRecord",
+    "Modify",
+    "Origin",
+    "Remove",
+    "StreamRecord",
+    "UserIdentity",
+]

@@ -1,0 +1,109 @@
+"""Running a batch: one record after another, or different items at once.
+
+Rules, beside those of ``_batch``:
+
+* Different items may run at once; one item's records run one after another, in the batch's order.
+* After a failure nothing behind it starts. What stands before it still runs, since the checkpoint
+  is the first record that is not done.
+* When ``stop_when`` says so, nothing more starts. What runs is waited for: a record whose handler
+  is still running can neither be reported as done nor as failed.
+* A batch always starts its first record, so that one that comes again and again makes progress.
+* What is no `Exception` ends the batch at once, and passes through as soon as nothing runs any
+  more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ddbstream._router.handling import failed, finish
+from ddbstream._router.results import BatchResult, Failure, identifier
+
+if TYPE_CHECKING:
+    from ddbstream._model import Codec
+    from ddbstream._records import StreamRecord
+    from ddbstream._router.failures import DeadLetterSink, Decisions
+    from ddbstream._router.handling import Handling
+    from ddbstream._router.windows import Folding
+
+__all__ = ["Terms", "run_in_order"]
+
+
+class Terms(NamedTuple):
+    """What holds for one batch.
+
+    Attributes:
+        context: What handlers with a second parameter get.
+        stop_when: Asked before each record but the first; True stops the batch there.
+        decisions: Decide about failures; None where nobody does.
+        sink: Takes dead letters.
+        folding: Folds each record that is done into its window's state.
+    """
+
+    context: object = None
+    stop_when: Callable[[], object] | None = None
+    decisions: Decisions | None = None
+    sink: DeadLetterSink | None = None
+    folding: Folding | None = None
+
+    def settle(self, failure: Failure) -> Failure | None:
+        """Decide about a failure and see it through; None if the record is done after all."""
+        from ddbstream._router.failures import settle
+
+        return settle(failure, self.decisions, self.sink, self.context)
+
+
+def _typed(record: StreamRecord[Any], codec: Codec[Any], own: Codec[Any]) -> StreamRecord[Any]:
+    """The record read with another codec; the same object where nobody else can have it."""
+    if record._codec is own and record._new is None and record._old is record._diff is None:
+        record._codec = codec
+        return record
+    return record._with_codec(codec)
+
+
+def run_in_order(
+    records: Iterable[StreamRecord[Any]], handling: Handling, terms: Terms
+) -> BatchResult:
+    """Handle one record after another, up to the first that fails.
+
+    Args:
+        records: Taken one at a time, so that a batch of any size holds one record's objects.
+        handling: Runs a record's handlers.
+        terms: What holds for this batch.
+    """
+    lookup, own = handling.plans.lookup, handling.codec
+    context, stop_when, folding = terms.context, terms.stop_when, terms.folding
+    processed = 0
+    for record in records:
+        if stop_when is not None and processed and stop_when():
+            return BatchResult(processed, (), identifier(record))
+        failure = handler = plan = None
+        typed = record
+        # The everyday record is handled here: a function of its own would take a third longer.
+        try:
+            found = lookup.get(type(record))
+            if found is None:  # malformed, or there are several classifiers
+                failure = handling.handle(record, context)
+            else:
+                classify, by_entity, rest = found
+                plan = by_entity.get(classify(record), rest)
+                if plan.handlers is None:
+                    failure = handling.handle(record, context, plan)
+                else:
+                    if record._codec is not plan.codec and plan.codec is not None:
+                        typed = _typed(record, plan.codec, own)
+                    for handler in plan.handlers:
+                        result = handler(typed)
+                        if result is not None:
+                            finish(result)
+        except Exception as error:  # noqa: BLE001 - its record's failure, whatever it is
+            failure = failed(typed, error, plan.route_of(handler) if plan and handler else None)
+        if failure is None and folding is not None:
+            failure = folding.fold(record)
+        if failure is not None:
+            failure = terms.settle(failure)
+            if failure is not None:
+                return BatchResult(processed, (failure,), identifier(record))
+        processed += 1
+    return BatchResult(processed, (), None)

@@ -1,0 +1,305 @@
+"""Classifiers: from a record to its entity, which is the name that routes are registered under.
+
+A classifier is a function of a record to a name, or to ``None`` for "no entity". It reads the wire
+form and decodes nothing: it runs once for every record, also for those that no route wants.
+
+A classifier that cannot know raises, for its record, rather than answer ``None``: an unclassified
+record is ignored by most routers, and a stream that captures too little would lose everything in
+silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from ddbstream._model.markers import KEYS
+from ddbstream.exceptions import MissingImageError, RecordError, RouteDefinitionError
+
+if TYPE_CHECKING:
+    from ddbstream._model.key_templates import KeyTemplate
+    from ddbstream._records import StreamRecord
+
+__all__ = ["Classifier", "by_attribute", "by_key_prefix", "by_keys", "by_table_name"]
+
+Classifier = Callable[["StreamRecord[Any]"], "str | None"]
+"""What ``StreamRouter(classify=...)`` takes."""
+
+AttributeTests = dict[str, list[object]]
+
+_TESTS: Final = "ddbstream_tests"
+_CLASSES: Final = "ddbstream_classes"
+
+# A function reads from few streams; a service that reads thousands should not grow without end.
+_REMEMBERED_ARNS: Final = 1024
+
+Preset = Literal["dynamodb-onetable", "dynamodb-toolbox", "electrodb", "pynamodb", "typedorm"]
+
+# Where object mappers store an item's type, from each project's documentation:
+# sensedeep/dynamodb-onetable `typeField`, dynamodb-toolbox v1 and v2 `entityAttributeName`,
+# tywalch/electrodb `__edb_e__`, pynamodb `DiscriminatorAttribute` as its guide spells it,
+# whimzyLive/typedorm `__en`.
+_PRESETS: Final[Mapping[str, tuple[str, ...]]] = {
+    "dynamodb-onetable": ("_type",),
+    "dynamodb-toolbox": ("_et", "entity"),
+    "electrodb": ("__edb_e__",),
+    "pynamodb": ("cls",),
+    "typedorm": ("__en",),
+}
+
+
+def by_table_name(*, aliases: Mapping[str, str] | None = None) -> Classifier:
+    """The entity is the table's name. The router's default.
+
+    Args:
+        aliases: Table name to entity, for names that differ between stages or are made up by a
+            deployment tool: ``{os.environ["PRODUCT_TABLE"]: "Product"}``. Others stay as they are.
+
+    Raises:
+        RecordError: For a record that neither says its table nor came with a ``stream_arn=``, as
+            those of ``GetRecords`` do not.
+    """
+    renamed = dict(aliases or {})
+    known: dict[object, str | None] = {}
+
+    def classify(record: StreamRecord[Any]) -> str | None:
+        arn = record.raw.get("eventSourceARN") or record._origin.stream_arn
+        try:
+            return known[arn]
+        except (KeyError, TypeError):
+            name = record.table_name
+        if name is None and not arn:
+            raise RecordError(
+                "the record does not say its table, and no stream_arn= was given",
+                path="eventSourceARN",
+                event_id=record.event_id,
+                sequence_number=record.sequence_number,
+            )
+        entity = None if name is None else renamed.get(name, name)
+        # A record that names its table itself (Kinesis form) has no ARN to remember it by.
+        if isinstance(arn, str) and "tableName" not in record.raw and len(known) < _REMEMBERED_ARNS:
+            known[arn] = entity
+        return entity
+
+    return classify
+
+
+def by_key_prefix(
+    attribute: str, *, separator: str = "#", aliases: Mapping[str, str] | None = None
+) -> Classifier:
+    """The entity is what stands before a key's first separator: ``Product#42``, ``Product``.
+
+    A value without the separator, with nothing before it, or that is no text has no entity.
+
+    Args:
+        attribute: The key attribute's name. One that is no key of the table, such as an index's, is
+            read from the images.
+        separator: What ends the prefix.
+        aliases: Prefix to entity: ``{"PROD": "Product"}``. Other prefixes stay as they are.
+
+    Raises:
+        RouteDefinitionError: The attribute or the separator is empty.
+    """
+    if not attribute or not separator:
+        raise RouteDefinitionError("by_key_prefix() needs an attribute and a separator")
+    renamed = dict(aliases or {})
+
+    def classify(record: StreamRecord[Any]) -> str | None:
+        try:
+            prefix, found, _ = record._change["Keys"][attribute]["S"].partition(separator)
+        except (KeyError, TypeError, AttributeError):
+            text = _text(record, attribute)
+            if not isinstance(text, str):
+                return None
+            prefix, found, _ = text.partition(separator)
+        if renamed:
+            prefix = renamed.get(prefix, prefix)
+        return prefix if found and prefix else None
+
+    def tests(entity: str) -> list[AttributeTests]:
+        return [{attribute: [{"prefix": one + separator} for one in _stored(entity, renamed)]}]
+
+    return _with_tests(classify, Tests(tests, are_keys=True))
+
+
+def by_attribute(
+    name: str | None = None,
+    *,
+    preset: Preset | None = None,
+    aliases: Mapping[str, str] | None = None,
+) -> Classifier:
+    """The entity is the text in one attribute of the item: ``_type``.
+
+    The keys are asked first, then the new image, then the old one. An item without the attribute
+    has no entity.
+
+    Args:
+        name: The attribute.
+        preset: In its place, the mapper that writes the items: ``"dynamodb-onetable"``,
+            ``"dynamodb-toolbox"``, ``"electrodb"``, ``"pynamodb"`` or ``"typedorm"``.
+        aliases: Stored text to entity: ``{"product": "Product"}``. Others stay as they are.
+
+    Raises:
+        RouteDefinitionError: Not exactly one of name and preset, or an unknown preset.
+        MissingImageError: For a record without any image that does not have the attribute as a key.
+    """
+    if (name is None) == (preset is None):
+        raise RouteDefinitionError("by_attribute() takes an attribute's name, or a preset")
+    if preset is not None and preset not in _PRESETS:
+        raise RouteDefinitionError(f"no such preset; there are {', '.join(sorted(_PRESETS))}")
+    names = _PRESETS[preset] if preset is not None else (name or "",)
+    renamed = dict(aliases or {})
+
+    def classify(record: StreamRecord[Any]) -> str | None:
+        for attribute in names:
+            text = _text(record, attribute)
+            if type(text) is str:
+                return renamed.get(text, text)
+        return None
+
+    def tests(entity: str) -> list[AttributeTests]:
+        return [{attribute: list(_stored(entity, renamed))} for attribute in names]
+
+    return _with_tests(classify, Tests(tests, are_keys=False))
+
+
+def by_keys(*models: type[Any], **named: type[Any]) -> Classifier:
+    """The entity is the name of the first class whose ``@keys`` templates match the record.
+
+    Args:
+        models: Classes decorated with ``ddbstream.keys``; each class's name is its entity, or the
+            name that the router's ``bind`` gives it.
+        named: The same under another entity name: ``by_keys(Product=ProductV2)``.
+
+    Raises:
+        RouteDefinitionError: No class, one without ``@keys``, or two with the same templates, of
+            which the second would never be found.
+    """
+    classes = [(model.__name__, model) for model in models]
+    return _by_classes(classes, list(named.items()))
+
+
+def with_bindings(classify: Classifier, entities: Mapping[Any, str]) -> Classifier:
+    """The classifier with the names that ``bind`` gave to classes; itself if it has none of these.
+
+    Args:
+        classify: Any classifier; those of `by_keys` know classes.
+        entities: Class to entity.
+    """
+    classes, named = getattr(classify, _CLASSES, ((), ()))
+    if not any(model in entities for _, model in classes):
+        return classify
+    return _by_classes([(entities.get(model, name), model) for name, model in classes], named)
+
+
+def _by_classes(
+    classes: Sequence[tuple[str, type[Any]]], named: Sequence[tuple[str, type[Any]]]
+) -> Classifier:
+    """`by_keys` of classes that go by their own name, and of those that were given one."""
+    entities = [*classes, *named]
+    if not entities:
+        raise RouteDefinitionError("by_keys() needs at least one class")
+    seen: dict[tuple[tuple[str, str], ...], str] = {}
+    candidates: list[tuple[str, tuple[tuple[str, KeyTemplate], ...]]] = []
+    for entity, model in entities:
+        templates: Mapping[str, KeyTemplate] = getattr(model, KEYS, {})
+        if not templates:
+            raise RouteDefinitionError(
+                f"{model.__qualname__} has no @keys(...) to tell its items by", model=model
+            )
+        shape = tuple(sorted((name, template.template) for name, template in templates.items()))
+        if shape in seen:
+            raise RouteDefinitionError(
+                f"{entity} and {seen[shape]} have the same @keys(...)", model=model
+            )
+        seen[shape] = entity
+        candidates.append((entity, tuple(templates.items())))
+
+    def classify(record: StreamRecord[Any]) -> str | None:
+        for entity, templates in candidates:
+            for name, template in templates:
+                text = _text(record, name)
+                if type(text) is not str or template.match(text) is None:
+                    break
+            else:
+                return entity
+        return None
+
+    def tests(entity: str) -> list[AttributeTests]:
+        return [
+            {name: [_template_test(template)] for name, template in templates}
+            for candidate, templates in candidates
+            if candidate == entity
+        ]
+
+    classify.__dict__[_CLASSES] = (classes, named)
+    return _with_tests(classify, Tests(tests, are_keys=True))
+
+
+class Tests(NamedTuple):
+    """What a classifier can say of the items of an entity.
+
+    Attributes:
+        of: From an entity to alternatives, each a map from attributes to filter tests on their
+            text, of which one has to hold.
+        are_keys: Whether the attributes should be keys of the table.
+    """
+
+    of: Callable[[str], list[AttributeTests]]
+    are_keys: bool
+
+
+def tests_of(classify: Classifier) -> Tests | None:
+    """What a classifier can say; None for one that can say nothing."""
+    found: Tests | None = getattr(classify, _TESTS, None)
+    return found
+
+
+def _with_tests(classify: Classifier, tests: Tests) -> Classifier:
+    classify.__dict__[_TESTS] = tests
+    return classify
+
+
+def _stored(entity: str, renamed: Mapping[str, str]) -> list[str]:
+    """The texts in the table that stand for an entity."""
+    texts = {text for text, alias in renamed.items() if alias == entity}
+    if renamed.get(entity, entity) == entity:
+        texts.add(entity)
+    return sorted(texts)
+
+
+def _template_test(template: KeyTemplate) -> object:
+    """The narrowest one test that every key of a template passes."""
+    if not template.fields:
+        return template.literals[0]
+    if template.literals[0]:
+        return {"prefix": template.literals[0]}
+    if template.literals[-1]:
+        return {"suffix": template.literals[-1]}
+    return {"exists": True}
+
+
+def _text(record: StreamRecord[Any], name: str) -> object:
+    """The text of an attribute, from the keys or an image; None if the item has no such text.
+
+    Raises:
+        MissingImageError: The record holds nothing that would tell.
+    """
+    told = False
+    for part in ("Keys", "NewImage", "OldImage"):
+        item = record._change.get(part)
+        if not isinstance(item, Mapping):
+            continue
+        value = item.get(name)
+        if isinstance(value, Mapping):
+            return value.get("S")
+        told = told or part != "Keys"
+    if told:
+        return None
+    raise MissingImageError(
+        f"{name} is no key, and no image is captured to read it from: the stream's view type is "
+        f"{record.stream_view_type or 'not known'}",
+        path=name,
+        event_id=record.event_id,
+        sequence_number=record.sequence_number,
+    )

@@ -1,0 +1,152 @@
+"""What becomes of a failure: the ``on_error`` functions decide, and the dead-letter sink takes.
+
+Nothing is lost on the way: a failure that nobody decides about, a decision that fails, and a sink
+that fails all leave the record not done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ddbstream._router.log import log, log_failure
+from ddbstream._router.results import Disposition, Failure
+from ddbstream._router.signatures import name_of, positional_count
+from ddbstream.exceptions import RouteDefinitionError
+
+if TYPE_CHECKING:
+    from ddbstream._router.plans import Resolved
+    from ddbstream._router.routes import Route
+
+__all__ = ["DeadLetterSink", "Decisions", "ErrorRoute", "make_error_route"]
+
+DeadLetterSink = Callable[[Mapping[str, Any]], object]
+"""Takes a dead letter, which is Lambda's on-failure document; has it safe when it returns."""
+
+
+class ErrorRoute:
+    """One ``on_error`` function and the failures it decides about.
+
+    Attributes:
+        types: Of the exception.
+        handlers: Of the failing route; empty for all, and for failures before any route.
+    """
+
+    __slots__ = ("decide", "handlers", "takes_two", "types")
+
+    def __init__(
+        self,
+        decide: Callable[..., object],
+        types: tuple[type[Exception], ...],
+        handlers: tuple[object, ...],
+        *,
+        takes_two: bool,
+    ) -> None:
+        self.decide = decide
+        self.types = types
+        self.handlers = handlers
+        self.takes_two = takes_two
+
+    def wants(self, error: Exception, route: Route | None) -> bool:
+        """Whether this function is to decide."""
+        if not isinstance(error, self.types):
+            return False
+        return not self.handlers or (route is not None and route.handler in self.handlers)
+
+    def __call__(self, failure: Failure) -> object:
+        """Ask it."""
+        decided = (
+            self.decide(failure.record, failure.error) if self.takes_two else self.decide(failure)
+        )
+        if hasattr(decided, "__await__"):
+            from ddbstream._router.event_loop import wait_for
+
+            return wait_for(decided)
+        return decided
+
+
+def make_error_route(
+    decide: Callable[..., object], types: tuple[Any, ...], route: object
+) -> ErrorRoute:
+    """Check an ``on_error`` function and its conditions; raises RouteDefinitionError."""
+    # As in `except`, a tuple is all that is in it.
+    types = tuple(one for given in types for one in (given if type(given) is tuple else (given,)))
+    for one in types:
+        if not (isinstance(one, type) and issubclass(one, Exception)):
+            raise RouteDefinitionError(
+                "on_error() takes classes of Exception: what is none, such as KeyboardInterrupt, "
+                "is never a handler's failure"
+            )
+    count = positional_count(decide)
+    if count not in (1, 2):
+        raise RouteDefinitionError(
+            f"{name_of(decide)} takes a Failure, or the record and the exception"
+        )
+    handlers = () if route is None else route if isinstance(route, tuple) else (route,)
+    for handler in handlers:
+        if not callable(handler):
+            raise RouteDefinitionError("on_error(route=) takes a handler, or a tuple of them")
+    return ErrorRoute(decide, types or (Exception,), handlers, takes_two=count == 2)
+
+
+class Decisions:
+    """Decides about failures, innermost router first, in a router's order of registration.
+
+    Args:
+        resolved: The routes with the routers they came through.
+        root: The dispatching router's own, for failures before any route.
+    """
+
+    def __init__(self, resolved: list[Resolved], root: tuple[ErrorRoute, ...]) -> None:
+        self._root = root
+        self._resolved = {id(one.route): one for one in resolved}
+
+    def decide(self, failure: Failure) -> Disposition:
+        """What is to become of the record; RETRY where nobody decides, or deciding fails."""
+        resolved = self._resolved.get(id(failure.origin))
+        candidates = list(self._root)
+        route = None
+        if resolved is not None:
+            route = resolved.route
+            candidates = [one for s in reversed(resolved.scopes) for one in s.error_routes]
+        for one in candidates:
+            if not one.wants(failure.error, route):
+                continue
+            try:
+                decided = one(failure)
+            except Exception as error:  # noqa: BLE001 - the record is not done, then
+                log("error", "an on_error function failed", failure, error)
+                return Disposition.RETRY
+            if isinstance(decided, Disposition):
+                return decided
+            if decided is not None:
+                log("error", "an on_error function gave no Disposition", failure)
+                return Disposition.RETRY
+        return Disposition.RETRY
+
+
+def settle(
+    failure: Failure,
+    decisions: Decisions | None,
+    sink: DeadLetterSink | None,
+    context: object,
+) -> Failure | None:
+    """Decide about a failure and see it through; None if the record is done after all."""
+    decided = decisions.decide(failure) if decisions is not None else Disposition.RETRY
+    if decided is Disposition.SKIP:
+        log_failure("warning", "record skipped", failure)
+        return None
+    if decided is Disposition.RETRY:
+        return failure  # the host raises it, or logs it
+    if sink is None:
+        log_failure("error", "record failed, and there is no dead-letter sink", failure)
+        return failure
+    from ddbstream._router.dead_letter import dead_letter
+
+    try:
+        sink(dead_letter(failure, context))
+    except Exception as error:  # noqa: BLE001 - not put aside, so not done
+        log("error", "the dead-letter sink failed", failure, error)
+        return failure
+    log_failure("warning", "record put aside", failure)
+    return None

@@ -1,0 +1,240 @@
+"""Handling one record: the handlers that its plan names, with what goes around them.
+
+Matching comes first and is pure; then the handlers run. Both are the same in a thread and on the
+event loop, but for the waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from ddbstream._model import Codec, codec_for
+from ddbstream._router.plans import Group
+from ddbstream._router.results import Failure, annotate
+from ddbstream.exceptions import UnmatchedRecordError
+
+if TYPE_CHECKING:
+    from ddbstream._records import StreamRecord
+    from ddbstream._router.observers import Observers
+    from ddbstream._router.plans import Node, Plan, Plans
+    from ddbstream._router.routes import Route
+
+__all__ = ["Handling", "finish"]
+
+Views = dict["Codec[Any]", "StreamRecord[Any]"]
+
+
+class Handling:
+    """How a router handles one record. Holds nothing of a batch.
+
+    Attributes:
+        plans: Which routes a record leads to.
+        codec: What to read records with before they are routed: without a model.
+
+    Args:
+        plans: Which routes a record leads to.
+        raise_unmatched: Whether a record that no route wants is a failure.
+        observers: Are told of every handler that ran; None if nobody is.
+    """
+
+    def __init__(self, plans: Plans, *, raise_unmatched: bool, observers: Observers | None) -> None:
+        self.plans = plans
+        # Records of this router's own making are told by a codec of its own. Where no route has a
+        # model there is nothing to tell.
+        untyped = codec_for(None)
+        typed = any(one.route.codec is not untyped for one in plans.resolved)
+        self.codec: Codec[Any] = Codec() if typed else untyped
+        self._raise_unmatched = raise_unmatched
+        self._observers = observers
+
+    def handle(
+        self, record: StreamRecord[Any], context: object, plan: Plan | None = None
+    ) -> Failure | None:
+        """Run every handler that wants the record, here; the failure, if one failed."""
+        run = _Run(record, context, self._observers)
+        try:
+            if plan is None:
+                plan = self.plans.plan_for(record)
+            chosen = run.match(plan)
+            if not chosen:
+                self._refuse_unmatched(record)
+            elif plan.wrapped:
+                run.nodes(plan.nodes, run.view(plan.codec), chosen)
+            else:
+                for route in chosen:
+                    run.route = route
+                    run.call(route, run.view(route.codec))
+        except Exception as error:  # noqa: BLE001 - its record's failure, whatever it is
+            return failed(run.record, error, run.route)
+        return None
+
+    async def handle_async(
+        self, record: StreamRecord[Any], context: object, plan: Plan
+    ) -> Failure | None:
+        """The same on the event loop, for a plan all of which can be awaited."""
+        run = _Run(record, context, self._observers)
+        try:
+            chosen = run.match(plan)
+            if chosen:
+                await run.nodes_async(plan.nodes, run.view(plan.codec), chosen)
+            else:
+                self._refuse_unmatched(record)
+        except Exception as error:  # noqa: BLE001 - its record's failure, whatever it is
+            return failed(run.record, error, run.route)
+        return None
+
+    def _refuse_unmatched(self, record: StreamRecord[Any]) -> None:
+        """Raise UnmatchedRecordError if that is how the router was made."""
+        if self._raise_unmatched:
+            raise UnmatchedRecordError(
+                f"no route wants this {record.event_name}",
+                event_id=record.event_id,
+                sequence_number=record.sequence_number,
+            )
+
+
+class _Run:
+    """One record on its way through its handlers.
+
+    Attributes:
+        record: As the route that is at work got it.
+        route: The route that is at work.
+    """
+
+    __slots__ = ("_base", "_context", "_observers", "_views", "record", "route")
+
+    def __init__(
+        self, record: StreamRecord[Any], context: object, observers: Observers | None
+    ) -> None:
+        self.record = self._base = record
+        self.route: Route | None = None
+        self._context = context
+        self._observers = observers
+        self._views: Views = {record._codec: record}
+
+    def view(self, codec: Codec[Any] | None, base: StreamRecord[Any] | None = None) -> Any:
+        """The record read with a codec; one for all who read with it.
+
+        A record of another making, which middleware may pass on, is read as the route needs it.
+        """
+        if base is not None and base is not self._base and base not in self._views.values():
+            if codec is None or base._codec is codec:
+                return base
+            return base._with_codec(codec)
+        if codec is None:
+            return self._base
+        found = self._views.get(codec)
+        if found is None:
+            found = self._views[codec] = self._base._with_codec(codec)
+        return found
+
+    def match(self, plan: Plan) -> Sequence[Route]:
+        """The routes that want the record. Raises what a predicate raises."""
+        if not plan.guarded:
+            return plan.routes
+        chosen = []
+        for self.route in plan.routes:
+            if self.route.guards:
+                self.record = self.view(self.route.codec)
+                if not self.route.wants(self.record):
+                    continue
+            chosen.append(self.route)
+        self.route = None
+        return chosen
+
+    def nodes(
+        self, nodes: Sequence[Node], record: StreamRecord[Any], chosen: Sequence[Route]
+    ) -> None:
+        """Run the chosen routes among the nodes, with the middleware around them."""
+        from ddbstream._router.middleware import through
+
+        for node in nodes:
+            if isinstance(node, Group):
+                if _any_of(node.nodes, chosen):
+                    inside = partial(self.nodes, node.nodes, chosen=chosen)
+                    through(node.middleware, record, inside)
+            elif node in chosen:
+                self.route = node
+                self.record = self.view(node.codec, record)
+                through(node.middleware, self.record, partial(self.call, node))
+
+    async def nodes_async(
+        self, nodes: Sequence[Node], record: StreamRecord[Any], chosen: Sequence[Route]
+    ) -> None:
+        """As `nodes`, on the loop."""
+        from ddbstream._router.middleware import through_async
+
+        for node in nodes:
+            if isinstance(node, Group):
+                if _any_of(node.nodes, chosen):
+                    inside_async = partial(self.nodes_async, node.nodes, chosen=chosen)
+                    await through_async(node.middleware, record, inside_async)
+            elif node in chosen:
+                self.route = node
+                self.record = self.view(node.codec, record)
+                await through_async(node.middleware, self.record, partial(self.call_async, node))
+
+    def call(self, route: Route, record: StreamRecord[Any]) -> None:
+        """Call one handler, and wait for it if it gives something to await."""
+        self.record = record
+        if self._observers is None:
+            result = (
+                route.handler(record, self._context)
+                if route.wants_context
+                else route.handler(record)
+            )
+            if result is not None:
+                finish(result)
+            return
+        started = perf_counter()
+        try:
+            finish(
+                route.handler(record, self._context)
+                if route.wants_context
+                else route.handler(record)
+            )
+        except Exception as error:
+            self._observers.handled(record, route.name, perf_counter() - started, error)
+            raise
+        self._observers.handled(record, route.name, perf_counter() - started, None)
+
+    async def call_async(self, route: Route, record: StreamRecord[Any]) -> None:
+        """Call one handler on the loop."""
+        self.record = record
+        started = perf_counter()
+        try:
+            await (
+                route.handler(record, self._context)
+                if route.wants_context
+                else route.handler(record)
+            )
+        except Exception as error:
+            if self._observers is not None:
+                self._observers.handled(record, route.name, perf_counter() - started, error)
+            raise
+        if self._observers is not None:
+            self._observers.handled(record, route.name, perf_counter() - started, None)
+
+
+def failed(record: StreamRecord[Any], error: Exception, route: Route | None) -> Failure:
+    """The failure of a record, its exception noted."""
+    name = route.name if route is not None else None
+    annotate(error, record, name)
+    return Failure(record, error, name, route)
+
+
+def finish(result: object) -> None:
+    """A handler's return value means nothing, but an awaitable is work that is not done yet."""
+    if hasattr(result, "__await__"):
+        from ddbstream._router.event_loop import wait_for
+
+        wait_for(result)
+
+
+def _any_of(nodes: Sequence[Node], chosen: Sequence[Route]) -> bool:
+    return any(
+        _any_of(node.nodes, chosen) if isinstance(node, Group) else node in chosen for node in nodes
+    )

@@ -1,0 +1,191 @@
+"""What a router compiles its routes into: the routes to try, by class and entity.
+
+A router and the routers it includes are scopes, one in another. A scope has its own classifier, its
+own middleware and its own ``on_error`` functions; a route keeps the scopes it came through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
+
+from ddbstream._records import MalformedRecord
+from ddbstream._router.signatures import EVERY_KIND
+
+if TYPE_CHECKING:
+    from ddbstream._model import Codec
+    from ddbstream._model.registry import Registry
+    from ddbstream._records import StreamRecord
+    from ddbstream._router.classify import Classifier
+    from ddbstream._router.failures import ErrorRoute
+    from ddbstream._router.middleware import Middleware
+    from ddbstream._router.routes import Kind, Route
+
+__all__ = ["Group", "Plan", "Plans", "Resolved", "Scope"]
+
+
+class Scope:
+    """What a router puts around its routes."""
+
+    __slots__ = ("error_routes", "middleware")
+
+    def __init__(
+        self, middleware: tuple[Middleware, ...], error_routes: tuple[ErrorRoute, ...]
+    ) -> None:
+        self.middleware = middleware
+        self.error_routes = error_routes
+
+
+class Resolved(NamedTuple):
+    """A route with what holds for it where it stands.
+
+    Attributes:
+        route: The route.
+        classify: Names a record's entity.
+        entity: The entity it takes; None for every one.
+        scopes: The routers it came through, outermost first.
+        registry: What it reads its model with.
+    """
+
+    route: Route
+    classify: Classifier
+    entity: str | None
+    scopes: tuple[Scope, ...]
+    registry: Registry | None = None
+
+
+class Group(NamedTuple):
+    """Routes with middleware around them all."""
+
+    middleware: tuple[Middleware, ...]
+    nodes: tuple[Node, ...]
+
+
+Node = Union["Route", Group]
+
+
+class Plan:
+    """The routes that a class of record and its entity lead to.
+
+    Attributes:
+        routes: In order of registration.
+        nodes: The same, with the groups that middleware goes around.
+        handlers: Their functions, where there is nothing to do but call them; else None.
+        codec: The one that all of them read with; None if they differ, or there are none.
+        guarded: Whether some route asks for more than class and entity.
+        wrapped: Whether there is middleware anywhere.
+        is_async: Whether there is something to run, and all of it can be awaited.
+    """
+
+    __slots__ = ("codec", "guarded", "handlers", "is_async", "nodes", "routes", "wrapped")
+
+    def __init__(self, resolved: Sequence[Resolved], *, observed: bool, unmatched: bool) -> None:
+        self.routes = routes = tuple(one.route for one in resolved)
+        self.nodes = tuple(_nested(resolved, 0))
+        codecs = {id(route.codec): route.codec for route in routes}
+        self.codec: Codec[Any] | None = routes[0].codec if len(codecs) == 1 else None
+        self.guarded = any(route.guards for route in routes)
+        around = [m for one in resolved for scope in one.scopes for m in scope.middleware]
+        around += [m for route in routes for m in route.middleware]
+        self.wrapped = bool(around)
+        self.is_async = (
+            bool(routes)
+            and all(route.is_async for route in routes)
+            and all(one.is_async for one in around)
+        )
+        special = self.guarded or self.wrapped or observed or len(codecs) > 1
+        if special or any(route.wants_context for route in routes) or (unmatched and not routes):
+            self.handlers: tuple[Callable[[Any], object], ...] | None = None
+        else:
+            self.handlers = tuple(route.handler for route in routes)
+
+    def route_of(self, handler: object) -> Route:
+        """The first route that has this handler."""
+        return next(route for route in self.routes if route.handler is handler)
+
+
+def _nested(resolved: Sequence[Resolved], depth: int) -> list[Node]:
+    """Routes as nodes; an included router's routes stand together, and so do their scopes."""
+    nodes: list[Node] = []
+    for scope, members in groupby(
+        resolved, key=lambda one: one.scopes[depth] if depth < len(one.scopes) else None
+    ):
+        inside = list(members)
+        if scope is None:
+            nodes.extend(one.route for one in inside)
+        elif scope.middleware:
+            nodes.append(Group(scope.middleware, tuple(_nested(inside, depth + 1))))
+        else:
+            nodes.extend(_nested(inside, depth + 1))
+    return nodes
+
+
+class Plans:
+    """A router's table. Never changes, but for plans that are remembered; safe for threads.
+
+    Attributes:
+        lookup: Where there is one classifier, per class of record: the classifier, the plans by
+            entity, and the plan for every other entity. A class of record for which no route names
+            an entity is not classified.
+    """
+
+    def __init__(
+        self, resolved: Sequence[Resolved], *, observed: bool = False, unmatched: bool = False
+    ) -> None:
+        self.resolved = resolved
+        self._options = {"observed": observed, "unmatched": unmatched}
+        self._classifiers: list[Classifier] = []
+        for one in resolved:
+            if one.classify not in self._classifiers:
+                self._classifiers.append(one.classify)
+        # Entities that no route names lead to one plan: a table of names out of data never ends.
+        self._named = {
+            kind: [
+                {o.entity for o in resolved if o.classify is classify and kind in o.route.kinds}
+                - {None}
+                for classify in self._classifiers
+            ]
+            for kind in EVERY_KIND
+        }
+        self._made: dict[tuple[Any, ...], Plan] = {}
+        self.lookup: dict[Kind, tuple[Classifier, dict[str | None, Plan], Plan]] = {}
+        if len(self._classifiers) <= 1:
+            for kind in EVERY_KIND:
+                names = {one.entity for one in resolved if kind in one.route.kinds} - {None}
+                classify = self._classifiers[0] if names else _no_entity
+                by_entity = {name: self._make(kind, (name,)) for name in names}
+                self.lookup[kind] = (classify, by_entity, self._make(kind, (None,)))
+
+    def _make(self, kind: Kind, entities: tuple[str | None, ...]) -> Plan:
+        at = dict(zip(map(id, self._classifiers), entities, strict=False))
+        return Plan(
+            [
+                one
+                for one in self.resolved
+                if kind in one.route.kinds
+                and (one.entity is None or one.entity == at[id(one.classify)])
+            ],
+            **self._options,
+        )
+
+    def plan_for(self, record: StreamRecord[Any]) -> Plan:
+        """The routes to try. Raises what a classifier raises, and a malformed record's error."""
+        if isinstance(record, MalformedRecord):
+            raise record.error
+        kind = type(record)
+        if self.lookup:
+            classify, by_entity, rest = self.lookup[kind]
+            return by_entity.get(classify(record), rest)
+        entities = tuple(
+            entity if named and (entity := classify(record)) in named else None
+            for classify, named in zip(self._classifiers, self._named[kind], strict=True)
+        )
+        plan = self._made.get((kind, entities))
+        if plan is None:
+            plan = self._made[kind, entities] = self._make(kind, entities)
+        return plan
+
+
+def _no_entity(record: StreamRecord[Any]) -> str | None:  # noqa: ARG001 - a classifier's form
+    return None

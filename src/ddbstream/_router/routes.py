@@ -1,0 +1,286 @@
+"""A route: which records a handler wants, and how it is called.
+
+Building a route checks all that can be known: what can never work fails at the decorator. Matching
+is a pure function of the record, apart from handling; a predicate that fails is a failure of the
+record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
+from typing import TYPE_CHECKING, Any, Final, get_origin
+
+from ddbstream._model import codec_for
+from ddbstream._records import Insert, Modify, Remove
+from ddbstream._router.signatures import EVERY_KIND, Signature, is_async, name_of, read_signature
+from ddbstream.exceptions import DDBStreamError, RouteDefinitionError
+
+if TYPE_CHECKING:
+    from ddbstream._diff.filters import Changed
+    from ddbstream._filters.patterns import Pattern
+    from ddbstream._model import Codec
+    from ddbstream._model.registry import Registry
+    from ddbstream._records import StreamRecord
+    from ddbstream._router.middleware import Middleware
+
+__all__ = ["Kind", "Route", "build_route", "entity_of"]
+
+Kind = type["StreamRecord[Any]"]
+Guard = Callable[["StreamRecord[Any]"], object]
+
+_VERBS: dict[frozenset[Kind], str] = {
+    frozenset({Insert}): "on_insert",
+    frozenset({Modify}): "on_modify",
+    frozenset({Remove}): "on_remove",
+    EVERY_KIND: "on_change",
+}
+
+
+class Route:
+    """One handler and what it wants. Never changes once built.
+
+    Attributes:
+        name: The handler's name, for notes and logs.
+        kinds: The classes of record it takes.
+        entity: The entity it takes, or None: that of ``model`` if there is one given, else every
+            entity.
+        model: The class given to the decorator, whose entity a router can rename, or None.
+        codec: Reads the images.
+        guards: What narrows it further, each a function of the record; all must hold.
+        handler: The function.
+        wants_context: Whether it takes the context as well.
+        is_async: Whether calling it gives something to await.
+        pattern: The option, parsed.
+        ttl: The option as given.
+        changed: Whether it compares the images, and so needs all that the event has.
+    """
+
+    __slots__ = (
+        "changed",
+        "codec",
+        "entity",
+        "guards",
+        "handler",
+        "is_async",
+        "kinds",
+        "middleware",
+        "model",
+        "name",
+        "pattern",
+        "ttl",
+        "wants_context",
+    )
+
+    def __init__(
+        self,
+        handler: Callable[..., Any],
+        signature: Signature,
+        *,
+        kinds: frozenset[Kind],
+        entity: str | None,
+        model: Any,
+        codec: Codec[Any],
+    ) -> None:
+        self.name = name_of(handler)
+        self.handler = handler
+        self.wants_context = signature.wants_context
+        self.is_async = signature.is_async
+        self.kinds = kinds
+        self.entity = entity
+        self.model = model
+        self.codec = codec
+        self.pattern: Pattern | None = None
+        self.ttl: bool | None = None
+        self.changed = False
+        self.guards: tuple[Guard, ...] = ()
+        self.middleware: tuple[Middleware, ...] = ()
+
+    def wants(self, record: StreamRecord[Any]) -> bool:
+        """Whether every guard holds (kind and entity do); raises what a predicate raises."""
+        return all(guard(record) for guard in self.guards)
+
+    def read_with(self, registry: Registry | None) -> Route:
+        """This route, reading its model with a registry; raises ModelDefinitionError."""
+        codec = self.codec
+        if registry is not codec.registry:
+            codec = _codec(codec.model, registry)
+        if codec is self.codec:
+            return self
+        made = copy(self)
+        made.codec = codec
+        return made
+
+    def __repr__(self) -> str:
+        return f"<route {_VERBS.get(self.kinds, 'fold')} {self.name}>"
+
+
+def build_route(  # noqa: PLR0913 - one for each option of the decorators
+    handler: Callable[..., Any],
+    names: Mapping[str, Any],
+    *,
+    kinds: frozenset[Kind],
+    target: Any = None,
+    changed: Changed | None = None,
+    where: object = None,
+    pattern: object = None,
+    ttl: object = None,
+    replica: object = None,
+    unchanged: object = None,
+    middleware: Iterable[object] = (),
+    signature: Signature | None = None,
+    registry: Registry | None = None,
+) -> Route:
+    """Check a handler and the options it is registered with, and make its route.
+
+    Args:
+        handler: The function.
+        names: What its annotation may name beside its globals.
+        kinds: The classes of record the decorator stands for.
+        target: An entity's name, a model class, or None.
+        changed: Document paths, one of which has to differ, or a filter of `ddbstream.changed`.
+        where: A predicate over the typed record.
+        pattern: A filter pattern over the wire record.
+        ttl: Only deletions by Time to Live (True), or everything but them (False).
+        replica: Only what global tables made while replicating, or everything but that.
+        unchanged: Only a MODIFY that changed nothing, or everything but that.
+        middleware: Functions around this handler, the first outermost.
+        signature: What the handler takes, if that is known.
+        registry: What the model is read with.
+
+    Raises:
+        RouteDefinitionError: It can never work.
+        ModelDefinitionError: The class cannot be a model.
+    """
+    signature = signature or read_signature(handler, names)
+    about = f"{_VERBS.get(kinds, 'fold')} {name_of(handler)}"
+    if not kinds <= signature.kinds:
+        accepted = " or ".join(sorted(kind.__name__ for kind in signature.kinds))
+        raise RouteDefinitionError(f"{about}: its annotation takes {accepted} alone")
+    entity, model = _target(target, about)
+    codec = _codec(_bound(model, signature.model, about), registry)
+    route = Route(handler, signature, kinds=kinds, entity=entity, model=model, codec=codec)
+    # First what a mapping's filter can say as well: a record that the filter leaves out, since this
+    # does not want it, may not fail in what comes behind.
+    guards: list[Guard] = []
+    for option, wanted in (("ttl", ttl), ("replica", replica), ("unchanged", unchanged)):
+        if wanted is not None:
+            guards.append(_trait_guard(option, wanted, kinds, about))
+    route.ttl = ttl is True
+    if pattern is not None:
+        from ddbstream._filters.patterns import Pattern
+
+        route.pattern = Pattern(pattern)
+        _refuse_dead(route.pattern, about)
+        guards.append(route.pattern.matches_record)
+    if changed is not None:
+        route.changed = True
+        guards.append(_changed_guard(changed, codec, about))
+    if where is not None:
+        if not callable(where) or is_async(where):
+            raise RouteDefinitionError(f"{about}: where= takes a plain function of the record")
+        guards.append(where)
+    route.guards = tuple(guards)
+    if middleware:
+        from ddbstream._router.middleware import make_middleware
+
+        route.middleware = make_middleware(middleware)
+    return route
+
+
+def entity_of(model: Any) -> str:
+    """The entity that a class stands for unless a router renames it: its name."""
+    return str((get_origin(model) or model).__name__)
+
+
+def _target(target: Any, about: str) -> tuple[str | None, Any]:
+    if target is None:
+        return None, None
+    if isinstance(target, str):
+        if not target:
+            raise RouteDefinitionError(f"{about}: an empty entity name")
+        return target, None
+    if get_origin(target) is not None or isinstance(target, type):
+        return None, target
+    raise RouteDefinitionError(
+        f"{about}: takes an entity's name or a model class, not a {type(target).__name__}"
+    )
+
+
+def _bound(given: Any, annotated: Any, about: str) -> Any:
+    """The model to read with: the class given, else the annotation's; they may not differ."""
+    if given is None:
+        return annotated
+    if annotated is None or annotated == given:
+        return given
+    # A handler of a base class takes its subclasses' records.
+    if isinstance(given, type) and isinstance(annotated, type) and issubclass(given, annotated):
+        return given
+    raise RouteDefinitionError(
+        f"{about}: registered for {_spelled(given)}, annotated with {_spelled(annotated)}"
+    )
+
+
+def _codec(model: Any, registry: Registry | None) -> Codec[Any]:
+    # Of items without a model a registry says nothing: all routes share one codec for them.
+    return codec_for(None) if model in (None, dict) else codec_for(model, registry)
+
+
+def _spelled(model: Any) -> str:
+    return getattr(model, "__qualname__", None) or str(model)
+
+
+def _refuse_dead(pattern: Pattern, about: str) -> None:
+    from ddbstream._filters.lint import lint
+
+    problems = lint(pattern)
+    if problems and problems[0].fatal:
+        raise RouteDefinitionError(
+            f"{about}: the pattern never matches: {problems[0].message}", path=problems[0].path
+        )
+
+
+# What each option asks of a record, and the only kind of record that can have it.
+_TRAITS: Final[Mapping[str, tuple[Guard, Kind | None]]] = {
+    "ttl": (lambda record: record.is_ttl_removal, Remove),
+    "replica": (lambda record: record.is_replica, None),
+    "unchanged": (lambda record: record.is_unchanged, Modify),
+}
+
+
+def _trait_guard(option: str, wanted: object, kinds: frozenset[Kind], about: str) -> Guard:
+    has, only = _TRAITS[option]
+    if wanted is True:
+        if only is not None and only not in kinds:
+            raise RouteDefinitionError(
+                f"{about}: {option}=True never holds: only a {only.__name__} can have it"
+            )
+        return has
+    if wanted is False:
+        return lambda record: not has(record)
+    raise RouteDefinitionError(f"{about}: {option}= takes True or False")
+
+
+def _changed_guard(changed: Changed, codec: Codec[Any], about: str) -> Guard:
+    # Only a route that asks for it pays for the module.
+    from ddbstream._diff.filters import change_filter
+
+    try:
+        found = change_filter(changed)
+    except DDBStreamError as error:
+        raise RouteDefinitionError(f"{about}: changed= takes document paths ({error})") from None
+    for path in found.paths:
+        first = path.parts[0]
+        known = {*codec.attributes, *codec.attributes.values()}
+        if codec.model is not None and first not in known:
+            raise RouteDefinitionError(
+                f"{about}: changed={path!r}, but {codec.name} has no field {first!r}",
+                path=str(path),
+                model=codec.model,
+            )
+
+    def differs(record: StreamRecord[Any]) -> bool:
+        # Against no item at all, an attribute that is there counts as changed.
+        return found.matches(*record._images(), record._codec)
+
+    return differs

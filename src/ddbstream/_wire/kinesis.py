@@ -1,0 +1,69 @@
+"""Kinesis Data Streams for DynamoDB: a change as JSON, inside a Kinesis record.
+
+Lambda gives the Kinesis record in base64 (``kinesis.data``), Pipes the same without the inner map,
+boto3 as bytes (``Data``). The JSON inside has no sequence number and no view type, so a batch
+response names the Kinesis sequence number, and order is by creation time: Kinesis may repeat and
+reorder.
+
+Sources: `record format`_, `Lambda event`_, `GetRecords`_.
+
+.. _record format: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/kds_gettingstarted.html
+.. _Lambda event: https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html
+.. _GetRecords: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html
+"""
+
+from __future__ import annotations
+
+from binascii import Error as Base64Error
+from binascii import a2b_base64
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ddbstream._records import MalformedRecord, Origin, StreamRecord
+from ddbstream._values.shape import is_map, text_of
+from ddbstream._wire.dynamodb import record
+from ddbstream._wire.text import load
+from ddbstream.exceptions import PayloadError, RecordError
+
+if TYPE_CHECKING:
+    from ddbstream._model import Codec
+
+__all__ = ["is_kinesis", "kinesis_record"]
+
+
+def is_kinesis(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry is a Kinesis record: Lambda's, Pipes's or boto3's."""
+    return "kinesis" in entry or "Data" in entry or ("data" in entry and "sequenceNumber" in entry)
+
+
+def kinesis_record(
+    entry: Mapping[str, Any], origin: Origin, codec: Codec[Any], where: str
+) -> StreamRecord[Any]:
+    """The DynamoDB change that a Kinesis record carries, malformed or not."""
+    if "kinesis" in entry:
+        carrier, at = entry["kinesis"], f"{where}.kinesis.data"
+    else:
+        carrier, at = entry, f"{where}.Data" if "Data" in entry else f"{where}.data"
+    carrier = carrier if is_map(carrier) else {}
+    number = carrier.get("sequenceNumber", carrier.get("SequenceNumber"))
+    inside = origin.with_stream(entry.get("eventSourceARN")).inside("kinesis", entry, number)
+    try:
+        change = _change(carrier.get("data", carrier.get("Data")))
+    except PayloadError as error:
+        fault = RecordError(str(error), path=at, sequence_number=text_of(number))
+        return MalformedRecord(entry, inside, fault)
+    return record(change, inside, codec, at)
+
+
+def _change(data: object) -> Mapping[str, Any]:
+    if isinstance(data, str):
+        try:
+            data = a2b_base64(data)
+        except (Base64Error, ValueError):
+            raise PayloadError("expected base64 text, got other text") from None
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise PayloadError(f"expected bytes or base64 text, got {type(data).__name__}")
+    change = load(data)
+    if not is_map(change):
+        raise PayloadError(f"expected a DynamoDB change, got a JSON {type(change).__name__}")
+    return change

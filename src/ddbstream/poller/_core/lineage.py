@@ -1,0 +1,179 @@
+"""The tree of shards: what listings say, and what may be concluded from them.
+
+Rules
+
+* A shard has at most one parent. A child is read only after its parent's `End` is durable.
+* A listing is no snapshot. A parent may look open while its child is listed: it is closed. A child
+  may be listed and its parent not: the parent is waited for, unless it must have been trimmed by
+  age.
+* A shard is closed if a listing gives its ending, or a child, or no longer shows it.
+* A shard born before anything that the consumer wants needs nothing of its parent: all of the
+  parent's records are older. A closed shard all of whose children were born by then has nothing for
+  the consumer.
+* An ended shard is forgotten when it has been unlisted for long, or is unlisted and was born a week
+  ago, and its children have positions of their own.
+"""
+
+from __future__ import annotations
+
+from ddbstream.poller._core.commands import Instant
+from ddbstream.poller._core.context import Context
+from ddbstream.poller._core.events import Gap
+from ddbstream.poller._core.listing import Listing
+from ddbstream.poller._core.positions import After, AtTime, End, Position
+from ddbstream.poller._core.shard import Shard, Stage
+
+__all__ = ["Lineage"]
+
+
+class Lineage:
+    """Every shard that is known, by id."""
+
+    def __init__(self, context: Context) -> None:
+        self._ctx = context
+        self.shards: dict[str, Shard] = {}
+        self.going: dict[str, Shard] = {}  # those that are not ended
+        self.completed = 0  # number of the last complete listing
+        self.listed = 0  # shards that it had
+        self.status = "ENABLED"
+        self.childless: dict[str, None] = {}  # ended, and no child listed yet
+
+    def restore(self, shard_id: str, position: Position) -> Shard:
+        """Add a shard that the store knows. A position is proof that its parent is done."""
+        stage = Stage.ENDED if isinstance(position, End) else Stage.READING
+        shard = self.shards[shard_id] = Shard(shard_id, position, stage)
+        shard.saved = position
+        if stage is not Stage.ENDED:
+            self.going[shard_id] = shard
+        if isinstance(position, AtTime):
+            shard.drop_before = position.time
+        return shard
+
+    def apply(self, listing: Listing, at: Instant) -> None:
+        """Take in a complete listing."""
+        self.completed = listing.number
+        self.listed = len(listing.shards)
+        self.status = listing.status
+        for listed in listing.shards.values():
+            shard = self.shards.get(listed.shard_id)
+            if shard is None:
+                shard = Shard(listed.shard_id, self._ctx.first_position(), Stage.WAITING)
+                shard.born_after = self._ctx.known_until
+                self.shards[listed.shard_id] = self.going[listed.shard_id] = shard
+            shard.parent_id = shard.parent_id or listed.parent_id
+            shard.closed = shard.closed or listed.ending is not None
+            shard.listed_in = listing.number
+            shard.unlisted_since = None
+        shards = self.shards
+        for shard in shards.values():
+            parent = shards.get(shard.parent_id or "")
+            if parent is not None:
+                parent.children[shard.shard_id] = None
+                parent.closed = True
+            if shard.listed_in != listing.number and shard.unlisted_since is None:
+                shard.unlisted_since = at.mono
+            if shard.stage is not Stage.ENDED:
+                self._ctx.agenda.touch(shard.shard_id)
+        self.childless = {
+            shard.shard_id: None
+            for shard in shards.values()
+            if shard.stage is Stage.ENDED and not shard.children
+        }
+
+    def end(self, shard: Shard) -> None:
+        """Note that a shard is ended, and that its children may go."""
+        shard.stage = Stage.ENDED
+        del self.going[shard.shard_id]
+        for child in shard.children:
+            self._ctx.agenda.touch(child)
+        if not shard.children:
+            self.childless[shard.shard_id] = None
+
+    def is_listed(self, shard: Shard) -> bool:
+        """Whether the last complete listing showed it."""
+        return shard.listed_in == self.completed
+
+    def end_is_proven(self, shard: Shard) -> bool:
+        """Whether the last complete listing agrees that the shard is closed."""
+        return shard.closed or not self.is_listed(shard)
+
+    def awaits_children(self) -> list[Shard]:
+        """Ended shards that are still listed, and whose children are not."""
+        shards = (self.shards[shard_id] for shard_id in self.childless)
+        return [shard for shard in shards if self.is_listed(shard)]
+
+    def nothing_wanted(self, shard: Shard) -> bool:
+        """Whether all records of the shard are older than the moment the consumer starts from."""
+        if not shard.children:
+            return False
+        wanted = self._ctx.wanted_from()
+        births = [self.shards[child].birth for child in shard.children]
+        return all(birth is not None and birth <= wanted for birth in births)
+
+    def may_start(self, shard: Shard, at: Instant) -> bool:
+        """Whether a waiting shard's turn has come."""
+        if shard.parent_id is None:
+            return True
+        if shard.birth is not None and shard.birth <= self._ctx.wanted_from():
+            return True
+        parent = self.shards.get(shard.parent_id)
+        if parent is not None:
+            return parent.stage is Stage.ENDED
+        return self._parent_is_lost(shard, at)
+
+    def _parent_is_lost(self, shard: Shard, at: Instant) -> bool:
+        # The listing may lag behind. Believing that the parent is trimmed loses all of it, so
+        # only age or a long absence counts.
+        settings = self._ctx.settings
+        if shard.missing_since is None:
+            shard.missing_since, shard.missing_from = at.mono, self.completed
+        patience, wake = settings.missing_parent, at.mono + settings.discovery
+        if shard.birth is not None:
+            left = shard.birth + settings.retention + settings.retention_slack - at.wall
+            if left <= 0:
+                return self._give_up_parent(shard)
+            patience = settings.missing_parent_dated
+            wake = min(wake, at.mono + left)
+        enough = self.completed - shard.missing_from >= settings.missing_parent_listings
+        if self.status == "GONE" or (enough and at.mono - shard.missing_since >= patience):
+            return self._give_up_parent(shard)
+        self._ctx.agenda.later(max(at.mono + 1.0, wake), shard.shard_id)
+        return False
+
+    def _give_up_parent(self, shard: Shard) -> bool:
+        ctx = self._ctx
+        assert ctx.start is not None
+        horizon = ctx.start.fixed_at - ctx.settings.retention + ctx.settings.retention_slack
+        if shard.birth is not None and shard.birth <= horizon:
+            return (
+                True  # all of the parent was trimmed before the consumer began: nobody is owed it
+            )
+        return ctx.gap(Gap(ctx.stream_arn, shard.parent_id, None, None, "parent_missing"))
+
+    def forgettable(self, at: Instant) -> list[str]:
+        """Ended shards whose positions nothing needs any more."""
+        settings = self._ctx.settings
+        ids = []
+        for shard in self.shards.values():
+            if shard.stage is not Stage.ENDED or shard.unlisted_since is None:
+                continue
+            unlisted = at.mono - shard.unlisted_since
+            children = [self.shards[child] for child in shard.children if child in self.shards]
+            started = all(isinstance(child.saved, (After, End)) for child in children)
+            wait = settings.forget_after if children else settings.retention
+            old = shard.birth is None or at.wall - shard.birth > settings.retention
+            missing = self.completed - shard.listed_in >= settings.forget_listings
+            # Nothing is kept so long: a poller that runs for minutes, from cron, must forget too.
+            ancient = shard.birth is not None and at.wall - shard.birth > settings.forget_age
+            if started and (ancient or (unlisted > wait and missing and old)):
+                ids.append(shard.shard_id)
+        return ids
+
+    def forget(self, shard_ids: tuple[str, ...]) -> None:
+        """Drop shards."""
+        for shard_id in shard_ids:
+            self.shards.pop(shard_id, None)
+            self.childless.pop(shard_id, None)
+        for shard in self.shards.values():
+            for shard_id in shard_ids:
+                shard.children.pop(shard_id, None)

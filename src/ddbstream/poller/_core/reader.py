@@ -1,0 +1,288 @@
+"""Reading one shard: iterators, pages, and what each failure of theirs means.
+
+Rules
+
+* An iterator may be used again: the same page comes. A failed read is repeated with the iterator it
+  had.
+* An expired iterator is replaced by one that starts after the last record *read*, or at the
+  persisted start. Never at ``LATEST``.
+* An empty page means nothing while an iterator follows. A page without one may carry records; it
+  ends the shard only when a listing agrees: one that said so before, or one that was started
+  afterwards.
+* "Trimmed" is a gap. So is a shard that grew older than the retention before anything of it was
+  read: the service says nothing then, it just starts at what is left.
+* "No such shard" is believed when a later listing does not show the shard, or the answer stays.
+* At most one page is read ahead of the one that the handlers have.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from ddbstream.poller._core.commands import (
+    Command,
+    Fault,
+    GetIterator,
+    GetRecords,
+    Instant,
+    Record,
+    RecordsPage,
+)
+from ddbstream.poller._core.context import Context
+from ddbstream.poller._core.events import BatchDelivered, CallFailed, Gap, PageRead
+from ddbstream.poller._core.lineage import Lineage
+from ddbstream.poller._core.positions import After, AtStart, AtTime
+from ddbstream.poller._core.shard import Batch, Shard, Stage, record_time, sequence_number
+
+__all__ = ["Reader", "is_older"]
+
+# "Trimmed" for the oldest record there is: nothing is left. DynamoDB Local says that of a shard
+# whose records are all trimmed; more than once, because one may have been trimmed between two
+# calls.
+_TRIMMED_WHOLE = 3
+
+
+def is_older(record: Record, moment: float) -> bool:
+    """Whether a record is certainly older than a moment, by its approximate creation time.
+
+    The service rounds that time down to the second, DynamoDB Local to the minute, so a tie is kept:
+    a record twice rather than never.
+    """
+    time = record_time(record)
+    if time is None:
+        return False
+    unit = 60 if time % 60 == 0 else 1
+    return time < math.floor(moment / unit) * unit
+
+
+class Reader:
+    """The fetching half of the core."""
+
+    def __init__(
+        self, context: Context, lineage: Lineage, want_listing: Callable[[float], int]
+    ) -> None:
+        self._ctx = context
+        self._lineage = lineage
+        self._want_listing = want_listing
+
+    def advance(self, shard: Shard, at: Instant, out: list[Command]) -> None:
+        """Ask for the shard's next page, if its turn has come."""
+        if shard.stage is not Stage.READING or shard.fetching or self._ctx.draining:
+            return
+        if shard.gone_since is not None and self._is_gone(shard, at):
+            self._declare_gone(shard, at)
+            return
+        if shard.batch is not None and (
+            shard.next_batch is not None or not self._ctx.settings.prefetch
+        ):
+            return
+        if shard.fetch_at > at.mono:
+            self._ctx.agenda.later(shard.fetch_at, shard.shard_id)
+            return
+        shard.fetching = True
+        if shard.iterator is not None:
+            out.append(GetRecords(shard.shard_id, shard.iterator))
+        else:
+            timestamp = self._ctx.timestamps and isinstance(shard.read, AtTime)
+            out.append(GetIterator(shard.shard_id, shard.read, timestamp))
+
+    def on_iterator(
+        self, shard: Shard, command: GetIterator, result: str | Fault, at: Instant
+    ) -> None:
+        """Take in the answer to `GetIterator`."""
+        shard.fetching = False
+        if isinstance(result, Fault):
+            if result.kind == "invalid" and command.timestamp:
+                # The SDK knows AT_TIMESTAMP but the service does not, or our clock is ahead of it.
+                self._ctx.timestamps = False
+            else:
+                self._on_fault(shard, "GetShardIterator", result, at)
+            return
+        self._ctx.ever_answered = True
+        shard.refused_since = None
+        shard.iterator = result
+
+    def on_page(self, shard: Shard, result: RecordsPage | Fault, at: Instant) -> None:
+        """Take in the answer to `GetRecords`."""
+        shard.fetching = False
+        if isinstance(result, Fault):
+            self._on_fault(shard, "GetRecords", result, at)
+            return
+        shard.attempts = 0
+        shard.calls_fail_since = None
+        shard.read_at = at.mono
+        shard.refused_since = shard.gone_since = shard.gone_proof = None
+        if not self._check_first_page(shard, at):
+            return
+        records = result.records
+        shard.iterator = result.next_iterator
+        if records:
+            shard.false_ends = 0
+            self._take_records(shard, records)
+        shard.empties = 0 if records else shard.empties + 1
+        if result.next_iterator is None or shard.empties >= self._ctx.settings.caught_up_pages:
+            self._report_trim(shard, until=None)
+        at_tip = not shard.closed and shard.empties >= self._ctx.settings.caught_up_pages
+        if at_tip and not isinstance(shard.read, After):
+            shard.fresh_at = at.wall  # what is not read yet is not written yet
+        self._ctx.report(
+            PageRead(
+                self._ctx.stream_arn,
+                shard.shard_id,
+                len(records),
+                result.size,
+                shard.last_record_time if records else None,
+            )
+        )
+        if result.next_iterator is None:
+            shard.stage = Stage.ENDING
+            shard.empties = 0
+            shard.proven = shard.closed  # a listing has said so already; else the next one must
+            if not shard.closed:
+                shard.proof_after = self._want_listing(at.mono)
+        else:
+            shard.fetch_at = at.mono + self._pause(shard, result, at)
+
+    def _take_records(self, shard: Shard, records: Sequence[Record]) -> None:
+        ctx = self._ctx
+        first = next((n for n in map(sequence_number, records) if n is not None), None)
+        self._report_trim(shard, until=first)
+        before = shard.read if not isinstance(shard.read, AtStart) else shard.done
+        last = next((r for r in reversed(records) if sequence_number(r) is not None), None)
+        if last is not None:
+            number = sequence_number(last)
+            assert number is not None
+            shard.last_record_time = record_time(last)
+            shard.read = After(number, shard.last_record_time)
+        wanted = records
+        if shard.drop_before is not None:
+            wanted = [r for r in records if not is_older(r, shard.drop_before)]
+            if len(wanted) != len(records):
+                ctx.report(
+                    BatchDelivered(ctx.stream_arn, shard.shard_id, len(records) - len(wanted))
+                )
+            if not wanted:
+                return
+            shard.drop_before = (
+                None  # times are approximate: once one is wanted, so are all after it
+            )
+        batch = Batch(wanted, before)
+        if shard.batch is None:
+            shard.batch = batch
+        else:
+            shard.next_batch = batch
+
+    def _report_trim(self, shard: Shard, *, until: str | None) -> None:
+        if shard.gap_after is not None:
+            arn = self._ctx.stream_arn
+            self._ctx.report(Gap(arn, shard.shard_id, shard.gap_after, until, "trimmed"))
+            shard.gap_after = None
+
+    def _check_first_page(self, shard: Shard, at: Instant) -> bool:
+        # Without a sequence number the service cannot tell that something was trimmed.
+        if isinstance(shard.read, After) or shard.gap_after is not None:
+            return True
+        settings = self._ctx.settings
+        # Rather a gap too many, within what clocks differ by, than a silent one.
+        if at.wall - shard.fresh_at <= settings.retention - settings.retention_slack:
+            return True
+        return self._ctx.gap(
+            Gap(self._ctx.stream_arn, shard.shard_id, None, None, "trimmed_before_first_read")
+        )
+
+    def _pause(self, shard: Shard, page: RecordsPage, at: Instant) -> float:
+        settings = self._ctx.settings
+        if page.records:
+            full = len(page.records) >= settings.page_limit or page.size >= settings.full_size
+            time = shard.last_record_time
+            behind = time is not None and at.wall - time > settings.catching_up
+            return 0.0 if full or behind or shard.closed else settings.idle
+        if shard.closed and shard.empties < 100:
+            return 0.0  # not the tip: the records, or the end, are still to come
+        return min(settings.idle_max, settings.idle * 2.0 ** min(shard.empties - 1, 10))
+
+    # Failures
+
+    def _on_fault(self, shard: Shard, operation: str, fault: Fault, at: Instant) -> None:
+        settings, ctx = self._ctx.settings, self._ctx
+        shard.attempts += 1
+        if shard.calls_fail_since is None:
+            shard.calls_fail_since = at.mono
+        wait = settings.read_backoff.after(shard.attempts, ctx.chance())
+        if fault.kind == "expired":
+            shard.iterator = None
+            wait = 0.0 if shard.attempts == 1 else wait
+        elif fault.kind == "trimmed":
+            shard.iterator = None
+            if isinstance(shard.read, After):
+                wait = 0.0 if self._trimmed(shard) else wait
+            elif shard.closed and shard.attempts >= _TRIMMED_WHOLE:
+                self._declare_gone(shard, at)
+        elif fault.kind == "gone":
+            shard.iterator = None
+            if shard.gone_since is None:
+                shard.gone_since = at.mono
+                shard.gone_proof = self._want_listing(at.mono)
+        elif fault.kind == "transient":
+            self._doubt_timestamps(shard)
+        elif fault.kind in ("denied", "invalid"):
+            if shard.refused_since is None:
+                shard.refused_since = at.mono
+            if ctx.refuses_for_good(fault, at.mono - shard.refused_since):
+                ctx.fail_refused(operation, shard.shard_id, fault)
+            wait = settings.denied_backoff.after(shard.attempts, ctx.chance())
+        shard.fetch_at = at.mono + wait
+        ctx.report(
+            CallFailed(ctx.stream_arn, shard.shard_id, operation, fault.kind, fault.code, wait)
+        )
+
+    def _doubt_timestamps(self, shard: Shard) -> None:
+        # A stand-in for the service may take AT_TIMESTAMP and then not read from there.
+        if isinstance(shard.read, AtTime) and shard.attempts > 1 and self._ctx.timestamps:
+            self._ctx.timestamps = False
+            shard.iterator = None
+
+    def _trimmed(self, shard: Shard) -> bool:
+        if self._ctx.settings.on_gap == "fail":
+            ctx = self._ctx
+            return ctx.gap(Gap(ctx.stream_arn, shard.shard_id, shard.read, None, "trimmed"))
+        # Reported with the first record that can be read again. A crash before that reports it
+        # then.
+        shard.gap_after = shard.read
+        shard.read = AtStart()
+        return True
+
+    def _is_gone(self, shard: Shard, at: Instant) -> bool:
+        assert shard.gone_since is not None
+        assert shard.gone_proof is not None
+        if shard.attempts < 2:
+            return False
+        settings = self._ctx.settings
+        oldest = at.wall - settings.retention - settings.retention_slack
+        if shard.closed and shard.birth is not None and shard.birth < oldest:
+            return True
+        if self._lineage.completed <= shard.gone_proof:
+            return False
+        if not self._lineage.is_listed(shard):
+            return True
+        return at.mono - shard.gone_since >= settings.gone_after
+
+    def _declare_gone(self, shard: Shard, at: Instant) -> None:
+        ctx = self._ctx
+        if self._owed(shard, at):
+            after = shard.gap_after or (shard.read if isinstance(shard.read, After) else None)
+            if not ctx.gap(Gap(ctx.stream_arn, shard.shard_id, after, None, "shard_gone")):
+                return
+        shard.gap_after = None
+        shard.stage = Stage.ENDING
+        shard.proven = True
+        ctx.agenda.touch(shard.shard_id)
+
+    def _owed(self, shard: Shard, at: Instant) -> bool:
+        # A shard that is listed but was past reading when the consumer began is owed to nobody.
+        ctx = self._ctx
+        assert ctx.start is not None
+        if isinstance(shard.read, After) or isinstance(shard.done, After) or ctx.resumed:
+            return True
+        return at.wall - ctx.start.fixed_at > ctx.settings.retention_slack

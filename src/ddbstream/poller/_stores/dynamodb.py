@@ -1,0 +1,267 @@
+"""Positions in a DynamoDB table: the store for pollers that may run on any machine.
+
+Theory of operation
+
+The table has a string partition key ``stream`` and a string sort key ``shard``. Each shard has an
+item, and the stream has a control item with the sort key ``#lease``, which carries the epoch. A
+position may be written only while the control item has the writer's epoch, so each save is a
+transaction: a condition check of the control item and the update. That costs four write units where
+an unchecked put costs one, and it is what keeps a poller that was paused for an hour, and wakes,
+from setting the position back.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ddbstream.exceptions import CheckpointError, FencedError
+from ddbstream.poller._client import make_client
+from ddbstream.poller._core.core import State
+from ddbstream.poller._core.positions import (
+    After,
+    AtTime,
+    Position,
+    Start,
+    dump_position,
+    load_position,
+    load_start,
+    parse_stored,
+    rank,
+)
+from ddbstream.poller._stores.contract import Lease
+
+__all__ = ["DynamoDBCheckpoints"]
+
+_CONTROL = "#lease"
+_FORMAT = 1
+_DELETES = 50  # a transaction takes 100 actions
+
+
+class DynamoDBCheckpoints:
+    """Keeps positions in a DynamoDB table.
+
+    Its keys are ``stream`` (S, HASH) and ``shard`` (S, RANGE).
+
+    Args:
+        table: The table's name. It must not be the one whose stream is read.
+        client: A ``dynamodb`` client; by default boto3's.
+        endpoint_url: For that client.
+        region_name: For that client.
+        clock: Epoch seconds, for the lease's end.
+
+    Raises:
+        CheckpointError: From `acquire`: the table's format is newer than this ddbstream.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        *,
+        client: Any = None,
+        endpoint_url: str | None = None,
+        region_name: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._table = table
+        self._clock = clock
+        self._client = client or make_client(
+            endpoint_url=endpoint_url, region_name=region_name, service="dynamodb", connections=36
+        )
+
+    def create_table(self) -> None:
+        """Create the table, paid by request, unless it is there; returns when it is ready."""
+        try:
+            self._client.create_table(
+                TableName=self._table,
+                KeySchema=[
+                    {"AttributeName": "stream", "KeyType": "HASH"},
+                    {"AttributeName": "shard", "KeyType": "RANGE"},
+                ],
+                AttributeDefinitions=[
+                    {"AttributeName": "stream", "AttributeType": "S"},
+                    {"AttributeName": "shard", "AttributeType": "S"},
+                ],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        except Exception as error:
+            if _code(error) != "ResourceInUseException":
+                raise
+        self._client.get_waiter("table_exists").wait(TableName=self._table)
+
+    def acquire(self, stream_arn: str, owner: str, *, ttl: float, takeover: bool = True) -> Lease:
+        """See `CheckpointStore.acquire`."""
+        now = self._clock()
+        known = "(attribute_not_exists(format_version) OR format_version = :format)"
+        free = "(attribute_not_exists(expires) OR expires <= :now OR lease_owner = :owner)"
+        values: dict[str, str | float] = {
+            ":owner": owner,
+            ":expires": now + ttl,
+            ":zero": 0,
+            ":one": 1,
+            ":format": _FORMAT,
+        }
+        if not takeover:
+            values[":now"] = now
+        try:
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key=_key(stream_arn, _CONTROL),
+                UpdateExpression="SET epoch = if_not_exists(epoch, :zero) + :one,"
+                " lease_owner = :owner, expires = :expires, format_version = :format",
+                ExpressionAttributeValues=_values(values),
+                ConditionExpression=known if takeover else f"{known} AND {free}",
+                ReturnValues="ALL_NEW",
+            )
+        except Exception as error:
+            if _code(error) != "ConditionalCheckFailedException":
+                raise
+            self._check_format(stream_arn)
+            raise FencedError("another poller holds the lease of this stream") from None
+        return Lease(stream_arn, owner, int(answer["Attributes"]["epoch"]["N"]), ttl)
+
+    def _check_format(self, stream_arn: str) -> None:
+        answer = self._client.get_item(
+            TableName=self._table, Key=_key(stream_arn, _CONTROL), ConsistentRead=True
+        )
+        version = answer.get("Item", {}).get("format_version", {}).get("N", str(_FORMAT))
+        if int(version) != _FORMAT:
+            raise CheckpointError(
+                f"the table has checkpoint format {version}; this ddbstream reads {_FORMAT}"
+            )
+
+    def load(self, lease: Lease) -> State:
+        """See `CheckpointStore.load`."""
+        start: Start | None = None
+        alive: float | None = None
+        positions: dict[str, Position] = {}
+        owned = False
+        for item in self._items(lease.stream_arn):
+            if item["shard"]["S"] != _CONTROL:
+                positions[item["shard"]["S"]] = load_position(parse_stored(item["position"]["S"]))
+                continue
+            owned = int(item["epoch"]["N"]) == lease.epoch
+            if "start" in item:
+                start = load_start(parse_stored(item["start"]["S"]))
+            if "last_alive" in item:
+                alive = float(item["last_alive"]["N"])
+        if not owned:
+            raise FencedError("another poller has taken over this checkpoint store")
+        return State(start, positions, alive)
+
+    def _items(self, stream_arn: str) -> list[Mapping[str, Any]]:
+        items: list[Mapping[str, Any]] = []
+        more: dict[str, Any] = {}
+        while True:
+            page = self._client.query(
+                TableName=self._table,
+                ConsistentRead=True,
+                KeyConditionExpression="#stream = :stream",
+                ExpressionAttributeNames={"#stream": "stream"},
+                ExpressionAttributeValues={":stream": {"S": stream_arn}},
+                **more,
+            )
+            items += page["Items"]
+            if not page.get("LastEvaluatedKey"):
+                return items
+            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def fix_start(self, lease: Lease, start: Start) -> None:
+        """See `CheckpointStore.fix_start`."""
+        text = json.dumps(start.dump())
+        self._update(lease, "SET #start = if_not_exists(#start, :start)", {":start": text})
+
+    def save(self, lease: Lease, shard_id: str, position: Position) -> None:
+        """See `CheckpointStore.save`."""
+        text, place = json.dumps(dump_position(position)), _place(position)
+        update = {
+            "TableName": self._table,
+            "Key": _key(lease.stream_arn, shard_id),
+            "UpdateExpression": "SET #position = :position, place = :place, epoch = :epoch",
+            "ConditionExpression": "attribute_not_exists(place) OR place <= :place",
+            "ExpressionAttributeNames": {"#position": "position"},
+            "ExpressionAttributeValues": _values(
+                {":position": text, ":place": place, ":epoch": lease.epoch}
+            ),
+        }
+        self._write(lease, [{"Update": update}])
+
+    def renew(self, lease: Lease, alive_at: float) -> None:
+        """See `CheckpointStore.renew`."""
+        values = {":expires": self._clock() + lease.ttl, ":alive": alive_at}
+        self._update(lease, "SET expires = :expires, last_alive = :alive", values)
+
+    def forget(self, lease: Lease, shard_ids: Sequence[str]) -> None:
+        """See `CheckpointStore.forget`."""
+        for first in range(0, len(shard_ids), _DELETES):
+            keys = (_key(lease.stream_arn, s) for s in shard_ids[first : first + _DELETES])
+            self._write(lease, [{"Delete": {"TableName": self._table, "Key": key}} for key in keys])
+
+    def release(self, lease: Lease) -> None:
+        """See `CheckpointStore.release`."""
+        try:
+            self._update(lease, "SET expires = :zero REMOVE lease_owner", {":zero": 0})
+        except FencedError:
+            return
+
+    def _update(self, lease: Lease, expression: str, values: Mapping[str, Any]) -> None:
+        names = {"#start": "start"} if "#start" in expression else None
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=_key(lease.stream_arn, _CONTROL),
+                UpdateExpression=expression,
+                ConditionExpression="epoch = :epoch",
+                ExpressionAttributeValues=_values({**values, ":epoch": lease.epoch}),
+                **({"ExpressionAttributeNames": names} if names else {}),
+            )
+        except Exception as error:
+            if _code(error) != "ConditionalCheckFailedException":
+                raise
+            raise FencedError("another poller has taken over this checkpoint store") from None
+
+    def _write(self, lease: Lease, actions: list[dict[str, Any]]) -> None:
+        check = {
+            "TableName": self._table,
+            "Key": _key(lease.stream_arn, _CONTROL),
+            "ConditionExpression": "epoch = :epoch",
+            "ExpressionAttributeValues": _values({":epoch": lease.epoch}),
+        }
+        try:
+            self._client.transact_write_items(TransactItems=[{"ConditionCheck": check}, *actions])
+        except Exception as error:
+            response: Mapping[str, Any] = getattr(error, "response", {})
+            reasons = [reason.get("Code") for reason in response.get("CancellationReasons", ())]
+            if reasons and reasons[0] == "ConditionalCheckFailed":
+                message = "another poller has taken over this checkpoint store"
+                raise FencedError(message) from None
+            if "ConditionalCheckFailed" in reasons:
+                raise CheckpointError("a position may not move back") from None
+            raise
+
+
+def _place(position: Position) -> str:
+    """Text that sorts as `rank` does: a sequence number has up to 40 digits, an ``N`` only 38."""
+    kind, number = rank(position)
+    if isinstance(position, After):
+        return f"{kind}#{number:040d}"
+    return f"{kind}#{number:020.6f}" if isinstance(position, AtTime) else f"{kind}#"
+
+
+def _key(stream_arn: str, shard_id: str) -> dict[str, Any]:
+    return {"stream": {"S": stream_arn}, "shard": {"S": shard_id}}
+
+
+def _values(values: Mapping[str, str | float]) -> dict[str, Any]:
+    return {
+        name: {"S": value} if isinstance(value, str) else {"N": repr(value)}
+        for name, value in values.items()
+    }
+
+
+def _code(error: Exception) -> str | None:
+    response: Mapping[str, Any] = getattr(error, "response", {})
+    code: str | None = response.get("Error", {}).get("Code")
+    return code

@@ -1,0 +1,202 @@
+"""Positions in a JSON file that people can read: the store for one machine without SQLite."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from ddbstream.exceptions import CheckpointError, FencedError
+from ddbstream.poller._core.core import State
+from ddbstream.poller._core.positions import (
+    Position,
+    Start,
+    dump_position,
+    load_position,
+    load_start,
+    moves_back,
+)
+from ddbstream.poller._stores.contract import Lease
+
+__all__ = ["FileCheckpoints"]
+
+_FORMAT = 1
+
+
+class FileCheckpoints:
+    """Keeps positions in a JSON file.
+
+    Each save writes a new file beside the old one, flushes it to the disk and puts it in the old
+    one's place, so that a crash leaves one of the two. Several processes may use one file; a lock
+    file beside it serialises them.
+
+    Args:
+        path: Of the file; it is created. Its folder must exist.
+        clock: Epoch seconds, for the lease's end.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._path = Path(path)
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def acquire(self, stream_arn: str, owner: str, *, ttl: float, takeover: bool = True) -> Lease:
+        """See `CheckpointStore.acquire`."""
+        with self._changed() as streams:
+            stream = streams.setdefault(stream_arn, {"epoch": 0, "positions": {}})
+            now = self._clock()
+            holder = stream.get("owner")
+            if holder not in (None, owner) and stream["expires"] > now and not takeover:
+                raise FencedError("another poller holds the lease of this stream")
+            stream["epoch"] += 1
+            stream["owner"], stream["expires"] = owner, now + ttl
+            return Lease(stream_arn, owner, stream["epoch"], ttl)
+
+    def load(self, lease: Lease) -> State:
+        """See `CheckpointStore.load`."""
+        with self._locked():
+            stream = _owned(self._read(), lease)
+        start = stream.get("start")
+        return State(
+            load_start(start) if start else None,
+            {shard_id: load_position(value) for shard_id, value in stream["positions"].items()},
+            stream.get("last_alive"),
+        )
+
+    def fix_start(self, lease: Lease, start: Start) -> None:
+        """See `CheckpointStore.fix_start`."""
+        with self._changed() as streams:
+            _owned(streams, lease).setdefault("start", start.dump())
+
+    def save(self, lease: Lease, shard_id: str, position: Position) -> None:
+        """See `CheckpointStore.save`."""
+        with self._changed() as streams:
+            positions = _owned(streams, lease)["positions"]
+            old = positions.get(shard_id)
+            if old is not None and moves_back(load_position(old), position):
+                raise CheckpointError("a position may not move back")
+            positions[shard_id] = dump_position(position)
+
+    def renew(self, lease: Lease, alive_at: float) -> None:
+        """See `CheckpointStore.renew`."""
+        with self._changed() as streams:
+            stream = _owned(streams, lease)
+            stream["expires"] = self._clock() + lease.ttl
+            stream["last_alive"] = alive_at
+
+    def forget(self, lease: Lease, shard_ids: Sequence[str]) -> None:
+        """See `CheckpointStore.forget`."""
+        with self._changed() as streams:
+            positions = _owned(streams, lease)["positions"]
+            for shard_id in shard_ids:
+                positions.pop(shard_id, None)
+
+    def release(self, lease: Lease) -> None:
+        """See `CheckpointStore.release`."""
+        with self._changed() as streams:
+            stream = streams.get(lease.stream_arn)
+            if stream is not None and stream["epoch"] == lease.epoch:
+                stream["owner"], stream["expires"] = None, 0.0
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            content = json.loads(self._path.read_text(encoding="utf-8"))
+            version, streams = content["version"], content["streams"]
+        except FileNotFoundError:
+            return {}
+        except (ValueError, KeyError, TypeError):
+            raise CheckpointError("the checkpoint file is not one of ddbstream's") from None
+        if version != _FORMAT:
+            raise CheckpointError(
+                f"the file has checkpoint format {version}; this ddbstream reads {_FORMAT}"
+            )
+        if not isinstance(streams, dict) or not all(map(_is_stream, streams.values())):
+            raise CheckpointError("the checkpoint file is not one of ddbstream's")
+        found: dict[str, Any] = streams
+        return found
+
+    def _write(self, streams: dict[str, Any]) -> None:
+        fresh = self._path.with_name(self._path.name + ".new")
+        with fresh.open("w", encoding="utf-8") as file:
+            json.dump({"version": _FORMAT, "streams": streams}, file, indent=1, sort_keys=True)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._path)
+        _sync_folder(self._path.parent)
+
+    @contextlib.contextmanager
+    def _changed(self) -> Iterator[dict[str, Any]]:
+        with self._locked():
+            streams = self._read()
+            yield streams
+            self._write(streams)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        lock_file = self._path.with_name(self._path.name + ".lock")
+        try:
+            with self._lock, lock_file.open("a+") as file, _exclusive(file):
+                yield
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise CheckpointError(f"cannot keep positions in {self._path}: {reason}") from error
+
+
+def _is_stream(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("epoch"), int)
+        and isinstance(value.get("positions"), dict)
+    )
+
+
+def _owned(streams: dict[str, Any], lease: Lease) -> dict[str, Any]:
+    stream: dict[str, Any] | None = streams.get(lease.stream_arn)
+    if stream is None or stream["epoch"] != lease.epoch:
+        raise FencedError("another poller has taken over this checkpoint store")
+    return stream
+
+
+def _sync_folder(folder: Path) -> None:
+    # The new name is durable only once its folder is. Windows cannot open a folder, and need not.
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _exclusive(file: IO[Any]) -> Iterator[None]:
+    try:
+        import fcntl
+    except ImportError:
+        yield from _exclusive_on_windows(file)
+        return
+    fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _exclusive_on_windows(file: IO[Any]) -> Iterator[None]:
+    import msvcrt as windows
+
+    lock: Any = windows
+    file.seek(0)
+    lock.locking(file.fileno(), lock.LK_LOCK, 1)
+    try:
+        yield
+    finally:
+        file.seek(0)
+        lock.locking(file.fileno(), lock.LK_UNLCK, 1)

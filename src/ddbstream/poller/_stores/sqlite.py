@@ -1,0 +1,210 @@
+"""Positions in a SQLite file: the store for one machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from ddbstream.exceptions import CheckpointError, FencedError
+from ddbstream.poller._core.core import State
+from ddbstream.poller._core.positions import (
+    Position,
+    Start,
+    dump_position,
+    load_position,
+    load_start,
+    moves_back,
+    parse_stored,
+)
+from ddbstream.poller._stores.contract import Lease
+
+__all__ = ["SQLiteCheckpoints"]
+
+_FORMAT = 1
+_TABLES = """
+CREATE TABLE IF NOT EXISTS ddbstream_stream (
+    stream_arn TEXT PRIMARY KEY,
+    epoch      INTEGER NOT NULL,
+    owner      TEXT,
+    expires    REAL NOT NULL,
+    start      TEXT,
+    last_alive REAL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ddbstream_position (
+    stream_arn TEXT NOT NULL,
+    shard_id   TEXT NOT NULL,
+    position   TEXT NOT NULL,
+    PRIMARY KEY (stream_arn, shard_id)
+) WITHOUT ROWID;
+"""
+
+
+class SQLiteCheckpoints:
+    """Keeps positions in a SQLite file, which may hold other tables too.
+
+    Every save is one transaction with ``synchronous=FULL``: it survives a crash and a power cut.
+    Several processes may use one file; each save checks the epoch in its own transaction.
+
+    Args:
+        path: Of the file; it is created.
+        timeout: Seconds to wait for another process's transaction.
+        clock: Epoch seconds, for the lease's end.
+
+    Raises:
+        CheckpointError: The file cannot be opened or is no SQLite file, or its format is newer than
+            this ddbstream.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        timeout: float = 10.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        try:
+            self._db = sqlite3.connect(
+                os.fspath(path), timeout=timeout, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._prepare()
+            except BaseException:
+                self._db.close()
+                raise
+        except sqlite3.Error as error:
+            raise CheckpointError(f"cannot keep positions in {os.fspath(path)}: {error}") from error
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.executescript(_TABLES)
+        self._check_format()
+
+    def _check_format(self) -> None:
+        with self._transaction():
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS ddbstream_format (version INTEGER NOT NULL)"
+            )
+            row = self._db.execute("SELECT version FROM ddbstream_format").fetchone()
+            if row is None:
+                self._db.execute("INSERT INTO ddbstream_format VALUES (?)", (_FORMAT,))
+            elif row[0] != _FORMAT:
+                raise CheckpointError(
+                    f"the file has checkpoint format {row[0]}; this ddbstream reads {_FORMAT}"
+                )
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    def acquire(self, stream_arn: str, owner: str, *, ttl: float, takeover: bool = True) -> Lease:
+        """See `CheckpointStore.acquire`."""
+        with self._transaction():
+            now = self._clock()
+            row = self._db.execute(
+                "SELECT epoch, owner, expires FROM ddbstream_stream WHERE stream_arn = ?",
+                (stream_arn,),
+            ).fetchone()
+            epoch, holder, expires = row or (0, None, 0.0)
+            if holder not in (None, owner) and expires > now and not takeover:
+                raise FencedError("another poller holds the lease of this stream")
+            self._db.execute(
+                "INSERT INTO ddbstream_stream (stream_arn, epoch, owner, expires)"
+                " VALUES (?, ?, ?, ?) ON CONFLICT (stream_arn) DO UPDATE SET"
+                " epoch = excluded.epoch, owner = excluded.owner, expires = excluded.expires",
+                (stream_arn, epoch + 1, owner, now + ttl),
+            )
+            return Lease(stream_arn, owner, epoch + 1, ttl)
+
+    def load(self, lease: Lease) -> State:
+        """See `CheckpointStore.load`."""
+        with self._transaction(lease):
+            start, alive = self._db.execute(
+                "SELECT start, last_alive FROM ddbstream_stream WHERE stream_arn = ?",
+                (lease.stream_arn,),
+            ).fetchone()
+            rows = self._db.execute(
+                "SELECT shard_id, position FROM ddbstream_position WHERE stream_arn = ?",
+                (lease.stream_arn,),
+            ).fetchall()
+        return State(
+            load_start(parse_stored(start)) if start else None,
+            {shard_id: load_position(parse_stored(position)) for shard_id, position in rows},
+            alive,
+        )
+
+    def fix_start(self, lease: Lease, start: Start) -> None:
+        """See `CheckpointStore.fix_start`."""
+        with self._transaction(lease):
+            self._db.execute(
+                "UPDATE ddbstream_stream SET start = ? WHERE stream_arn = ? AND start IS NULL",
+                (json.dumps(start.dump()), lease.stream_arn),
+            )
+
+    def save(self, lease: Lease, shard_id: str, position: Position) -> None:
+        """See `CheckpointStore.save`."""
+        with self._transaction(lease):
+            row = self._db.execute(
+                "SELECT position FROM ddbstream_position WHERE stream_arn = ? AND shard_id = ?",
+                (lease.stream_arn, shard_id),
+            ).fetchone()
+            if row is not None and moves_back(load_position(parse_stored(row[0])), position):
+                raise CheckpointError("a position may not move back")
+            self._db.execute(
+                "INSERT OR REPLACE INTO ddbstream_position VALUES (?, ?, ?)",
+                (lease.stream_arn, shard_id, json.dumps(dump_position(position))),
+            )
+
+    def renew(self, lease: Lease, alive_at: float) -> None:
+        """See `CheckpointStore.renew`."""
+        with self._transaction(lease):
+            self._db.execute(
+                "UPDATE ddbstream_stream SET expires = ?, last_alive = ? WHERE stream_arn = ?",
+                (self._clock() + lease.ttl, alive_at, lease.stream_arn),
+            )
+
+    def forget(self, lease: Lease, shard_ids: Sequence[str]) -> None:
+        """See `CheckpointStore.forget`."""
+        with self._transaction(lease):
+            self._db.executemany(
+                "DELETE FROM ddbstream_position WHERE stream_arn = ? AND shard_id = ?",
+                [(lease.stream_arn, shard_id) for shard_id in shard_ids],
+            )
+
+    def release(self, lease: Lease) -> None:
+        """See `CheckpointStore.release`."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE ddbstream_stream SET owner = NULL, expires = 0"
+                " WHERE stream_arn = ? AND epoch = ?",
+                (lease.stream_arn, lease.epoch),
+            )
+
+    @contextmanager
+    def _transaction(self, lease: Lease | None = None) -> Iterator[None]:
+        # IMMEDIATE: the epoch must not change between the check and the write.
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                if lease is not None:
+                    self._check(lease)
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def _check(self, lease: Lease) -> None:
+        row = self._db.execute(
+            "SELECT epoch FROM ddbstream_stream WHERE stream_arn = ?", (lease.stream_arn,)
+        ).fetchone()
+        if row is None or row[0] != lease.epoch:
+            raise FencedError("another poller has taken over this checkpoint store")
