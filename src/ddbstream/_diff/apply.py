@@ -9,10 +9,11 @@ from ddbstream._diff.compare import Edit
 from ddbstream._diff.edits import Diff, FormName, Gives, Lists
 from ddbstream._diff.errors import Source
 from ddbstream._diff.forms import PYTHON, WIRE, copied
-from ddbstream._diff.make import diff, diff_images, looks_wire
+from ddbstream._diff.make import diff, diff_images
 from ddbstream._diff.patch import patched
 from ddbstream._diff.values import ABSENT, is_set, kind_of, same
 from ddbstream._values.paths import Parts
+from ddbstream._values.wire_form import is_wire_item
 from ddbstream.exceptions import DDBStreamError, DiffError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _form_of(change: Diff, item: Any) -> Gives:
         return change._gives
     if _is_old(change, item):
         return "wire"
-    if looks_wire(item) and not _is_read_from(change._old, item):
+    if is_wire_item(item) and not _is_read_from(change._old, item):
         return "wire"
     return "python"
 

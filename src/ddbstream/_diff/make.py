@@ -10,13 +10,14 @@ from ddbstream._diff.compare import Edit, check_name, python_edits, wire_edits
 from ddbstream._diff.edits import Diff, Lists
 from ddbstream._diff.errors import Sources, in_images
 from ddbstream._diff.values import ABSENT
-from ddbstream._values.attribute_values import TAGS, is_binary
+from ddbstream._values.atoms import TAGS
+from ddbstream._values.wire_form import is_wire_item, is_wire_value
 from ddbstream.exceptions import DDBStreamError, DecodeError, DiffError
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec
 
-__all__ = ["diff", "diff_images", "looks_wire"]
+__all__ = ["diff", "diff_images"]
 
 
 def diff(
@@ -143,7 +144,7 @@ def _may_be_wire(item: Any) -> bool:
         values = item.values()
         if {*map(type, values)} == {dict}:
             return {*map(len, values)} == {1} and TAGS.issuperset(chain.from_iterable(values))
-    return looks_wire(item)
+    return is_wire_item(item)
 
 
 def _diff_python(old: Any, new: Any, lists: Lists) -> Diff:
@@ -205,29 +206,9 @@ def _whole(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> list
 # --- wire or Python -----------------------------------------------------------------------------
 
 
-def looks_wire(item: Any) -> bool:
-    """Whether every attribute is a map of one DynamoDB type tag and a payload of its type."""
-    return isinstance(item, Mapping) and all(map(_looks_tagged, item.values()))
-
-
 def _may_be_tagged(value: Any) -> bool:
     if value.__class__ is dict and len(value) == 1:
         (tag,) = value
         if tag in {"S", "N"} and value[tag].__class__ is str:
             return True
-    return value is ABSENT or _looks_tagged(value)
-
-
-def _looks_tagged(value: Any) -> bool:
-    if not isinstance(value, Mapping) or len(value) != 1:
-        return False
-    ((tag, payload),) = value.items()
-    if tag in ("S", "N"):
-        return isinstance(payload, str)
-    if tag == "M":
-        return isinstance(payload, Mapping)
-    if tag in ("BOOL", "NULL"):
-        return isinstance(payload, bool)
-    if tag == "B":
-        return isinstance(payload, str) or is_binary(payload)
-    return tag in ("L", "SS", "NS", "BS") and isinstance(payload, (list, tuple, set, frozenset))
+    return value is ABSENT or is_wire_value(value)
