@@ -141,12 +141,32 @@ def settle(
     if sink is None:
         log_failure("error", "record failed, and there is no dead-letter sink", failure)
         return failure
-    from ddbstream._router.dead_letter import dead_letter
-
     try:
-        sink(dead_letter(failure, context))
+        sink(_dead_letter(failure, context))
     except Exception as error:  # noqa: BLE001 - not put aside, so not done
         log("error", "the dead-letter sink failed", failure, error)
         return failure
     log_failure("warning", "record put aside", failure)
     return None
+
+
+def _dead_letter(failure: Failure, context: object) -> dict[str, Any]:
+    """The on-failure document of one record; a host's context is asked for what it knows."""
+    # Only a function that has set a record aside pays for the module.
+    from ddbstream._wire.on_failure import failure_details, on_failure_document
+
+    def known(name: str) -> str | None:
+        value = getattr(context, name, None)
+        return value if isinstance(value, str) else None
+
+    record = failure.record
+    document = on_failure_document(
+        [record.raw],
+        stream_arn=record.event_source_arn,
+        shard_id=known("shard_id"),
+        request_id=known("aws_request_id"),
+        function_arn=known("invoked_function_arn"),
+        function_version=known("function_version"),
+    )
+    document["ddbstream"] = failure_details(record.raw, failure.error, failure.route)
+    return document

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Any, Protocol
 
-from ddbstream._router.dead_letter import plain
+from ddbstream._wire.on_failure import failure_details, on_failure_document
 from ddbstream.exceptions import FencedError
 from ddbstream.poller._client import StreamsApi
 from ddbstream.poller._core.commands import (
@@ -28,7 +27,7 @@ from ddbstream.poller._core.commands import (
     Save,
 )
 from ddbstream.poller._core.core import StreamCore
-from ddbstream.poller._core.shard import record_time, sequence_number
+from ddbstream.poller._core.shard import sequence_number
 from ddbstream.poller._stores.contract import CheckpointStore, Lease
 
 __all__ = ["DeadLetter", "PollContext", "Router", "Stream", "outcome"]
@@ -81,42 +80,14 @@ class DeadLetter:
 
     def document(self) -> dict[str, Any]:
         """It as JSON, in the shape of Lambda's on-failure messages: one tool replays both."""
-        number, time = sequence_number(self.record), record_time(self.record)
-        arrival = None if time is None else _iso(time)
-        return {
-            "requestContext": {
-                "requestId": None,
-                "functionArn": None,
-                "condition": "RetryAttemptsExhausted",
-                "approximateInvokeCount": self.attempts,
-            },
-            "responseContext": {
-                "statusCode": 200,
-                "executedVersion": None,
-                "functionError": "Unhandled",
-            },
-            "version": "1.0",
-            "timestamp": _iso(datetime.now(timezone.utc).timestamp()),
-            "DDBStreamBatchInfo": {
-                "shardId": self.shard_id,
-                "startSequenceNumber": number,
-                "endSequenceNumber": number,
-                "approximateArrivalOfFirstRecord": arrival,
-                "approximateArrivalOfLastRecord": arrival,
-                "batchSize": 1,
-                "streamArn": self.stream_arn,
-            },
-            "payload": {"Records": [plain(self.record)]},
-            "ddbstream": {
-                "eventId": self.record.get("eventID"),
-                "errorType": type(self.error).__qualname__,
-            },
-        }
-
-
-def _iso(time: float) -> str:
-    moment = datetime.fromtimestamp(time, timezone.utc)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        document = on_failure_document(
+            [self.record],
+            stream_arn=self.stream_arn,
+            shard_id=self.shard_id,
+            invocations=self.attempts,
+        )
+        document["ddbstream"] = failure_details(self.record, self.error)
+        return document
 
 
 class Stream:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ddbstream._values.shape import is_map
-from ddbstream._values.times import aware_datetime, nanoseconds
+from ddbstream._wire.on_failure import on_failure_document
 from ddbstream.testing._spellings import json_record
 from ddbstream.testing.encoders import lambda_event
 
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 _ACCOUNT: Final = "123456789012"
+_WRITTEN: Final = datetime(2026, 1, 1, 0, 0, 1, tzinfo=timezone.utc)
 
 
 def on_failure_message(
@@ -52,22 +54,19 @@ def on_failure_message(
         shard_id: The shard that the batch is from.
         stream_arn: If not given, that of the first record.
     """
-    message: dict[str, Any] = {
-        "requestContext": {
-            "requestId": "00000000-0000-4000-8000-000000000001",
-            "functionArn": f"arn:aws:lambda:eu-west-1:{_ACCOUNT}:function:changes",
-            "condition": condition,
-            "approximateInvokeCount": 2,
-        },
-        "responseContext": {
-            "statusCode": 200,
-            "executedVersion": "$LATEST",
-            "functionError": function_error,
-        },
-        "version": "1.0",
-        "timestamp": "2026-01-01T00:00:01.000Z",
-        "DDBStreamBatchInfo": _batch_info(records, shard_id, stream_arn),
-    }
+    message = on_failure_document(
+        records,
+        stream_arn=stream_arn,
+        shard_id=shard_id,
+        condition=condition,
+        invocations=2,
+        request_id="00000000-0000-4000-8000-000000000001",
+        function_arn=f"arn:aws:lambda:eu-west-1:{_ACCOUNT}:function:changes",
+        function_version="$LATEST",
+        function_error=function_error,
+        written_at=_WRITTEN,
+        payload=False,
+    )
     if payload is not None:
         event = lambda_event(records)
         message["payload"] = event if payload == "object" else json.dumps(event)
@@ -94,7 +93,9 @@ def pipes_failure_message(
         },
         "version": "1.0",
         "timestamp": "2026-01-01T00:00:01Z",
-        "DDBStreamBatchInfo": _batch_info(records, shard_id, stream_arn),
+        "DDBStreamBatchInfo": on_failure_document(
+            records, shard_id=shard_id, stream_arn=stream_arn, payload=False
+        )["DDBStreamBatchInfo"],
     }
 
 
@@ -176,26 +177,6 @@ def eventbridge_event(detail: object) -> dict[str, Any]:
         "resources": [],
         "detail": json_record(detail) if is_map(detail) and "dynamodb" in detail else detail,
     }
-
-
-def _batch_info(
-    records: Sequence[_Record], shard_id: str, stream_arn: str | None
-) -> dict[str, Any]:
-    first, last = records[0], records[-1]
-    return {
-        "shardId": shard_id,
-        "startSequenceNumber": first["dynamodb"]["SequenceNumber"],
-        "endSequenceNumber": last["dynamodb"]["SequenceNumber"],
-        "approximateArrivalOfFirstRecord": _iso_second(first),
-        "approximateArrivalOfLastRecord": _iso_second(last),
-        "batchSize": len(records),
-        "streamArn": stream_arn or first.get("eventSourceARN"),
-    }
-
-
-def _iso_second(record: _Record) -> str:
-    created = aware_datetime(nanoseconds(record["dynamodb"]["ApproximateCreationDateTime"]))
-    return f"{created:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _message_text(body: object) -> str:

@@ -113,6 +113,9 @@ def test_a_dead_letter_is_a_document_that_replays(poisoned):
     assert info["startSequenceNumber"] == info["endSequenceNumber"]
     (record,) = document["payload"]["Records"]
     assert record["dynamodb"]["NewImage"]["n"] == {"N": str(POISON)}
+    about = document["ddbstream"]
+    assert about["errorType"] == type(letters[0].error).__qualname__
+    assert about["errorMessage"] == str(letters[0].error)
 
 
 def test_a_record_too_old_is_given_up_before_its_retries_are(poisoned):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ddbstream import parse
+from ddbstream._wire.on_failure import batch_info, failure_details, on_failure_document
 from ddbstream.exceptions import PayloadError
 from tests.unit.wire.payloads import (
     ARN,
@@ -84,3 +85,34 @@ def test_a_payload_that_is_none_is_refused_with_its_place(payload: object) -> No
 def test_several_in_a_list_are_read_one_by_one() -> None:
     messages = [failure_message(payload=EVENT), failure_message(payload=EVENT)]
     assert len(list(parse(messages))) == 2
+
+
+class TestTheWriter:
+    def test_writes_what_parse_reads(self) -> None:
+        wire = lambda_record("INSERT")
+        document = on_failure_document([wire], shard_id="shard")
+        assert only(json.loads(json.dumps(document))).raw == wire
+        assert batch_info(document) == {
+            "shardId": "shard",
+            "startSequenceNumber": wire["dynamodb"]["SequenceNumber"],
+            "endSequenceNumber": wire["dynamodb"]["SequenceNumber"],
+            "approximateArrivalOfFirstRecord": "2026-02-02T02:40:00Z",
+            "approximateArrivalOfLastRecord": "2026-02-02T02:40:00Z",
+            "batchSize": 1,
+            "streamArn": ARN,
+        }
+
+    @pytest.mark.parametrize("change", ["text", None, {"ApproximateCreationDateTime": "never"}])
+    def test_takes_a_record_that_is_malformed(self, change: object) -> None:
+        document = on_failure_document([{"dynamodb": change}])
+        info = document["DDBStreamBatchInfo"]
+        assert info["startSequenceNumber"] is info["approximateArrivalOfFirstRecord"] is None
+        assert document["payload"]["Records"] == [{"dynamodb": change}]
+
+    def test_names_the_failure_and_not_the_item(self) -> None:
+        assert failure_details(lambda_record("INSERT"), ValueError("why"), "app.added") == {
+            "eventId": lambda_record("INSERT")["eventID"],
+            "route": "app.added",
+            "errorType": "ValueError",
+            "errorMessage": "why",
+        }

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, final
 from zlib import crc32
 
 from ddbstream._filters.patterns import Pattern
+from ddbstream._wire.on_failure import on_failure_document
 from ddbstream.testing.clock import FakeClock
 from ddbstream.testing.fake_stream import FakeStream
 from ddbstream.testing.mapping._response import Verdict, judge
@@ -340,32 +341,19 @@ class EventSourceMapping:
     def _give_up(self, lane: Lane, batch: Batch, condition: str) -> None:
         self.given_up += [one.record for one in batch.records]
         first, last = batch.records[0], batch.records[-1]
-        document: dict[str, Any] = {
-            "requestContext": {
-                "requestId": str(uuid.uuid4()),
-                "functionArn": _FUNCTION_ARN,
-                "condition": condition,
-                "approximateInvokeCount": batch.invocations,
-            },
-            "responseContext": {
-                "statusCode": 200,
-                "executedVersion": "$LATEST",
-                "functionError": batch.function_error,
-            },
-            "version": "1.0",
-            "timestamp": _iso(self.clock.time(), "milliseconds"),
-            "DDBStreamBatchInfo": {
-                "shardId": lane.shard_id,
-                "startSequenceNumber": first.sequence_number,
-                "endSequenceNumber": last.sequence_number,
-                "approximateArrivalOfFirstRecord": _iso(first.at),
-                "approximateArrivalOfLastRecord": _iso(last.at),
-                "batchSize": len(batch.records),
-                "streamArn": first.record["eventSourceARN"],
-            },
-        }
-        if self._on_failure_payload:
-            document["payload"] = {"Records": [one.record for one in batch.records]}
+        document = on_failure_document(
+            [one.record for one in batch.records],
+            shard_id=lane.shard_id,
+            condition=condition,
+            invocations=batch.invocations,
+            request_id=str(uuid.uuid4()),
+            function_arn=_FUNCTION_ARN,
+            function_version="$LATEST",
+            function_error=batch.function_error,
+            written_at=_moment(self.clock.time()),
+            arrivals=(_moment(first.at), _moment(last.at)),
+            payload=self._on_failure_payload,
+        )
         self.documents.append(document)
         if self._on_failure is not None:
             self._on_failure(json.loads(json.dumps(document)))
@@ -383,9 +371,12 @@ def _config(*, response_types: set[str], **parameters: Any) -> Config:
     return Config(reports_failures=bool(response_types), **parameters)
 
 
-def _iso(seconds: float, timespec: str = "seconds") -> str:
-    moment = datetime.fromtimestamp(seconds, timezone.utc)
-    return moment.isoformat(timespec=timespec).replace("+00:00", "Z")
+def _iso(seconds: float) -> str:
+    return _moment(seconds).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, timezone.utc)
 
 
 def _check(name: str, value: float, lowest: float, highest: float) -> None:

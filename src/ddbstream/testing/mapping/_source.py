@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._records import StreamRecord
-from ddbstream._router.dead_letter import plain
+from ddbstream._wire.on_failure import as_lambda_json
 
 if TYPE_CHECKING:
     from ddbstream.testing.fake_stream import FakeStream
@@ -58,7 +58,9 @@ class StreamSource:
 
 def as_lambda_has_it(record: Any, stream_arn: str) -> dict[str, Any]:
     """A wire record in Lambda's JSON, whatever is wrong with it."""
-    made: dict[str, Any] = plain(record.raw if isinstance(record, StreamRecord) else record)
+    made: dict[str, Any] = as_lambda_json(
+        record.raw if isinstance(record, StreamRecord) else record
+    )
     identity = made.get("userIdentity")
     if isinstance(identity, dict):
         made["userIdentity"] = {name[:1].lower() + name[1:]: identity[name] for name in identity}
