@@ -16,12 +16,9 @@ from operator import itemgetter
 from typing import Any, Final
 
 from ddbstream._diff.values import ABSENT, kind_of, same
-from ddbstream._values.attribute_values import (
-    from_attribute_value,
-    read_quickly,
-    tag_of,
-)
+from ddbstream._values.attribute_values import from_attribute_value, read_quickly
 from ddbstream._values.paths import Parts, Path
+from ddbstream._values.tags import tag_of
 from ddbstream.exceptions import DDBStreamError, DecodeError, DiffError
 
 __all__ = ["Edit", "at", "changed_between", "check_name", "decoded", "python_edits", "wire_edits"]

@@ -13,8 +13,9 @@ from ddbstream._diff.forms import PYTHON, WIRE, Form, within
 from ddbstream._diff.patch import in_order, moved, moves
 from ddbstream._diff.render import REDACTED, masked
 from ddbstream._diff.values import ABSENT, are_sets, kind_of, without
-from ddbstream._values.atoms import binary_to_wire, number_to_wire
 from ddbstream._values.attribute_values import to_attribute_value
+from ddbstream._values.binaries import binary_to_wire
+from ddbstream._values.numbers import number_to_wire
 from ddbstream._values.paths import Parts, Path
 from ddbstream.exceptions import DiffError, EncodeError
 

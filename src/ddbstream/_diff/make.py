@@ -10,7 +10,7 @@ from ddbstream._diff.compare import Edit, check_name, python_edits, wire_edits
 from ddbstream._diff.edits import Diff, Lists
 from ddbstream._diff.errors import Sources, in_images
 from ddbstream._diff.values import ABSENT
-from ddbstream._values.atoms import TAGS
+from ddbstream._values.tags import TAGS
 from ddbstream._values.wire_form import is_wire_item, is_wire_value
 from ddbstream.exceptions import DDBStreamError, DecodeError, DiffError
 

@@ -13,8 +13,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from ddbstream._model.markers import OPTIONS, Attribute, Epoch, keys, model
-from ddbstream._values.atoms import MAX_DEPTH
 from ddbstream._values.attribute_values import Wire, read_map, wire_is_json, write_map
+from ddbstream._values.tags import MAX_DEPTH
 from ddbstream.exceptions import EncodeError, ModelDefinitionError
 
 if TYPE_CHECKING:

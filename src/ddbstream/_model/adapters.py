@@ -17,7 +17,7 @@ from ddbstream.exceptions import ModelDefinitionError
 if TYPE_CHECKING:
     from ddbstream._model.nodes import Faults
     from ddbstream._model.objects import ObjectNode
-    from ddbstream._values.atoms import Path
+    from ddbstream._values.paths import Parts
 
 #: Where a pydantic model of ``extra="allow"`` keeps what no field takes.
 _EXTRA = "__pydantic_extra__"
@@ -118,7 +118,7 @@ def _pydantic_builder(cls: Any) -> Any:
     return build
 
 
-def _pydantic_refused(error: Exception, node: ObjectNode, path: Path, faults: Faults) -> bool:
+def _pydantic_refused(error: Exception, node: ObjectNode, path: Parts, faults: Faults) -> bool:
     """Note a ValidationError's faults: places and rules, since its text prints the values."""
     if type(error).__name__ != "ValidationError" or not hasattr(error, "errors"):
         return False

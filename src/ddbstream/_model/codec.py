@@ -9,7 +9,7 @@ from ddbstream._model import Codec
 from ddbstream._model.nodes import FAULT, Faults, MapNode
 from ddbstream._model.plan import Planner, show
 from ddbstream._model.source import Emitter, compile_source
-from ddbstream._values.atoms import guarded
+from ddbstream._values.tags import guarded
 from ddbstream.exceptions import DDBStreamError, ModelDefinitionError
 
 if TYPE_CHECKING:

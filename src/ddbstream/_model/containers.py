@@ -8,8 +8,9 @@ from typing import Any
 from ddbstream._model.nodes import FAULT, Faults, MapNode, Node
 from ddbstream._model.scalars import Scalar
 from ddbstream._model.source import Emitter
-from ddbstream._values.atoms import MAX_DEPTH, Path, kind_of, placed, tag_words
 from ddbstream._values.attribute_values import check_depth, empty_set
+from ddbstream._values.paths import Parts
+from ddbstream._values.tags import MAX_DEPTH, placed, tag_words, type_words
 from ddbstream.exceptions import EncodeError
 
 Make = Callable[[Any], Any]
@@ -37,7 +38,7 @@ class Container(Node):
         self.tags = frozenset({self.tag})
         self.words = self.tag
 
-    def payload(self, value: Any, path: Path, faults: Faults) -> Any:
+    def payload(self, value: Any, path: Parts, faults: Faults) -> Any:
         """The members of a value of this tag, or FAULT."""
         if tag_words(value) != self.tag:
             return self.mismatch(value, path, faults)
@@ -47,7 +48,7 @@ class Container(Node):
         kinds = (list, tuple) if self.tag == "L" else (list, tuple, set, frozenset)
         if isinstance(payload, kinds):
             return payload
-        return faults.note(path, f"a list in {self.tag}", kind_of(payload))
+        return faults.note(path, f"a list in {self.tag}", type_words(payload))
 
     def emit_list(self, e: Emitter, source: str) -> str:
         """Emit lines that take the list out of ``source``; returns its variable."""
@@ -76,7 +77,7 @@ class ListNode(Container):
         """Whether the annotation leaves open what sequence it is."""
         return self.make is None and self.kind is not list
 
-    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
         payload = self.payload(value, path, faults)
         if payload is FAULT:
             return FAULT
@@ -117,7 +118,7 @@ class SetNode(Container):
         super().__init__()
         self.inner, self.make = inner, make
 
-    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
         payload = self.payload(value, path, faults)
         if payload is FAULT:
             return FAULT
@@ -156,7 +157,7 @@ class TupleNode(Container):
         super().__init__()
         self.inners = tuple(inners)
 
-    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
         payload = self.payload(value, path, faults)
         if payload is FAULT:
             return FAULT
@@ -204,14 +205,14 @@ class DictNode(MapNode):
     def __init__(self, key: Node | None, inner: Node, make: Make | None, key_name: str) -> None:
         self.key, self.inner, self.make, self.key_name = key, inner, make, key_name
 
-    def read_map(self, item: Any, path: Path, faults: Faults) -> Any:
+    def read_map(self, item: Any, path: Parts, faults: Faults) -> Any:
         if not self.sound_map(item, path, faults):
             return FAULT
         read: dict[Any, Any] = {}
         sound = True
         for name in item:
             if not isinstance(name, str):
-                return faults.note(path, "text as attribute names", kind_of(name))
+                return faults.note(path, "text as attribute names", type_words(name))
             key = self._key(name, path, faults)
             member = self.inner.read(item[name], (*path, name), faults)
             if key is FAULT or member is FAULT:
@@ -224,7 +225,7 @@ class DictNode(MapNode):
             return FAULT
         return self.make(read) if self.make else read
 
-    def _key(self, name: str, path: Path, faults: Faults) -> Any:
+    def _key(self, name: str, path: Parts, faults: Faults) -> Any:
         if self.key is None:
             return str.__str__(name)
         try:

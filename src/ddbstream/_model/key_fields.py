@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ddbstream._model.nodes import FAULT, Faults
 from ddbstream._model.shapes import MISSING
-from ddbstream._values.atoms import Path, placed, tag_words
+from ddbstream._values.paths import Parts
+from ddbstream._values.tags import placed, tag_words
 from ddbstream.exceptions import EncodeError
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from ddbstream._model.objects import Field, ObjectNode
 
 
-def read_keys(node: ObjectNode, item: Any, path: Path, faults: Faults) -> dict[str, Any]:
+def read_keys(node: ObjectNode, item: Any, path: Parts, faults: Faults) -> dict[str, Any]:
     """The values of the fields in an item's keys; FAULT for those whose fault is noted."""
     values: dict[str, Any] = {}
     fields = {f.name: f for f in node.fields if f.in_key}
@@ -38,7 +39,7 @@ def read_keys(node: ObjectNode, item: Any, path: Path, faults: Faults) -> dict[s
 
 
 def _key_text(
-    template: KeyTemplate, fields: dict[str, Field], item: Any, path: Path, faults: Faults
+    template: KeyTemplate, fields: dict[str, Field], item: Any, path: Parts, faults: Faults
 ) -> str | None:
     """The text of one key; None if it is absent, which is a fault unless all its fields may be."""
     place = (*path, template.attribute)
@@ -62,7 +63,7 @@ def part_text(f: Field, spec: str, value: Any) -> str:
 
 
 def _read_part(
-    template: KeyTemplate, spec: str, f: Field, part: str, path: Path, faults: Faults
+    template: KeyTemplate, spec: str, f: Field, part: str, path: Parts, faults: Faults
 ) -> Any:
     try:
         value = f.node.from_text(part)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from string import Formatter
 
-from ddbstream._values.atoms import path_text
+from ddbstream._values.paths import path_text
 from ddbstream.exceptions import EncodeError, KeyTemplateError, ModelDefinitionError
 
 
@@ -77,7 +77,7 @@ class KeyTemplate:
         if self.match(text) != parts:
             raise EncodeError(
                 f"a field's text holds what separates the parts of {self.template}",
-                path=self.attribute,
+                path=path_text((self.attribute,)),
             )
         return text
 
@@ -104,7 +104,9 @@ def _parse(attribute: str, template: str) -> tuple[list[str], list[str], list[st
     if any(not between for between in literals[1:-1]):
         problem = "nothing separates two fields"
     if problem:
-        raise ModelDefinitionError(f"bad key template {template!r}: {problem}", path=attribute)
+        raise ModelDefinitionError(
+            f"bad key template {template!r}: {problem}", path=path_text((attribute,))
+        )
     return literals, fields, formats
 
 

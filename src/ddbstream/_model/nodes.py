@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ddbstream._model.source import Emitter
-from ddbstream._values.atoms import MAX_DEPTH, TAGS, Path, Unreadable, fault, kind_of, tag_words
 from ddbstream._values.attribute_values import check_depth
+from ddbstream._values.paths import Parts
+from ddbstream._values.tags import MAX_DEPTH, TAGS, Unreadable, decode_error, tag_words, type_words
 from ddbstream.exceptions import DDBStreamError, EncodeError
 
 #: What a node's ``read`` returns where it noted a fault instead.
@@ -23,9 +24,9 @@ class Faults:
     def __init__(self) -> None:
         self.errors: list[DDBStreamError] = []
 
-    def note(self, path: Path, expected: str, found: str) -> Any:
+    def note(self, path: Parts, expected: str, found: str) -> Any:
         """Note what was expected and found at a path; returns FAULT."""
-        return self.add(fault(path, expected, found))
+        return self.add(decode_error(path, expected, found))
 
     def add(self, error: DDBStreamError) -> Any:
         """Note an error that knows its path; returns FAULT."""
@@ -66,7 +67,7 @@ class Node:
     has_text: bool = False
     whole: bool = False
 
-    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
         """Read an attribute value, or note the fault and return ``FAULT``."""
         raise NotImplementedError
 
@@ -103,7 +104,7 @@ class Node:
         e.line(f"{target} = {e.const(self.from_text, 'from_text')}({text})")
         e.refuse_if(f"{e.const(self.to_text, 'to_text')}({target}) != {text}")
 
-    def mismatch(self, value: Any, path: Path, faults: Faults) -> Any:
+    def mismatch(self, value: Any, path: Parts, faults: Faults) -> Any:
         """Note that another tag was found; returns FAULT."""
         return faults.note(path, self.words, tag_words(value))
 
@@ -128,19 +129,19 @@ class MapNode(Node):
     tags = frozenset({"M"})
     words = "M"
 
-    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
         if tag_words(value) != "M":
             return self.mismatch(value, path, faults)
         return self.read_map(value["M"], path, faults)
 
-    def read_map(self, item: Any, path: Path, faults: Faults) -> Any:
+    def read_map(self, item: Any, path: Parts, faults: Faults) -> Any:
         """Read a map's members, or note the faults and return ``FAULT``."""
         raise NotImplementedError
 
-    def sound_map(self, item: Any, path: Path, faults: Faults) -> bool:
+    def sound_map(self, item: Any, path: Parts, faults: Faults) -> bool:
         """Check that it is a map, not nested too deep; else note the fault."""
         if not isinstance(item, Mapping):
-            faults.note(path, "a map of attribute values", kind_of(item))
+            faults.note(path, "a map of attribute values", type_words(item))
         elif len(path) > MAX_DEPTH:
             faults.note(path, f"at most {MAX_DEPTH} levels", "more")
         else:

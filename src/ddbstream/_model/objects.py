@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ddbstream._model.nodes import FAULT, Faults, MapNode, Node, raised
 from ddbstream._model.shapes import MISSING
-from ddbstream._values.atoms import Path, kind_of, path_text, placed
+from ddbstream._values.paths import Parts, path_text
+from ddbstream._values.tags import placed, type_words
 from ddbstream.exceptions import DDBStreamError, DecodeError, EncodeError
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class ObjectNode(MapNode):
     constants: dict[str, Any] = field(default_factory=dict)
     none_omitted: bool = False
     collector: tuple[str, Node] | None = None
-    refused: Callable[[Exception, ObjectNode, Path, Faults], bool] | None = None
+    refused: Callable[[Exception, ObjectNode, Parts, Faults], bool] | None = None
     uses: int = 0
 
     @property
@@ -97,7 +98,7 @@ class ObjectNode(MapNode):
 
     # --- reading, slowly ------------------------------------------------------------------------
 
-    def read_map(self, item: Any, path: Path, faults: Faults) -> Any:
+    def read_map(self, item: Any, path: Parts, faults: Faults) -> Any:
         if not self.sound_map(item, path, faults):
             return FAULT
         before = len(faults.errors)
@@ -116,20 +117,20 @@ class ObjectNode(MapNode):
             cause = error
         return self._refused(cause, path, faults)
 
-    def _refused(self, cause: Exception, path: Path, faults: Faults) -> Any:
+    def _refused(self, cause: Exception, path: Parts, faults: Faults) -> Any:
         if self.refused is not None and self.refused(cause, self, path, faults):
             return FAULT
         problem = f"{self.name} refused its values with {raised(cause)}"
-        return faults.add(DecodeError(problem, path=path_text(path)))
+        return faults.add(DecodeError(problem, path=path_text(path) or None))
 
-    def _read_field(self, f: Field, item: Any, path: Path, faults: Faults) -> Any:
+    def _read_field(self, f: Field, item: Any, path: Parts, faults: Faults) -> Any:
         if f.collects or f.attribute not in item:
             if f.required:
                 return faults.note((*path, f.attribute), f.node.words, "nothing")
             return f.absent()
         return f.node.read(item[f.attribute], (*path, f.attribute), faults)
 
-    def _read_rest(self, item: Any, values: dict[str, Any], path: Path, faults: Faults) -> None:
+    def _read_rest(self, item: Any, values: dict[str, Any], path: Parts, faults: Faults) -> None:
         """Check the class's constants, and collect or refuse what no field stores."""
         for name, constant in self.constants.items():
             if item.get(name) != constant:
@@ -143,12 +144,12 @@ class ObjectNode(MapNode):
             if self.collector is None:
                 faults.note((*path, str(name)), f"no attribute besides those of {self.name}", "one")
             elif not isinstance(name, str):
-                faults.note(path, "text as attribute names", kind_of(name))
+                faults.note(path, "text as attribute names", type_words(name))
             else:
                 field_name, node = self.collector
                 values[field_name][name] = node.read(item[name], (*path, name), faults)
 
-    def _read_keys(self, item: Any, path: Path, faults: Faults) -> dict[str, Any]:
+    def _read_keys(self, item: Any, path: Parts, faults: Faults) -> dict[str, Any]:
         from ddbstream._model.key_fields import read_keys
 
         return read_keys(self, item, path, faults)
@@ -204,7 +205,9 @@ class ObjectNode(MapNode):
         rest = f.node.write(member, json, depth - 1)["M"]
         clash = sorted(self.known.intersection(rest))
         if clash:
-            raise EncodeError("a collected attribute has the name of a field's", path=clash[0])
+            raise EncodeError(
+                "a collected attribute has the name of a field's", path=path_text((clash[0],))
+            )
         written.update(rest)
 
     def get(self, f: Field, value: Any) -> Any:

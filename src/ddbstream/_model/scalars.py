@@ -7,17 +7,10 @@ from typing import Any
 
 from ddbstream._model.nodes import Faults, Node
 from ddbstream._model.source import Emitter
-from ddbstream._values.atoms import (
-    Path,
-    base64_to_bytes,
-    binary_to_wire,
-    decimal_from_text,
-    is_binary,
-    number_from_wire,
-    number_to_wire,
-    read_binary,
-    tag_words,
-)
+from ddbstream._values.binaries import base64_to_bytes, binary_to_wire, is_binary, read_binary
+from ddbstream._values.numbers import decimal_from_text, number_from_wire, number_to_wire
+from ddbstream._values.paths import Parts
+from ddbstream._values.tags import tag_words
 from ddbstream.exceptions import EncodeError
 
 #: Past this a number is no DynamoDB number, and an int of it could fill the memory.
@@ -69,13 +62,13 @@ class Scalar(Node):
             self.emit_payload(e, payload, value)
             e.line(f"{target}.append({value})")
 
-    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
         tag = tag_words(value)
         if tag not in self.tags:
             return self.mismatch(value, path, faults)
         return self.read_payload(tag, value[tag], path, faults)
 
-    def read_payload(self, tag: str, payload: Any, path: Path, faults: Faults) -> Any:
+    def read_payload(self, tag: str, payload: Any, path: Parts, faults: Faults) -> Any:
         """Read the payload of one of ``tags``, or note the fault."""
         try:
             return self.parse_tagged(tag, payload)

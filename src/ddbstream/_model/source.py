@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
-from ddbstream._values.atoms import MAX_DEPTH, Unreadable
+from ddbstream._values.tags import MAX_DEPTH, Unreadable
 
 _serial = count(1)
 

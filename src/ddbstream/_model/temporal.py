@@ -12,7 +12,7 @@ from typing import Any
 
 from ddbstream._model.scalars import Misfit, Scalar
 from ddbstream._model.source import Emitter
-from ddbstream._values.atoms import number_from_wire
+from ddbstream._values.numbers import number_from_wire
 from ddbstream.exceptions import EncodeError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)

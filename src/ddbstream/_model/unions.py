@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ddbstream._model.nodes import FAULT, Faults, MapNode, Node
 from ddbstream._model.scalars import IntNode, Scalar
 from ddbstream._model.source import Emitter
-from ddbstream._values.atoms import Path, tag_words
+from ddbstream._values.paths import Parts
+from ddbstream._values.tags import tag_words
 from ddbstream.exceptions import EncodeError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class LiteralNode(Node):
         self.has_members = any(isinstance(constant, Enum) for constant, _, _ in choices)
         self.stores_none = any(s is None and constant is not None for constant, _, s in choices)
 
-    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
         tag = tag_words(value)
         if tag not in self.tags:
             return self.mismatch(value, path, faults)
@@ -121,7 +122,7 @@ class UnionNode(Node):
         self.words = " or ".join(sorted(self.tags))
         self.name = name
 
-    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
         nodes = self.by_tag.get(tag_words(value))
         if nodes is None:
             return self.mismatch(value, path, faults)
@@ -186,7 +187,7 @@ class TaggedNode(MapNode):
     ) -> None:
         self.attribute, self.classes, self.name = attribute, tuple(classes), name
 
-    def read_map(self, item: Any, path: Path, faults: Faults) -> Any:
+    def read_map(self, item: Any, path: Parts, faults: Faults) -> Any:
         if not self.sound_map(item, path, faults):
             return FAULT
         tag = item.get(self.attribute)
@@ -253,7 +254,7 @@ class ReferenceNode(Node):
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
         return self.target.read(value, path, faults)
 
     def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:

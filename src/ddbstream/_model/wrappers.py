@@ -7,8 +7,9 @@ from typing import Any
 
 from ddbstream._model.nodes import FAULT, Faults, Node, raised
 from ddbstream._model.source import Emitter
-from ddbstream._values.atoms import Path, kind_of, tag_words
 from ddbstream._values.attribute_values import Other, read_quickly, read_slowly, write
+from ddbstream._values.paths import Parts
+from ddbstream._values.tags import tag_words, type_words
 from ddbstream.exceptions import DecodeError, EncodeError
 
 
@@ -22,7 +23,7 @@ class AnyNode(Node):
     def __init__(self, other: Other) -> None:
         self.other = other
 
-    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
         try:
             return read_slowly(value, path, len(path) - 1)
         except DecodeError as error:
@@ -44,11 +45,11 @@ class NoneNode(Node):
     tags = frozenset({"NULL"})
     words = "NULL"
 
-    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
         if tag_words(value) != "NULL":
             return self.mismatch(value, path, faults)
         if not isinstance(value["NULL"], bool):
-            return faults.note(path, "true in NULL", kind_of(value["NULL"]))
+            return faults.note(path, "true in NULL", type_words(value["NULL"]))
         return None
 
     def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
@@ -79,7 +80,7 @@ class OptionalNode(Node):
         self.to_text = inner.to_text  # type: ignore[method-assign]
         self.emit_text = inner.emit_text  # type: ignore[method-assign]
 
-    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
         if tag_words(value) == "NULL":
             return NONE.read(value, path, faults)
         if tag_words(value) not in self.tags:
@@ -124,7 +125,7 @@ class FallbackNode(Node):
         self.inner, self.dump, self.name = inner, dump, name
         self.emit = inner.emit  # type: ignore[method-assign]
 
-    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
         return self.inner.read(value, path, faults)
 
     def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
@@ -157,7 +158,7 @@ class ConvertedNode(Node):
         self.words = f"what {name} is made of" if isinstance(inner, AnyNode) else inner.words
         self.has_text = inner.has_text or isinstance(inner, AnyNode)
 
-    def read(self, value: Any, path: Path, faults: Faults) -> Any:
+    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
         raw = self.inner.read(value, path, faults)
         if raw is FAULT or self.structure is None:
             return raw

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 from ddbstream._model import codec_for
 from ddbstream._records.origin import Origin, UserIdentity
 from ddbstream._records.stream_record import StreamRecord, T_co
-from ddbstream._values.shape import is_map
+from ddbstream._values.json_values import is_map
 
 if TYPE_CHECKING:
     from ddbstream.exceptions import DDBStreamError

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar, cast
 
 from ddbstream._model import codec_for
 from ddbstream._records.origin import Origin, UserIdentity, table_of
-from ddbstream._values.shape import is_map, text_of
+from ddbstream._values.json_values import is_map, text_of
 from ddbstream._values.times import aware_datetime, nanoseconds
 from ddbstream.exceptions import DDBStreamError, MissingImageError, RecordError
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from ddbstream._values.shape import is_map
+from ddbstream._values.json_values import is_map
 from ddbstream.exceptions import DDBStreamError
 
 if TYPE_CHECKING:

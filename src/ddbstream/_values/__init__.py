@@ -1,3 +1,3 @@
-"""The atoms of the wire: attribute values, numbers, binaries, times and document paths."""
+"""Attribute values and their tags, numbers, binaries, times and document paths."""
 
 from __future__ import annotations

@@ -29,29 +29,30 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from ddbstream._values.atoms import (
-    MAX_DEPTH,
-    TAGS,
-    Path,
-    Unreadable,
-    binary_to_wire,
+from ddbstream._values.binaries import binary_to_wire, is_binary, read_binary
+from ddbstream._values.numbers import (
     decimal_from_text,
-    fault,
-    guarded,
-    is_binary,
-    kind_of,
+    is_number,
     number_from_wire,
     number_to_wire,
+)
+from ddbstream._values.paths import Parts
+from ddbstream._values.tags import (
+    MAX_DEPTH,
+    SET_TAGS,
+    Unreadable,
+    decode_error,
+    guarded,
     placed,
-    read_binary,
     tag_of,
+    type_words,
 )
 from ddbstream.exceptions import EncodeError
 
 if TYPE_CHECKING:
     from ddbstream.typing import AttributeValue
 
-__all__ = ["TAGS", "from_attribute_value", "is_binary", "tag_of", "to_attribute_value"]
+__all__ = ["from_attribute_value", "to_attribute_value"]
 
 Wire = Literal["boto3", "json"]
 
@@ -188,45 +189,45 @@ def _read_numbers(members: Any) -> set[Decimal]:
 # --- the slow reader ----------------------------------------------------------------------------
 
 
-def read_map_slowly(item: Any, path: Path, depth: int = 0) -> dict[str, Any]:
+def read_map_slowly(item: Any, path: Parts, depth: int = 0) -> dict[str, Any]:
     """Read a map whose members are inside ``depth`` containers; raises DecodeError with a path."""
     if not isinstance(item, Mapping):
-        raise fault(path, "a map of attribute values", kind_of(item))
+        raise decode_error(path, "a map of attribute values", type_words(item))
     read = {}
     for name in item:
         if not isinstance(name, str):
-            raise fault(path, "text as attribute names", kind_of(name))
+            raise decode_error(path, "text as attribute names", type_words(name))
         read[str.__str__(name)] = read_slowly(item[name], (*path, name), depth)
     return read
 
 
-def read_slowly(value: Any, path: Path, depth: int = 0) -> Any:
+def read_slowly(value: Any, path: Parts, depth: int = 0) -> Any:
     """Read an attribute value tolerantly; raises DecodeError with a path."""
     tag = tag_of(value, path)
     payload = value[tag]
     if tag in ("M", "L") and depth >= MAX_DEPTH:
-        raise fault(path, f"at most {MAX_DEPTH} levels", "more")
+        raise decode_error(path, f"at most {MAX_DEPTH} levels", "more")
     if tag == "M":
         return read_map_slowly(payload, path, depth + 1)
     if tag == "L":
         members = list_payload(tag, payload, path)
         return [read_slowly(v, (*path, index), depth + 1) for index, v in enumerate(members)]
-    if tag in ("SS", "NS", "BS"):
+    if tag in SET_TAGS:
         members = list_payload(tag, payload, path)
         return {read_scalar(tag[0], v, (*path, index)) for index, v in enumerate(members)}
     return read_scalar(tag, payload, path)
 
 
-def list_payload(tag: str, payload: Any, path: Path) -> list[Any]:
+def list_payload(tag: str, payload: Any, path: Parts) -> list[Any]:
     """The members of an ``L``, ``SS``, ``NS`` or ``BS``; raises DecodeError."""
     if isinstance(payload, (list, tuple)):
         return list(payload)
     if tag != "L" and isinstance(payload, (set, frozenset)):
         return list(payload)
-    raise fault(path, f"a list in {tag}", kind_of(payload))
+    raise decode_error(path, f"a list in {tag}", type_words(payload))
 
 
-def read_scalar(tag: str, payload: Any, path: Path) -> Any:
+def read_scalar(tag: str, payload: Any, path: Parts) -> Any:
     """The value of an ``S``, ``N``, ``B``, ``BOOL`` or ``NULL``; raises DecodeError."""
     if tag == "S" and isinstance(payload, str):
         return str.__str__(payload)
@@ -242,8 +243,8 @@ def read_scalar(tag: str, payload: Any, path: Path) -> Any:
         "BOOL": "true or false in BOOL",
         "NULL": "true in NULL",
     }
-    found = "malformed text" if isinstance(payload, str) else kind_of(payload)
-    raise fault(path, words[tag], found)
+    found = "malformed text" if isinstance(payload, str) else type_words(payload)
+    raise decode_error(path, words[tag], found)
 
 
 # --- writing ------------------------------------------------------------------------------------
@@ -325,11 +326,6 @@ def check_depth(depth: int) -> None:
     """Refuse another container inside ``depth`` of them; raises EncodeError."""
     if depth >= MAX_DEPTH:
         raise EncodeError(expected=f"at most {MAX_DEPTH} levels", found="more")
-
-
-def is_number(value: Any) -> bool:
-    """Whether a Python value is a number to DynamoDB, which a bool is not."""
-    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
 
 
 def write_set(value: set[Any] | frozenset[Any], json: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Document paths: where in an item, as text and as parts.
+"""Document paths: where in an item, as text and as parts. Errors and diffs print the same ones.
 
 A path prints as DynamoDB writes it in expressions: ``dims.w``, ``tags[2]``. A name that could be
 read as something else (one with a dot, a bracket, a space, a quote, a control character) is quoted
@@ -18,7 +18,7 @@ from ddbstream.exceptions import DiffError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Parts", "Path", "parse_path"]
+__all__ = ["Parts", "Path", "parse_path", "path_text"]
 
 Parts = tuple[str | int, ...]
 """A path taken apart: attribute names and map keys as ``str``, list positions as ``int``."""
@@ -34,7 +34,7 @@ def _token() -> re.Pattern[str]:
         (?P<index> \[ (?P<position> 0 | [1-9][0-9]{0,8} ) \] )
       | (?P<dot> \. )? (?:
             (?P<quoted> " (?: [^"\\] | \\. )* " )
-          | (?P<plain> [^\s."\[\]\\]+ )
+          | (?P<bare> [^\s."\[\]\\]+ )
         )
         """,
         re.VERBOSE | re.DOTALL,
@@ -66,7 +66,7 @@ class Path(str):
         parts = tuple(parts)
         path = _known.get(parts)
         if path is None:
-            path = Path(_text(parts))
+            path = Path(path_text(parts))
             path.parts = parts
             if len(_known) < _MOST_KNOWN:
                 _known[parts] = path
@@ -76,12 +76,24 @@ class Path(str):
         return Path.of, (self.parts,)
 
     def __repr__(self) -> str:
-        """As the text's own, so that a change reads as it could be written."""
+        """The text's own, so that a change shows as it could be typed."""
         return str.__repr__(str(self))
 
     def __str__(self) -> str:
         """The text alone, as a plain ``str``."""
         return str.__str__(self)
+
+
+def path_text(parts: Parts) -> str:
+    """Print a path as a document path; that of the whole item is the empty text."""
+    text = ""
+    for part in parts:
+        if part.__class__ is int:
+            text += f"[{part}]"
+        else:
+            name = part if _needs_no_quotes(part) else _quoted(part)  # type: ignore[arg-type]
+            text = f"{text}.{name}" if text else f"{name}"
+    return text
 
 
 def parse_path(text: str | Parts) -> Parts:
@@ -116,7 +128,7 @@ def parse_path(text: str | Parts) -> Parts:
         elif bool(match["dot"]) != bool(parts):
             break
         else:
-            parts.append(match["plain"] or _unquoted(match["quoted"], text))
+            parts.append(match["bare"] or _unquoted(match["quoted"], text))
         position = match.end()
     if position < len(text) or not parts:
         raise DiffError(
@@ -132,18 +144,7 @@ def _is_part(part: object) -> bool:
     return isinstance(part, str)
 
 
-def _text(parts: Parts) -> str:
-    text = ""
-    for part in parts:
-        if part.__class__ is int:
-            text += f"[{part}]"
-        else:
-            name = part if _is_plain(part) else _quoted(part)  # type: ignore[arg-type]
-            text = f"{text}.{name}" if text else f"{name}"
-    return text
-
-
-def _is_plain(name: str) -> bool:
+def _needs_no_quotes(name: str) -> bool:
     return name.isidentifier() or (bool(name) and name.isprintable() and _ODD.isdisjoint(name))
 
 

@@ -13,6 +13,7 @@ Source: `StreamRecord`_ (seconds), `Kinesis precision`_.
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from decimal import Context, Decimal
 from typing import Final
 
 __all__ = ["aware_datetime", "nanoseconds"]
@@ -92,8 +93,6 @@ def _is_number(text: str) -> bool:
 
 
 def _of_decimal(text: str, precision: object) -> int:
-    from decimal import Context, Decimal
-
     number = Decimal(text)
     # The exponent is looked at before a number of that size is made.
     if not number.is_finite() or number.adjusted() > 21:

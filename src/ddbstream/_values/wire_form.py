@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
-from ddbstream._values.atoms import is_binary
+from ddbstream._values.binaries import is_binary
 
 __all__ = ["is_wire_item", "is_wire_value"]
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ddbstream._records import Insert, MalformedRecord, Modify, Origin, Remove, StreamRecord
-from ddbstream._values.shape import is_map
+from ddbstream._values.json_values import is_map
 from ddbstream.exceptions import RecordError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ddbstream._records import Insert, Modify, Origin, Remove, StreamRecord
-from ddbstream._values.shape import is_map
+from ddbstream._values.json_values import is_map
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec

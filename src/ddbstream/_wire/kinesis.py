@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._records import MalformedRecord, Origin, StreamRecord
-from ddbstream._values.shape import is_map, text_of
+from ddbstream._values.json_values import is_map, text_of
 from ddbstream._wire.dynamodb import record
 from ddbstream._wire.text import load
 from ddbstream.exceptions import PayloadError, RecordError

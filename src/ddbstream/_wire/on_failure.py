@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from ddbstream._records import Origin
-from ddbstream._values.shape import is_map
+from ddbstream._values.json_values import is_map
 from ddbstream._values.times import aware_datetime, nanoseconds
 from ddbstream.exceptions import PayloadError
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ddbstream._records import MalformedRecord, Origin, StreamRecord
-from ddbstream._values.shape import is_map, text_of
+from ddbstream._values.json_values import is_map, text_of
 from ddbstream._wire.dynamodb import EVENTS, malformed, record, records
 from ddbstream._wire.envelopes import contents
 from ddbstream._wire.export import export_record, is_export_line

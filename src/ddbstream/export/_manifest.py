@@ -18,7 +18,7 @@ from os import PathLike, fspath
 from typing import Any, Final, Literal
 
 from ddbstream._records.origin import table_of
-from ddbstream._values.shape import is_map
+from ddbstream._values.json_values import is_map
 from ddbstream._values.times import aware_datetime, nanoseconds
 from ddbstream._wire.text import load
 from ddbstream.exceptions import DDBStreamError, ExportError

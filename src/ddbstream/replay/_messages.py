@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import unquote_plus
 
 from ddbstream._records import Origin
-from ddbstream._values.shape import is_map
+from ddbstream._values.json_values import is_map
 from ddbstream._values.times import aware_datetime, nanoseconds
 from ddbstream._wire.envelopes import contents
 from ddbstream._wire.on_failure import batch_info

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ddbstream._model import to_item
-from ddbstream._values.shape import is_map
+from ddbstream._values.json_values import is_map
 from ddbstream._values.times import aware_datetime, nanoseconds
 
 if TYPE_CHECKING:

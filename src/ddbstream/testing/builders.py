@@ -12,7 +12,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
 
 from ddbstream._model.markers import KEYS
-from ddbstream._values.shape import is_map
+from ddbstream._values.json_values import is_map
 from ddbstream._values.times import nanoseconds
 from ddbstream.testing._spellings import json_item, size_of_item
 

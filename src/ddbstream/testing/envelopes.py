@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from ddbstream._values.shape import is_map
+from ddbstream._values.json_values import is_map
 from ddbstream._wire.on_failure import on_failure_document
 from ddbstream.testing._spellings import json_record
 from ddbstream.testing.encoders import lambda_event

@@ -18,6 +18,7 @@ import pytest
 from ddbstream import Attribute, from_item, keys, to_item
 from ddbstream._model import codec_for
 from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
+from tests.support.products import holding
 from tests.unit.model.reading import quickly, slowly
 
 extensions = pytest.importorskip("typing_extensions")
@@ -44,10 +45,6 @@ class Lazy:
 
 
 Json = Lazy()
-
-
-def holding(annotation: Any) -> Any:
-    return make_dataclass("Holder", [("a", annotation)])
 
 
 def both_ways(annotation: Any, value: Any) -> Any:

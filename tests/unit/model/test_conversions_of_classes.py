@@ -15,11 +15,8 @@ from ddbstream import Attribute, from_item, keys, to_item
 from ddbstream._model import codec_for
 from ddbstream.exceptions import DecodeError, EncodeError
 from ddbstream.models import Registry, model
+from tests.support.products import holding
 from tests.unit.model.reading import quickly, slowly
-
-
-def holding(annotation: Any) -> Any:
-    return make_dataclass("Holder", [("a", annotation)])
 
 
 @dataclass

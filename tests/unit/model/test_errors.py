@@ -17,10 +17,11 @@ from uuid import UUID
 
 import pytest
 
-from ddbstream import DDBStreamError, Epoch, from_item, to_item
+from ddbstream import DDBStreamError, Epoch, diff, from_item, keys, parse, to_item
 from ddbstream._model import codec_for
 from ddbstream.exceptions import DecodeError, EncodeError
 from ddbstream.models import decoder_source
+from tests.support.products import holding
 
 
 class Colour(Enum):
@@ -89,7 +90,7 @@ def fault_of(changes: dict[str, Any], model: Any = Product) -> DDBStreamError:
         ({"size": {"M": {"width": {"S": "secret"}, "height": {"N": "1"}}}}, "size.width", "N", "S"),
         ({"sizes": {"L": [{"M": {}}, {"S": "secret"}]}}, "sizes[0].width", "N", "nothing"),
         ({"sizes": {"L": {}}}, "sizes", "a list in L", "Python dict"),
-        ({"by_name": {"M": {"a.b": {"N": "1"}}}}, "by_name.a.b", "M", "N"),
+        ({"by_name": {"M": {"a.b": {"N": "1"}}}}, 'by_name."a.b"', "M", "N"),
         ({"by_name": {"M": {5: {"N": "1"}}}}, "by_name", "text as attribute names", "Python int"),
         ({"tags": {"SS": ["a", 5]}}, "tags[1]", "text in S", "malformed S"),
         ({"tags": {"NS": ["1"]}}, "tags", "SS", "NS"),
@@ -116,6 +117,40 @@ def test_an_error_says_where_what_and_what_instead(
     assert (error.path, error.expected, error.found) == (path, expected, found)
     more = f", and {len(error.errors) - 1} more" if error.errors else ""
     assert str(error) == f"expected {expected}, got {found} at {path}{more} (model Product)"
+
+
+@pytest.mark.parametrize(
+    "name", ["w", "a.b", "a b", "a[0]", "[0]", 'say "hi"', "a\\b", "é", "\n", ""]
+)
+def test_a_place_is_printed_as_a_diff_prints_it(name: str) -> None:
+    (change,) = diff({"a": {name: [1]}}, {"a": {name: [2]}})
+    wrong = {"a": {"M": {name: {"L": [{"X": "1"}]}}}}
+    for model in (None, holding(dict[str, list[int]])):
+        with pytest.raises(DecodeError) as unread:
+            from_item(wrong, model)
+        assert unread.value.path == change.path
+    with pytest.raises(EncodeError) as unwritten:
+        to_item({"a": {name: [object()]}})
+    assert unwritten.value.path == change.path
+    record = {"eventName": "INSERT", "eventID": "e1", "dynamodb": {"NewImage": wrong}}
+    (insert,) = parse([record])
+    with pytest.raises(DecodeError) as unread:
+        insert.new  # noqa: B018 - reading is what fails
+    assert unread.value.path == f"NewImage.{change.path}"
+
+
+def test_a_key_attribute_is_printed_so_too() -> None:
+    @keys(**{"my.key": "P#{id}#{name}"})
+    @dataclass
+    class Keyed:
+        id: str
+        name: str
+
+    with pytest.raises(DecodeError) as unread:
+        from_item({"my.key": {"S": "x"}}, Keyed)
+    with pytest.raises(EncodeError) as unwritten:
+        to_item(Keyed("a#b", "c"))
+    assert unread.value.path == unwritten.value.path == '"my.key"'
 
 
 def test_an_item_that_is_no_map() -> None:

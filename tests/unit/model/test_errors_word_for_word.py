@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from typing_extensions import TypedDict
 from ddbstream import Attribute, from_item, keys, to_item
 from ddbstream._model import codec_for
 from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
+from tests.support.products import holding
 from tests.unit.model.reading import quickly, slowly
 
 
@@ -44,10 +44,6 @@ class Dog:
 @dataclass
 class Nothing:
     pass
-
-
-def holding(annotation: Any) -> Any:
-    return dataclasses.make_dataclass("Holder", [("a", annotation)])
 
 
 Whole = Annotated[Blob, Attribute(structure=Blob, unstructure=raw_of)]
@@ -128,7 +124,7 @@ def test_two_keys_of_one_text() -> None:
         (set[str], {"SS": ["x", 5]}, "a[1]"),
         (tuple[int, int], {"L": [{"N": "1"}, {"S": "x"}]}, "a[1]"),
         (list[int], {"L": [{"N": "1"}, {"S": "x"}]}, "a[1]"),
-        (dict[float, str], {"M": {"1": {"S": "x"}, "1.0": {"S": "y"}}}, "a.1.0"),
+        (dict[float, str], {"M": {"1": {"S": "x"}, "1.0": {"S": "y"}}}, 'a."1.0"'),
     ],
 )
 def test_a_conversion_is_not_asked_about_faulty_parts(kind: Any, wire: Any, path: str) -> None:

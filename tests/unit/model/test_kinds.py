@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -19,6 +18,7 @@ from typing_extensions import TypedDict as ExtendedTypedDict
 from ddbstream import Attribute, from_item, to_item
 from ddbstream._model import codec_for
 from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
+from tests.support.products import holding
 from tests.unit.model.reading import quickly, slowly
 
 
@@ -84,10 +84,6 @@ class Nested:
 
 UserId = NewType("UserId", str)
 AdminId = NewType("AdminId", UserId)
-
-
-def holding(annotation: Any) -> Any:
-    return dataclasses.make_dataclass("Holder", [("a", annotation)])
 
 
 def round_trips(obj: Any, model: Any) -> Any:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import pickle
 from collections import namedtuple
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass
 from datetime import datetime, timezone
 from functools import partialmethod
 from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, Optional, TypeVar
@@ -17,6 +16,7 @@ from typing_extensions import NotRequired, ReadOnly, TypedDict
 from ddbstream import Attribute, Epoch, from_item, keys, to_item
 from ddbstream._model.shapes import MISSING
 from ddbstream.exceptions import DecodeError, EncodeError
+from tests.support.products import holding
 from tests.unit.model.reading import quickly, slowly
 
 T = TypeVar("T")
@@ -24,11 +24,6 @@ Maybe = NewType("Maybe", int | None)  # type: ignore[valid-newtype]
 
 
 ONE = Literal[1]
-
-
-def holding(annotation: Any, **default: Any) -> Any:
-    one = ("a", annotation, field(**default)) if default else ("a", annotation)
-    return dataclasses.make_dataclass("Holder", [one])
 
 
 def same(value: Any) -> Any:

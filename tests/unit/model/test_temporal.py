@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import decimal
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Annotated, Any, NewType
@@ -13,13 +12,10 @@ import pytest
 
 from ddbstream import Epoch, from_item, to_item
 from ddbstream.exceptions import DecodeError, EncodeError
+from tests.support.products import holding
 from tests.unit.model.reading import quickly, slowly
 
 UTC = timezone.utc
-
-
-def holding(annotation: Any) -> Any:
-    return dataclasses.make_dataclass("Holder", [("a", annotation)])
 
 
 def read(annotation: Any, wire: dict[str, Any]) -> Any:

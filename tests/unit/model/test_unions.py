@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, make_dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from enum import Enum, IntFlag
@@ -15,6 +15,7 @@ import pytest
 from ddbstream import Attribute, from_item, keys, to_item
 from ddbstream._model import codec_for
 from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
+from tests.support.products import holding
 from tests.unit.model.reading import quickly, slowly
 
 
@@ -69,10 +70,6 @@ class Odd(Enum):
 class Mode(IntFlag):
     A = 1
     B = 2
-
-
-def holding(annotation: Any) -> Any:
-    return make_dataclass("Holder", [("a", annotation)])
 
 
 def round_trip(annotation: Any, value: Any) -> Any:

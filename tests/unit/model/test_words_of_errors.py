@@ -16,6 +16,7 @@ from ddbstream._model.key_templates import KeyTemplate
 from ddbstream._values.attribute_values import from_attribute_value, to_attribute_value
 from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
 from ddbstream.models import decoder_source, model
+from tests.support.products import holding
 from tests.unit.model.reading import slowly
 
 Id = NewType("Id", int)
@@ -34,10 +35,6 @@ class Cat:
 @dataclass
 class Dog:
     a: int
-
-
-def holding(annotation: Any) -> Any:
-    return make_dataclass("Holder", [("a", annotation)])
 
 
 @pytest.mark.parametrize(

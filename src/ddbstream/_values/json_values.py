@@ -1,4 +1,4 @@
-"""What a JSON value is, in words that type checkers follow."""
+"""What a value of a payload is, before anything is promised about it."""
 
 from __future__ import annotations
 
