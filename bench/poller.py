@@ -171,7 +171,7 @@ def measure(endpoint_url: str, body: bytes, iterator: str, rounds: int, title: s
     theirs = boto3.client("dynamodbstreams", endpoint_url=endpoint_url, region_name="us-east-1")
 
     def fast() -> Any:
-        got = ours.run(GetRecords("shard", iterator))
+        got = ours.make(ours.get_records(GetRecords("shard", iterator)))
         assert isinstance(got, RecordsPage), got
         return got.records
 
@@ -261,7 +261,7 @@ def measure_local(endpoint_url: str, body: bytes, iterator: str, rounds: int) ->
     print(f"DynamoDB Local: {len(body) / 1e6:.2f} MB")
     found = ratios(
         {
-            "ours": lambda: ours.run(GetRecords("shard", iterator)),
+            "ours": lambda: ours.make(ours.get_records(GetRecords("shard", iterator))),
             "boto3": lambda: theirs.get_records(ShardIterator=iterator, Limit=1000),
             "json": lambda: json.loads(body),
         },

@@ -14,7 +14,7 @@ from unittest import mock
 
 from ddbstream.poller import _client
 from ddbstream.poller._core import delivery as _delivery
-from ddbstream.poller._core.commands import Fault, GetRecords, RecordsPage
+from ddbstream.poller._core.commands import CommandFailed, RecordsPage
 from ddbstream.poller._core.core import StreamCore
 from ddbstream.poller._core.policies import Backoff
 from ddbstream.poller._core.positions import After, AtStart, AtTime, End
@@ -32,7 +32,6 @@ ABOUT_TRIMS = frozenset(
     }
 )
 _NO_WAIT = Backoff(0.0, 0.0)
-_ANSWER = _client.StreamsApi.answer
 MUTANTS: dict[str, Mutant] = {}
 
 
@@ -89,13 +88,11 @@ def trusts_a_missing_iterator(core: Any) -> None:
     def broken(shard: Any, at: Any) -> None:
         shard.proven = True
 
-    core._prove_end = broken
+    core._reader.prove_end = broken
 
 
-def _trusting_answer(self: Any, command: Any, answer: Any) -> Any:
-    if isinstance(command, GetRecords):
-        return RecordsPage(answer.get("Records", []), answer.get("NextShardIterator"))
-    return _ANSWER(self, command, answer)
+def _trusting_page(answer: Any) -> Any:
+    return RecordsPage(answer.get("Records", []), answer.get("NextShardIterator"))
 
 
 @mutant
@@ -114,55 +111,55 @@ def five_empty_pages_are_the_end(core: Any) -> None:
 @mutant
 def an_expired_iterator_restarts_at_latest(core: Any) -> None:
     """serverless-offline, LocalStack."""
-    on_fault = core._reader._on_fault
+    on_fault = core._reader._on_failed
 
-    def broken(shard: Any, operation: str, fault: Any, at: Any) -> None:
-        on_fault(shard, operation, fault, at)
-        if fault.kind == "expired" and not isinstance(shard.read, After):
+    def broken(shard: Any, operation: str, failed: Any, at: Any) -> None:
+        on_fault(shard, operation, failed, at)
+        if failed.kind == "expired" and not isinstance(shard.read, After):
             shard.drop_before = at.wall
             shard.read = AtTime(at.wall)
 
-    core._reader._on_fault = broken
+    core._reader._on_failed = broken
 
 
 @mutant
 def an_expired_iterator_is_used_again(core: Any) -> None:
     """Redpanda until 2026-06: looped for ever on the dead iterator."""
-    on_fault = core._reader._on_fault
+    on_fault = core._reader._on_failed
 
-    def broken(shard: Any, operation: str, fault: Any, at: Any) -> None:
+    def broken(shard: Any, operation: str, failed: Any, at: Any) -> None:
         iterator = shard.iterator
-        on_fault(shard, operation, fault, at)
-        if fault.kind == "expired":
+        on_fault(shard, operation, failed, at)
+        if failed.kind == "expired":
             shard.iterator = iterator
 
-    core._reader._on_fault = broken
+    core._reader._on_failed = broken
 
 
 @mutant
 def an_expired_iterator_restarts_at_what_is_delivered(core: Any) -> None:
     """The page that was read ahead comes twice."""
-    on_fault = core._reader._on_fault
+    on_fault = core._reader._on_failed
 
-    def broken(shard: Any, operation: str, fault: Any, at: Any) -> None:
-        on_fault(shard, operation, fault, at)
-        if fault.kind == "expired":
+    def broken(shard: Any, operation: str, failed: Any, at: Any) -> None:
+        on_fault(shard, operation, failed, at)
+        if failed.kind == "expired":
             shard.read = shard.done
 
-    core._reader._on_fault = broken
+    core._reader._on_failed = broken
 
 
 @mutant
 def trimmed_ends_the_shard(core: Any) -> None:
     """Flink: GetShardIterator's TrimmedDataAccess marks the shard as read."""
-    on_fault = core._reader._on_fault
+    on_fault = core._reader._on_failed
 
-    def broken(shard: Any, operation: str, fault: Any, at: Any) -> None:
-        on_fault(shard, operation, fault, at)
-        if fault.kind == "trimmed":
+    def broken(shard: Any, operation: str, failed: Any, at: Any) -> None:
+        on_fault(shard, operation, failed, at)
+        if failed.kind == "trimmed":
             shard.stage, shard.proven = Stage.ENDING, True
 
-    core._reader._on_fault = broken
+    core._reader._on_failed = broken
 
 
 @mutant
@@ -193,8 +190,8 @@ def gone_shards_are_not_reported(core: Any) -> None:
 @mutant
 def failed_calls_are_repeated_at_once(core: Any) -> None:
     """No backoff: a throttled account stays throttled."""
-    core._ctx.settings = replace(
-        core._ctx.settings,
+    core._shared.settings = replace(
+        core._shared.settings,
         idle=0.0,
         idle_max=0.0,
         read_backoff=_NO_WAIT,
@@ -208,9 +205,9 @@ def reads_far_ahead(core: Any) -> None:
     advance = core._reader.advance
 
     def broken(shard: Any, at: Any, out: Any) -> None:
-        batch, shard.batch = shard.batch, None
+        batch, shard.page = shard.page, None
         advance(shard, at, out)
-        shard.batch = batch
+        shard.page = batch
 
     core._reader.advance = broken
 
@@ -233,14 +230,14 @@ def an_unlisted_parent_is_believed_gone(core: Any) -> None:
 @mutant
 def only_the_first_page_is_listed(core: Any) -> None:
     """LocalStack, serverless-offline, node-dynamodb-stream#14."""
-    on_described = core._on_described
+    on_described = core.on_described
 
-    def broken(result: Any, at: Any) -> None:
-        if not isinstance(result, Fault):
+    def broken(command: Any, result: Any, at: Any) -> None:
+        if not isinstance(result, CommandFailed):
             result = replace(result, cursor=None)
-        on_described(result, at)
+        on_described(command, result, at)
 
-    core._on_described = broken
+    core.on_described = broken
 
 
 @mutant
@@ -261,13 +258,13 @@ def an_unlisted_shard_is_believed_gone(core: Any) -> None:
 def children_are_looked_for_once(core: Any) -> None:
     """bloop: a child that is listed late is never found."""
     core._discovery._look_for_children = lambda at: None
-    core._ctx.settings = replace(core._ctx.settings, discovery=1e9)
+    core._shared.settings = replace(core._shared.settings, discovery=1e9)
 
 
 @mutant
 def a_child_does_not_wait_for_the_save(core: Any) -> None:
     """A crash before the parent's end is saved reads the parent after its child."""
-    may_start, prove_end = core.lineage.may_start, core._prove_end
+    may_start, prove_end = core.lineage.may_start, core._reader.prove_end
 
     def starts(shard: Any, at: Any) -> bool:
         parent = core.lineage.shards.get(shard.parent_id)
@@ -279,9 +276,9 @@ def a_child_does_not_wait_for_the_save(core: Any) -> None:
     def proves(shard: Any, at: Any) -> None:
         prove_end(shard, at)
         for child in shard.children:
-            core._ctx.agenda.touch(child)
+            core._shared.agenda.touch(child)
 
-    core.lineage.may_start, core._prove_end = starts, proves
+    core.lineage.may_start, core._reader.prove_end = starts, proves
 
 
 # Delivering and saving
@@ -305,7 +302,7 @@ def goes_past_a_failure(core: Any) -> None:
     on_delivered = core._delivery.on_delivered
 
     def broken(shard: Any, result: Any, at: Any) -> None:
-        asked = min(shard.batch.limit, len(shard.batch.records) - shard.batch.index)
+        asked = min(shard.page.limit, len(shard.page.records) - shard.page.index)
         on_delivered(shard, replace(result, done=asked, error=None), at)
 
     core._delivery.on_delivered = broken
@@ -318,7 +315,7 @@ def drops_what_was_read_ahead_when_a_batch_fails(core: Any) -> None:
 
     def broken(shard: Any, result: Any, at: Any) -> None:
         if result.error is not None:
-            shard.next_batch = None
+            shard.next_page = None
         on_delivered(shard, result, at)
 
     core._delivery.on_delivered = broken
@@ -377,8 +374,8 @@ def _text_rank(position: Any) -> tuple[int, Any]:
 def the_start_is_not_kept(core: Any) -> None:
     """LATEST is taken anew at each start until the first record is saved."""
     if not core.lineage.shards:
-        core._ctx.start = None
-        core._ctx.resumed = False
+        core._shared.start = None
+        core._shared.resumed = False
 
 
 @mutant
@@ -398,14 +395,14 @@ def goes_on_when_fenced(core: Any) -> None:
     receive = core.receive
 
     def broken(command: Any, result: Any, at: Any) -> None:
-        if isinstance(result, Fault) and result.kind == "fenced":
-            result = Fault("failed", "Ignored")
+        if isinstance(result, CommandFailed) and result.kind == "fenced":
+            result = CommandFailed("failed", "Ignored")
         receive(command, result, at)
 
     core.receive = broken
 
 
 PATCHES: dict[str, list[tuple[Any, str, Any]]] = {
-    "trusts_a_missing_iterator": [(_client.StreamsApi, "answer", _trusting_answer)],
+    "trusts_a_missing_iterator": [(_client, "_records_page", _trusting_page)],
     "sequence_numbers_are_compared_as_text": [(_delivery, "rank", _text_rank)],
 }

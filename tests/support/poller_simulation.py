@@ -21,10 +21,10 @@ from typing import Any
 from ddbstream.poller import MemoryCheckpoints, Settings
 from ddbstream.poller._client import StreamsApi
 from ddbstream.poller._core.commands import Deliver, Describe, GetRecords, Instant, RecordsPage
-from ddbstream.poller._core.core import State, StreamCore
+from ddbstream.poller._core.core import StreamCore
 from ddbstream.poller._core.events import Gap
 from ddbstream.poller._core.policies import Backoff, FailurePolicy
-from ddbstream.poller._core.positions import After, AtStart, AtTime, End
+from ddbstream.poller._core.positions import After, AtStart, AtTime, End, State
 from ddbstream.poller._stream import Stream
 from ddbstream.testing.clock import FakeClock
 from ddbstream.testing.fake_stream import FakeStream
@@ -385,7 +385,7 @@ class World:
         shard = getattr(command, "shard_id", None)
         if isinstance(command, GetRecords) and shard is not None:
             known = process.stream.core.lineage.shards[shard]
-            if known.batch is not None and known.next_batch is not None:
+            if known.page is not None and known.next_page is not None:
                 raise Violation("more than one page is read ahead")
         latency = self.rng.choice([0.005, 0.02, 0.2, 2.0])
         if isinstance(command, Deliver) and self.chance("slow"):

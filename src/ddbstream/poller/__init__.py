@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ddbstream.poller._batches import Batch
-from ddbstream.poller._core.core import State
 from ddbstream.poller._core.events import (
     BatchDelivered,
     BatchFailed,
@@ -40,14 +39,14 @@ from ddbstream.poller._core.policies import (
     skip,
     stop,
 )
-from ddbstream.poller._core.positions import After, AtStart, AtTime, End, Position, Start
+from ddbstream.poller._core.positions import After, AtStart, AtTime, End, Position, Start, State
+from ddbstream.poller._handlers import DeadLetter, PollContext
 from ddbstream.poller._metrics import Metrics, ShardStatus, StreamStatus
 from ddbstream.poller._poller import StreamPoller
 from ddbstream.poller._stores.contract import CheckpointStore, Lease, MemoryCheckpoints
 from ddbstream.poller._stores.dynamodb import DynamoDBCheckpoints
 from ddbstream.poller._stores.file import FileCheckpoints
 from ddbstream.poller._stores.sqlite import SQLiteCheckpoints
-from ddbstream.poller._stream import DeadLetter, PollContext
 
 if TYPE_CHECKING:
     from ddbstream.poller._async import AsyncBatch, AsyncStreamPoller

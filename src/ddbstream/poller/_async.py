@@ -19,26 +19,28 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from ddbstream.exceptions import PollerError
-from ddbstream.poller._batches import Batch, Batches
-from ddbstream.poller._client import fault_of
+from ddbstream.poller._batches import BatchLoop, HandedOut
+from ddbstream.poller._client import failure_of
 from ddbstream.poller._core.commands import (
+    HANDLING,
     Command,
     Deliver,
     Delivered,
     Describe,
     GetIterator,
     GetRecords,
-    Record,
+    Pool,
+    RawRecord,
 )
 from ddbstream.poller._core.events import Exit
-from ddbstream.poller._driver import Driver, Interrupt
+from ddbstream.poller._driver import Driver, Interrupt, Takers
+from ddbstream.poller._handlers import PollContext, Router
 from ddbstream.poller._poller import PollerBase
-from ddbstream.poller._stream import PollContext, Router, Stream
-from ddbstream.poller._workers import Lane
+from ddbstream.poller._stream import Stream
 
 __all__ = ["AsyncBatch", "AsyncStreamPoller"]
 
-Handler = Callable[[Sequence[Record], PollContext], Awaitable[object]]
+Handler = Callable[[Sequence[RawRecord], PollContext], Awaitable[object]]
 
 
 class AsyncBatch:
@@ -50,50 +52,28 @@ class AsyncBatch:
         shard_id: Of their shard.
     """
 
-    def __init__(self, owner: _AsyncBatches, batch: Batch) -> None:
-        self.records = batch.records
-        self.stream_arn = batch.stream_arn
-        self.shard_id = batch.shard_id
-        self._owner = owner
-        self._batch = batch
+    def __init__(self, loop: BatchLoop, workers: LoopWorkers, handed_out: HandedOut) -> None:
+        self.records: Sequence[RawRecord] = handed_out.command.records
+        self.stream_arn = handed_out.stream.arn
+        self.shard_id = handed_out.command.shard_id
+        self._loop = loop
+        self._workers = workers
+        self._handed_out = handed_out
 
     async def commit(self) -> None:
         """Let the records count as done.
 
         Returns when their position is saved: see `Batch.commit`.
         """
-        await self._owner.commit_soon(self._batch)
+        loop = self._loop
+        loop.begin_commit(self._handed_out)
+        while loop.is_saving(self._handed_out):
+            await _wait(self._workers, loop.driver, loop.deadline)
+            loop.turn()
+        loop.raise_failure()
 
 
-class _AsyncBatches(Batches):
-    workers: _LoopWorkers
-
-    async def each(self) -> AsyncIterator[AsyncBatch]:
-        while True:
-            self._finish_current()
-            self._turn()
-            if self.exit is not None:
-                return
-            if self._waiting:
-                self._current = self._waiting.popleft()
-                yield AsyncBatch(self, self._current)
-            else:
-                self._refuse_to_hang()
-                await self._wait_soon()
-
-    async def commit_soon(self, batch: Batch) -> None:
-        self._begin_commit(batch)
-        while self._is_saving(batch):
-            await self._wait_soon()
-            self._turn()
-        self._raise_failure()
-
-    async def _wait_soon(self) -> None:
-        assert self.driver is not None
-        self.driver.take(await self.workers.wait_soon(self.driver.seconds_left(self._deadline)))
-
-
-class _LoopWorkers:
+class LoopWorkers:
     """Workers whose results are awaited."""
 
     def __init__(self, size: int) -> None:
@@ -103,7 +83,7 @@ class _LoopWorkers:
         self._threads = ThreadPoolExecutor(2 * size + 2, thread_name_prefix="ddbstream-poller")
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def submit(self, lane: Lane, work: Callable[[], Any]) -> None:
+    def submit(self, pool: Pool, work: Callable[[], Any]) -> None:
         def run() -> None:
             self._hand_over(work())
 
@@ -218,16 +198,19 @@ class AsyncStreamPoller(PollerBase):
         timeout: float | None = None,
     ) -> AsyncIterator[AsyncBatch]:
         """Batches to handle in a loop of one's own: as `StreamPoller.batches`."""
-        batches = _AsyncBatches(self._clock, until_caught_up=until_caught_up, timeout=timeout)
-        workers = batches.workers = _LoopWorkers(self._max_workers)
-
-        def divert(stream: Stream, command: Command) -> bool:
-            return batches.take(stream, command) or self._divert(workers, stream, command)
-
-        async with self._driving_soon(workers, divert) as batches.driver:
-            async for batch in batches.each():
-                yield batch
-            self.exit = batches.exit
+        loop = BatchLoop(self._clock, until_caught_up=until_caught_up, timeout=timeout)
+        workers = LoopWorkers(self._max_workers)
+        takers = {**self._takers(workers), Deliver: loop.take}
+        async with self._driving(workers, takers) as loop.driver:
+            while True:
+                handed_out = loop.next()
+                if loop.exit is not None:
+                    break
+                if handed_out is None:
+                    await _wait(workers, loop.driver, loop.deadline)
+                else:
+                    yield AsyncBatch(loop, workers, handed_out)
+            self.exit = loop.exit
         self._ended()
 
     async def _run(self, *, until_caught_up: bool, timeout: float | None) -> Exit:
@@ -236,23 +219,17 @@ class AsyncStreamPoller(PollerBase):
                 "a poller without a handler is iterated: async for batch in poller: …"
             )
         deadline = None if timeout is None else self._clock.monotonic() + timeout
-        workers = _LoopWorkers(self._max_workers)
-
-        def divert(stream: Stream, command: Command) -> bool:
-            return self._divert(workers, stream, command)
-
-        async with self._driving_soon(workers, divert) as driver:
+        workers = LoopWorkers(self._max_workers)
+        async with self._driving(workers, self._takers(workers)) as driver:
             while self.exit is None:
                 self.exit = driver.turn(until_caught_up=until_caught_up, deadline=deadline)
                 if self.exit is None:
-                    driver.take(await workers.wait_soon(driver.seconds_left(deadline)))
+                    await _wait(workers, driver, deadline)
         return self._ended()
 
     @asynccontextmanager
-    async def _driving_soon(
-        self, workers: _LoopWorkers, divert: Callable[[Stream, Command], bool]
-    ) -> AsyncIterator[Driver]:
-        driver = self._begin(workers, divert)
+    async def _driving(self, workers: LoopWorkers, takers: Takers) -> AsyncIterator[Driver]:
+        driver = self._begin(workers, takers)
         lock, over = threading.Lock(), False
 
         def open_stream(name: str) -> None:
@@ -276,14 +253,15 @@ class AsyncStreamPoller(PollerBase):
                 stream.release()
             self._finish()
 
-    def _divert(self, workers: _LoopWorkers, stream: Stream, command: Command) -> bool:
-        if isinstance(command, Deliver) and self._handler is not None:
-            workers.start(self._deliver(stream, command))
-            return True
-        if self._awaits_client and isinstance(command, (Describe, GetIterator, GetRecords)):
-            workers.start(_call(stream, command))
-            return True
-        return False
+    def _takers(self, workers: LoopWorkers) -> Takers:
+        """The commands that are awaited, and not run in a thread."""
+        takers: dict[type[Any], Callable[[Stream, Any], None]] = {}
+        if self._handler is not None:
+            takers[Deliver] = lambda stream, command: workers.start(self._deliver(stream, command))
+        if self._awaits_client:
+            for call in (Describe, GetIterator, GetRecords):
+                takers[call] = lambda stream, command: workers.start(_call(stream, command))
+        return takers
 
     async def _deliver(self, stream: Stream, command: Deliver) -> tuple[Stream, Command, Any]:
         try:
@@ -298,9 +276,14 @@ class AsyncStreamPoller(PollerBase):
 async def _call(
     stream: Stream, command: Describe | GetIterator | GetRecords
 ) -> tuple[Stream, Command, Any]:
-    method, arguments = stream.api.request(command)
+    request = getattr(stream.api, HANDLING[type(command)].run)(command)
     try:
-        answer = await getattr(stream.api.client, method)(**arguments)
+        answer = await getattr(stream.api.client, request.method)(**request.arguments)
     except Exception as error:  # noqa: BLE001 - whatever a client raises is a failed call
-        return stream, command, fault_of(error)
-    return stream, command, stream.api.answer(command, answer)
+        return stream, command, failure_of(error)
+    return stream, command, request.check(answer)
+
+
+async def _wait(workers: LoopWorkers, driver: Driver, deadline: float | None) -> None:
+    """As `Driver.wait`, without blocking."""
+    driver.take(await workers.wait_soon(driver.seconds_left(deadline)))

@@ -5,24 +5,41 @@ Rules
 * A batch is done when it is committed, and only then may its position be saved. Committing one
   commits what was before it in its shard.
 * The next batch of a shard may come before the last is committed. A shard's children come when all
-  of the shard is committed; if nothing else is left to give, that is an error and no endless wait.
-* While the loop's body runs, nothing else does but the reading that is under way.
+  of the shard is committed. If nothing else is left to give, that is an error: the loop would wait
+  for ever.
+* While the loop's body runs, nothing new is begun: only the reading that is under way goes on.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from ddbstream.exceptions import PollerError
-from ddbstream.poller._core.commands import Command, Deliver, Delivered, Record
+from ddbstream.poller._core.commands import Deliver, Delivered, RawRecord
 from ddbstream.poller._core.events import Exit
 from ddbstream.poller._core.positions import Position, rank
 from ddbstream.poller._driver import Driver
 from ddbstream.poller._stream import Stream
 from ddbstream.poller._workers import Clock, instant
 
-__all__ = ["Batch", "Batches"]
+__all__ = ["Batch", "BatchLoop", "HandedOut"]
+
+
+@dataclass(eq=False)
+class HandedOut:
+    """A delivery that the body of a loop has, or is to have.
+
+    Attributes:
+        stream: Whose core asked for it.
+        command: What it asked for.
+        position: After its records, once they are done.
+    """
+
+    stream: Stream
+    command: Deliver
+    position: Position | None = None
 
 
 class Batch:
@@ -34,14 +51,12 @@ class Batch:
         shard_id: Of their shard.
     """
 
-    def __init__(self, owner: Batches, stream: Stream, command: Deliver) -> None:
-        self.records: Sequence[Record] = command.records
-        self.stream_arn = stream.arn
-        self.shard_id = command.shard_id
-        self._owner = owner
-        self._stream = stream
-        self._command = command
-        self._position: Position | None = None
+    def __init__(self, loop: BatchLoop, handed_out: HandedOut) -> None:
+        self.records: Sequence[RawRecord] = handed_out.command.records
+        self.stream_arn = handed_out.stream.arn
+        self.shard_id = handed_out.command.shard_id
+        self._loop = loop
+        self._handed_out = handed_out
 
     def commit(self) -> None:
         """Let the records count as done; returns when their position is saved.
@@ -51,106 +66,116 @@ class Batch:
         Raises:
             PollerError: The poller has failed meanwhile, or another one has taken the store over.
         """
-        self._owner.commit(self)
+        loop = self._loop
+        loop.begin_commit(self._handed_out)
+        while loop.is_saving(self._handed_out):
+            loop.driver.wait(loop.deadline)
+            loop.turn()
+        loop.raise_failure()
 
 
-class Batches:
-    """An iterator of batches; ends when the poller does.
+class BatchLoop:
+    """The state of a loop over batches. It never waits: the two kinds of loops do that.
 
     Args:
         clock: Both clocks.
         until_caught_up: End when everything that the streams hold has been given.
         timeout: Seconds after which to end anyway.
+
+    Attributes:
+        driver: Drives the streams; set before the loop begins.
+        deadline: When to end anyway, on the monotonic clock.
+        exit: Why the loop is over; None while it is not.
     """
+
+    driver: Driver
 
     def __init__(
         self, clock: Clock, *, until_caught_up: bool = False, timeout: float | None = None
     ) -> None:
         self._clock = clock
         self._until_caught_up = until_caught_up
-        self._deadline = None if timeout is None else clock.monotonic() + timeout
-        self._waiting: deque[Batch] = deque()
-        self._current: Batch | None = None
-        self.driver: Driver | None = None
+        self._waiting: deque[HandedOut] = deque()
+        self._current: HandedOut | None = None
+        self.deadline = None if timeout is None else clock.monotonic() + timeout
         self.exit: Exit | None = None
 
-    def take(self, stream: Stream, command: Command) -> bool:
-        """Take a delivery from the driver; other commands are not for a loop's body."""
-        if not isinstance(command, Deliver):
-            return False
-        self._waiting.append(Batch(self, stream, command))
-        return True
+    def take(self, stream: Stream, command: Deliver) -> None:
+        """Take a delivery from the driver."""
+        self._waiting.append(HandedOut(stream, command))
 
-    def __iter__(self) -> Iterator[Batch]:
-        while True:
-            self._finish_current()
-            self._turn()
-            if self.exit is not None:
-                return
-            if self._waiting:
-                self._current = self._waiting.popleft()
-                yield self._current
-            else:
-                self._refuse_to_hang()
-                self._wait()
+    def next(self) -> HandedOut | None:
+        """What the loop's body gets next; None to wait for more, or if the loop is over.
 
-    def commit(self, batch: Batch) -> None:
-        """Commit a batch and have its position saved."""
-        self._begin_commit(batch)
-        while self._is_saving(batch):
-            self._wait()
-            self._turn()
-        self._raise_failure()
-
-    def _begin_commit(self, batch: Batch) -> None:
-        self._deliver(batch)
-        assert batch._position is not None
-        batch._stream.core.commit(batch.shard_id, batch._position, len(batch.records))
-        self._turn()
-
-    def _is_saving(self, batch: Batch) -> bool:
-        shard = batch._stream.core.lineage.shards.get(batch.shard_id)
-        if shard is None or self.exit is not None:
-            return False
-        pending = shard.saving or shard.save_attempts > 0
-        return pending and rank(shard.saved) < rank(batch._position)
-
-    def _raise_failure(self) -> None:
-        if self.exit is not None and self.exit.error is not None:
-            raise self.exit.error
-
-    def _finish_current(self) -> None:
+        Raises:
+            PollerError: Nothing else will come before a batch is committed that has been given.
+        """
         if self._current is not None:
             self._deliver(self._current)
             self._current = None
+        self.turn()
+        if self.exit is not None:
+            return None
+        if self._waiting:
+            self._current = self._waiting.popleft()
+            return self._current
+        self._refuse_to_hang()
+        return None
 
-    def _deliver(self, batch: Batch) -> None:
-        if batch._position is None:
-            core = batch._stream.core
-            done = Delivered(len(batch.records))
-            core.receive(batch._command, done, instant(self._clock))
-            batch._position = core.lineage.shards[batch.shard_id].done
+    def batches(self) -> Iterator[Batch]:
+        """Batches for a loop that may block."""
+        while True:
+            handed_out = self.next()
+            if self.exit is not None:
+                return
+            if handed_out is None:
+                self.driver.wait(self.deadline)
+            else:
+                yield Batch(self, handed_out)
 
-    def _turn(self) -> None:
-        assert self.driver is not None
+    def turn(self) -> None:
+        """Have the driver set everything on its way that is due."""
         self.exit = self.exit or self.driver.turn(
-            until_caught_up=self._until_caught_up and not self._waiting, deadline=self._deadline
+            until_caught_up=self._until_caught_up and not self._waiting, deadline=self.deadline
         )
         if self.driver.draining:
             self._give_back()
 
-    def _give_back(self) -> None:
-        # What the loop has not got yet will not be done.
-        while self._waiting:
-            batch = self._waiting.popleft()
-            batch._stream.core.receive(batch._command, Delivered(0), instant(self._clock))
+    def begin_commit(self, handed_out: HandedOut) -> None:
+        """Let a delivery be saved, and what came before it in its shard."""
+        self._deliver(handed_out)
+        assert handed_out.position is not None
+        command = handed_out.command
+        handed_out.stream.core.commit(command.shard_id, handed_out.position, len(command.records))
+        self.turn()
 
-    def _wait(self) -> None:
-        assert self.driver is not None
-        self.driver.wait(self._deadline)
+    def is_saving(self, handed_out: HandedOut) -> bool:
+        """Whether its position is on its way to the store."""
+        shard = handed_out.stream.core.lineage.shards.get(handed_out.command.shard_id)
+        if shard is None or self.exit is not None:
+            return False
+        pending = shard.saving or shard.save_attempts > 0
+        return pending and rank(shard.saved) < rank(handed_out.position)
+
+    def raise_failure(self) -> None:
+        """Raise what ended the loop, if that was an error."""
+        if self.exit is not None and self.exit.error is not None:
+            raise self.exit.error
+
+    def _deliver(self, handed_out: HandedOut) -> None:
+        if handed_out.position is None:
+            core, command = handed_out.stream.core, handed_out.command
+            core.receive(command, Delivered(len(command.records)), instant(self._clock))
+            handed_out.position = core.lineage.shards[command.shard_id].done
+
+    def _give_back(self) -> None:
+        # What the loop's body has not been given will not be done.
+        while self._waiting:
+            handed_out = self._waiting.popleft()
+            core = handed_out.stream.core
+            core.receive(handed_out.command, Delivered(0), instant(self._clock))
 
     def _refuse_to_hang(self) -> None:
-        assert self.driver is not None
         for stream in self.driver.streams:
             shard_id = stream.core.awaits_commit()
             if shard_id is not None:

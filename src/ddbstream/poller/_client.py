@@ -7,15 +7,15 @@ empty page. boto3 is imported only if a client has to be made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from ddbstream.exceptions import StreamNotFoundError
 from ddbstream.poller._core.commands import (
+    CommandFailed,
     Describe,
-    Fault,
-    FaultKind,
+    FailedKind,
     GetIterator,
     GetRecords,
     ListedShard,
@@ -26,9 +26,16 @@ from ddbstream.poller._core.positions import After, AtTime
 from ddbstream.poller._fast_records import install
 from ddbstream.typing import StreamsClient
 
-__all__ = ["Call", "StreamsApi", "fault_of", "knows_timestamps", "make_client", "resolve_stream"]
+__all__ = [
+    "Request",
+    "StreamsApi",
+    "failure_of",
+    "knows_timestamps",
+    "make_client",
+    "resolve_stream",
+]
 
-_KINDS: dict[str, FaultKind] = {
+_KINDS: dict[str, FailedKind] = {
     "ExpiredIteratorException": "expired",
     "TrimmedDataAccessException": "trimmed",
     "ResourceNotFoundException": "gone",
@@ -63,8 +70,8 @@ _KINDS: dict[str, FaultKind] = {
 }
 
 
-def fault_of(error: Exception) -> Fault:
-    """Name what a client raised.
+def failure_of(error: Exception) -> CommandFailed:
+    """Name what a client raised, by AWS's error code.
 
     Anything unknown counts as transient: it is tried again, and reported.
     """
@@ -72,7 +79,7 @@ def fault_of(error: Exception) -> Fault:
     code = type(error).__name__
     if isinstance(response, Mapping):
         code = str(response.get("Error", {}).get("Code") or code)
-    return Fault(_KINDS.get(code, "transient"), code, error)
+    return CommandFailed(_KINDS.get(code, "transient"), code, error)
 
 
 def knows_timestamps(client: object) -> bool:
@@ -84,14 +91,26 @@ def knows_timestamps(client: object) -> bool:
     return "AT_TIMESTAMP" in shape.members["ShardIteratorType"].enum
 
 
-Call = Describe | GetIterator | GetRecords
-_GARBLED = Fault("transient", "GarbledAnswer")
+Answer = Mapping[str, Any]
+_GARBLED = CommandFailed("transient", "GarbledAnswer")
+
+
+class Request(NamedTuple):
+    """A call of the client that is not made yet, so that it can be made in a thread or awaited.
+
+    Attributes:
+        method: Of the client.
+        arguments: Of that method.
+        check: Makes the result from an answer, which is believed only if it has what it must have.
+    """
+
+    method: str
+    arguments: dict[str, Any]
+    check: Callable[[Answer], StreamPage | str | RecordsPage | CommandFailed]
 
 
 class StreamsApi:
     """The calls for one stream.
-
-    Each gives a checked result or a `Fault`, and never raises an Exception.
 
     Args:
         client: boto3's ``dynamodbstreams`` client, or anything like it.
@@ -104,40 +123,42 @@ class StreamsApi:
         self._arn = stream_arn
         self._limit = page_limit
 
-    def run(self, command: Call) -> StreamPage | str | RecordsPage | Fault:
-        """Make the call that a command asks for."""
-        method, arguments = self.request(command)
-        try:
-            answer = getattr(self.client, method)(**arguments)
-        except Exception as error:  # noqa: BLE001 - whatever a client raises is a failed call
-            return fault_of(error)
-        return self.answer(command, answer)
+    def describe(self, command: Describe) -> Request:
+        """A page of the listing."""
+        cursor = {"ExclusiveStartShardId": command.cursor} if command.cursor else {}
+        return Request("describe_stream", {"StreamArn": self._arn, **cursor}, _stream_page)
 
-    def request(self, command: Call) -> tuple[str, dict[str, Any]]:
-        """The client's method for a command, and its arguments."""
-        if isinstance(command, GetRecords):
-            return "get_records", {"ShardIterator": command.iterator, "Limit": self._limit}
-        if isinstance(command, Describe):
-            cursor = {"ExclusiveStartShardId": command.cursor} if command.cursor else {}
-            return "describe_stream", {"StreamArn": self._arn, **cursor}
+    def get_iterator(self, command: GetIterator) -> Request:
+        """An iterator."""
         arguments = {"StreamArn": self._arn, "ShardId": command.shard_id, **_place(command)}
-        return "get_shard_iterator", arguments
+        return Request("get_shard_iterator", arguments, _iterator)
 
-    def answer(
-        self, command: Call, answer: Mapping[str, Any]
-    ) -> StreamPage | str | RecordsPage | Fault:
-        """What an answer comes to: it is believed only if it has what it must have."""
-        if isinstance(command, GetRecords):
-            records = answer.get("Records")
-            if not isinstance(records, list):
-                return _GARBLED
-            size = _headers(answer).get("content-length", "")
-            iterator = answer.get("NextShardIterator") or None
-            return RecordsPage(records, iterator, int(size) if size.isdigit() else 0)
-        if isinstance(command, Describe):
-            return _stream_page(answer)
-        token = answer.get("ShardIterator")
-        return token if isinstance(token, str) else _GARBLED
+    def get_records(self, command: GetRecords) -> Request:
+        """A page of records."""
+        arguments = {"ShardIterator": command.iterator, "Limit": self._limit}
+        return Request("get_records", arguments, _records_page)
+
+    def make(self, request: Request) -> StreamPage | str | RecordsPage | CommandFailed:
+        """Make a call: a checked result or a `CommandFailed`; no Exception is raised."""
+        try:
+            answer = getattr(self.client, request.method)(**request.arguments)
+        except Exception as error:  # noqa: BLE001 - whatever a client raises is a failed call
+            return failure_of(error)
+        return request.check(answer)
+
+
+def _records_page(answer: Answer) -> RecordsPage | CommandFailed:
+    records = answer.get("Records")
+    if not isinstance(records, list):
+        return _GARBLED
+    size = _headers(answer).get("content-length", "")
+    iterator = answer.get("NextShardIterator") or None
+    return RecordsPage(records, iterator, int(size) if size.isdigit() else 0)
+
+
+def _iterator(answer: Answer) -> str | CommandFailed:
+    token = answer.get("ShardIterator")
+    return token if isinstance(token, str) else _GARBLED
 
 
 def _place(command: GetIterator) -> dict[str, Any]:
@@ -149,7 +170,7 @@ def _place(command: GetIterator) -> dict[str, Any]:
     return {"ShardIteratorType": "TRIM_HORIZON"}
 
 
-def _stream_page(answer: Mapping[str, Any]) -> StreamPage | Fault:
+def _stream_page(answer: Answer) -> StreamPage | CommandFailed:
     description = answer.get("StreamDescription")
     if not isinstance(description, Mapping) or not isinstance(description.get("Shards"), list):
         return _GARBLED
@@ -166,12 +187,12 @@ def _stream_page(answer: Mapping[str, Any]) -> StreamPage | Fault:
     return StreamPage(status, shards, cursor, _service_time(answer))
 
 
-def _headers(answer: Mapping[str, Any]) -> Mapping[str, str]:
+def _headers(answer: Answer) -> Mapping[str, str]:
     headers: Mapping[str, str] = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     return headers
 
 
-def _service_time(answer: Mapping[str, Any]) -> float | None:
+def _service_time(answer: Answer) -> float | None:
     date = _headers(answer).get("date")
     try:
         return parsedate_to_datetime(date).timestamp() if date else None
@@ -196,6 +217,7 @@ def make_client(
         service: ``dynamodbstreams`` or ``dynamodb``.
         connections: Calls that can run at once.
     """
+    # boto3 is an extra; who brings a client of their own needs none.
     import boto3
     from botocore.config import Config
 
@@ -219,8 +241,8 @@ def resolve_stream(name: str, client: Any, tables: Any = None) -> str:
 
     Args:
         name: A stream's ARN, a table's name, or a table's ARN.
-        client: A ``dynamodbstreams`` client: `ListStreams` is asked if there is nothing better.
-        tables: A ``dynamodb`` client: `DescribeTable` tells at once.
+        client: A ``dynamodbstreams`` client: `ListStreams` is called if there is nothing better.
+        tables: A ``dynamodb`` client: `DescribeTable` gives the ARN in one call.
 
     Raises:
         StreamNotFoundError: No such table, or it has no stream.
@@ -233,7 +255,7 @@ def resolve_stream(name: str, client: Any, tables: Any = None) -> str:
         try:
             arn = tables.describe_table(TableName=table)["Table"].get("LatestStreamArn")
         except Exception as error:
-            if fault_of(error).kind != "gone":
+            if failure_of(error).kind != "gone":
                 raise
             raise StreamNotFoundError(f"there is no table {table!r}") from error
     else:

@@ -12,38 +12,22 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from ddbstream.exceptions import DDBStreamError
-from ddbstream.poller._client import fault_of
-from ddbstream.poller._core.commands import (
-    Command,
-    Deliver,
-    Describe,
-    Discard,
-    Fault,
-    FixStart,
-    Forget,
-    Instant,
-    Renew,
-)
+from ddbstream.poller._client import failure_of
+from ddbstream.poller._core.commands import HANDLING, Command, CommandFailed, Instant
 from ddbstream.poller._core.events import CallFailed, Event, Exit
 from ddbstream.poller._metrics import Metrics
 from ddbstream.poller._stream import Stream
-from ddbstream.poller._workers import Clock, Lane, Workers, instant
+from ddbstream.poller._workers import Clock, Workers, instant
 
-__all__ = ["Driver", "Interrupt"]
+__all__ = ["Driver", "Interrupt", "Takers"]
 
-_LANES: dict[type, Lane] = {
-    Deliver: "handle",
-    Discard: "handle",
-    Describe: "control",
-    Renew: "control",
-    FixStart: "control",
-    Forget: "control",
-}
+Takers = Mapping[type[Any], Callable[[Stream, Any], None]]
+"""Who runs a command in the workers' place, by its class; its result goes where theirs would."""
 
 
 class Driver:
@@ -58,7 +42,7 @@ class Driver:
         follow: Opens the stream that follows an ended one; gives None if there is none yet. It runs
             in a worker.
         follow_every: Seconds between its calls.
-        divert: Takes a command in the workers' place, if it wants it; it says whether it does.
+        takers: Who runs some commands in the workers' place.
     """
 
     def __init__(
@@ -71,7 +55,7 @@ class Driver:
         grace: float,
         follow: Callable[[Stream], Stream | None] | None = None,
         follow_every: float = 60.0,
-        divert: Callable[[Stream, Command], bool] | None = None,
+        takers: Takers | None = None,
     ) -> None:
         self._workers = workers
         self._clock = clock
@@ -80,7 +64,7 @@ class Driver:
         self._grace = grace
         self._follow = follow
         self._follow_every = follow_every
-        self._divert = divert
+        self._takers = takers or {}
         self._stopping = False
         self._goal: Exit | None = None
         self._give_up_at: float | None = None
@@ -191,10 +175,11 @@ class Driver:
         return next((e for e in exits if e is not None and e.error is not None), None)
 
     def _submit(self, stream: Stream, command: Command) -> None:
-        if self._divert is not None and self._divert(stream, command):
-            return
-        lane = _LANES.get(type(command), "read")
-        self._workers.submit(lane, partial(_run, stream, command))
+        taker = self._takers.get(type(command))
+        if taker is not None:
+            taker(stream, command)
+        else:
+            self._workers.submit(HANDLING[type(command)].pool, partial(_run, stream, command))
 
     def _publish(self) -> None:
         for stream in self.streams:
@@ -205,7 +190,7 @@ class Driver:
         self._metrics.count(event)
         self._on_event(event)
 
-    # Following
+    # Following a table from stream to stream
 
     def _look_for_successors(self, now: float) -> None:
         for stream in self.streams:
@@ -214,12 +199,12 @@ class Driver:
                 self._looking[stream.arn] = now + self._follow_every
                 self._workers.submit("control", partial(_find, stream, self._follow))
 
-    def _on_no_successor(self, stream: Stream, fault: Fault | None) -> None:
-        if fault is None:
+    def _on_no_successor(self, stream: Stream, failed: CommandFailed | None) -> None:
+        if failed is None:
             self._last.add(stream.arn)
             return
         wait = self._follow_every
-        self._report(CallFailed(stream.arn, None, "Follow", fault.kind, fault.code, wait))
+        self._report(CallFailed(stream.arn, None, "Follow", failed.kind, failed.code, wait))
 
     def _replace(self, old: Stream, new: Stream) -> None:
         self._looking.pop(old.arn, None)
@@ -249,6 +234,6 @@ def _find(
     except Exception as error:  # noqa: BLE001 - sorted by what it is
         if isinstance(error, DDBStreamError):
             return stream, None, Interrupt(error)
-        return stream, None, fault_of(error)  # the service or the store: it may pass
+        return stream, None, failure_of(error)  # the service or the store: it may pass
     except BaseException as error:  # noqa: BLE001 - raised again in the driver's thread
         return stream, None, Interrupt(error)

@@ -202,10 +202,8 @@ def _shard_status(shard: Shard, at: Instant) -> ShardStatus:
 
 def _lag(shard: Shard, at: Instant) -> float:
     oldest: float | None = None
-    if shard.batch is not None:
-        oldest = record_time(
-            shard.batch.records[min(shard.batch.index, len(shard.batch.records) - 1)]
-        )
+    if shard.page is not None:
+        oldest = record_time(shard.page.records[min(shard.page.index, len(shard.page.records) - 1)])
     elif shard.stage is Stage.READING and shard.empties < 2:
         oldest = shard.last_record_time
     return 0.0 if oldest is None else max(0.0, at.wall - oldest)

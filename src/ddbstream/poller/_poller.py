@@ -10,16 +10,16 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ddbstream.exceptions import PollerError
-from ddbstream.poller._batches import Batch, Batches
-from ddbstream.poller._core.commands import Command
+from ddbstream.poller._batches import Batch, BatchLoop
+from ddbstream.poller._core.commands import Deliver
 from ddbstream.poller._core.events import Event, Exit
 from ddbstream.poller._core.policies import FailurePolicy, Settings
-from ddbstream.poller._driver import Driver
+from ddbstream.poller._driver import Driver, Takers
+from ddbstream.poller._handlers import Router
 from ddbstream.poller._log import log_event
 from ddbstream.poller._metrics import Metrics
-from ddbstream.poller._opening import Opener
+from ddbstream.poller._starting import Opener
 from ddbstream.poller._stores.contract import CheckpointStore
-from ddbstream.poller._stream import Router, Stream
 from ddbstream.poller._workers import Clock, InlineWorkers, SystemClock, ThreadWorkers, Workers
 from ddbstream.typing import StreamsClient
 
@@ -117,7 +117,7 @@ class PollerBase:
             raise self.exit.error
         return self.exit
 
-    def _begin(self, workers: Workers, divert: Callable[[Stream, Command], bool] | None) -> Driver:
+    def _begin(self, workers: Workers, takers: Takers | None = None) -> Driver:
         if self._driver is not None:
             raise PollerError("the poller is running already")
         self.exit = None
@@ -130,7 +130,7 @@ class PollerBase:
             grace=self._grace,
             follow=self._opener.open_successor if self._follow else None,
             follow_every=self._opener.settings.discovery,
-            divert=divert,
+            takers=takers,
         )
         return self._driver
 
@@ -257,10 +257,10 @@ class StreamPoller(PollerBase):
             PollerError: As `run`; or a shard's last batch is not committed and nothing else is left
             to give.
         """
-        batches = Batches(self._clock, until_caught_up=until_caught_up, timeout=timeout)
-        with self._driving(batches.take) as batches.driver:
-            yield from batches
-            self.exit = batches.exit
+        loop = BatchLoop(self._clock, until_caught_up=until_caught_up, timeout=timeout)
+        with self._driving({Deliver: loop.take}) as loop.driver:
+            yield from loop.batches()
+            self.exit = loop.exit
         self._ended()
 
     def __iter__(self) -> Iterator[Batch]:
@@ -271,9 +271,9 @@ class StreamPoller(PollerBase):
             raise PollerError("a poller without a router is iterated: for batch in poller: …")
 
     @contextmanager
-    def _driving(self, divert: Callable[[Stream, Command], bool] | None = None) -> Iterator[Driver]:
+    def _driving(self, takers: Takers | None = None) -> Iterator[Driver]:
         workers = self._make_workers()
-        driver = self._begin(workers, divert)
+        driver = self._begin(workers, takers)
         try:
             for name in self._names:
                 driver.streams.append(self._opener.open(name))
@@ -289,7 +289,7 @@ class StreamPoller(PollerBase):
         if not isinstance(self._clock, SystemClock):
             return InlineWorkers(self._clock)
         size = self._max_workers
-        return ThreadWorkers({"read": size, "handle": size, "control": 2})
+        return ThreadWorkers({"read": size, "handle": size, "save": size, "control": 2})
 
 
 @contextmanager

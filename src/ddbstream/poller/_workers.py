@@ -11,14 +11,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
-from ddbstream.poller._core.commands import Instant
+from ddbstream.poller._core.commands import Instant, Pool
 
-__all__ = ["Clock", "InlineWorkers", "Lane", "SystemClock", "ThreadWorkers", "Workers", "instant"]
-
-Lane = Literal["read", "handle", "control"]
-"""Which threads do it. A slow handler must not hold up reading, nor either the lease."""
+__all__ = ["Clock", "InlineWorkers", "SystemClock", "ThreadWorkers", "Workers", "instant"]
 
 
 class Clock(Protocol):
@@ -61,7 +58,7 @@ def instant(clock: Clock) -> Instant:
 class Workers(Protocol):
     """Runs work, and hands back what came of it."""
 
-    def submit(self, lane: Lane, work: Callable[[], Any]) -> None:
+    def submit(self, pool: Pool, work: Callable[[], Any]) -> None:
         """Have ``work`` run; what it returns comes out of `wait`."""
         ...
 
@@ -82,19 +79,19 @@ class ThreadWorkers:
     """Threads, started as they are needed.
 
     Args:
-        sizes: Threads at most for each lane.
+        sizes: Threads at most for each pool.
         name: In front of the threads' names.
     """
 
-    def __init__(self, sizes: dict[Lane, int], *, name: str = "ddbstream-poller") -> None:
+    def __init__(self, sizes: dict[Pool, int], *, name: str = "ddbstream-poller") -> None:
         self._results: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._lanes = {
-            lane: _Threads(size, f"{name}-{lane}", self._results) for lane, size in sizes.items()
+        self._pools = {
+            pool: _Threads(size, f"{name}-{pool}", self._results) for pool, size in sizes.items()
         }
 
-    def submit(self, lane: Lane, work: Callable[[], Any]) -> None:
+    def submit(self, pool: Pool, work: Callable[[], Any]) -> None:
         """See `Workers.submit`."""
-        self._lanes[lane].submit(work)
+        self._pools[pool].submit(work)
 
     def wait(self, seconds: float | None) -> list[Any]:
         """See `Workers.wait`."""
@@ -114,8 +111,8 @@ class ThreadWorkers:
 
     def close(self) -> None:
         """See `Workers.close`."""
-        for lane in self._lanes.values():
-            lane.close()
+        for pool in self._pools.values():
+            pool.close()
 
 
 class _Threads:
@@ -164,7 +161,7 @@ class InlineWorkers:
         self._clock = clock
         self._work: deque[Callable[[], Any]] = deque()
 
-    def submit(self, lane: Lane, work: Callable[[], Any]) -> None:
+    def submit(self, pool: Pool, work: Callable[[], Any]) -> None:
         """See `Workers.submit`."""
         self._work.append(work)
 

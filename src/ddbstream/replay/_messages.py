@@ -25,7 +25,7 @@ from ddbstream._wire.on_failure import batch_info
 from ddbstream._wire.text import load
 from ddbstream._wire.unrecognised import looks_like
 from ddbstream.exceptions import DDBStreamError, PayloadError
-from ddbstream.poller._client import fault_of
+from ddbstream.poller._client import failure_of
 
 __all__ = ["FailedBatch", "Fetch", "Unreadable", "failed_batches"]
 
@@ -152,7 +152,7 @@ def _fetched(named: Mapping[str, Any], fetch: Fetch) -> bytes:
         # Keys come encoded as in a query string: a space is a plus sign.
         return fetch(name, unquote_plus(key))
     except Exception as error:  # noqa: BLE001 - one object must not keep others from being read
-        code = fault_of(error).code
+        code = failure_of(error).code
     raise PayloadError(f"an object with an on-failure message cannot be read: {code}")
 
 

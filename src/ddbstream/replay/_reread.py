@@ -22,8 +22,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 from ddbstream.exceptions import PollerError
-from ddbstream.poller._client import fault_of
-from ddbstream.poller._core.commands import Fault
+from ddbstream.poller._client import failure_of
+from ddbstream.poller._core.commands import CommandFailed
 
 if TYPE_CHECKING:
     from ddbstream.replay._messages import FailedBatch
@@ -120,7 +120,7 @@ class Reread:
         empty = 0
         while True:
             answer = self._page()
-            if isinstance(answer, Fault):
+            if isinstance(answer, CommandFailed):
                 self._iterator = None
                 if answer.kind == "trimmed" and not self._at_horizon:
                     # The beginning is gone; what is left of the batch is at the horizon.
@@ -161,13 +161,13 @@ class Reread:
                 sequence_number=self._batch.start_sequence_number,
             )
 
-    def _page(self) -> Mapping[str, Any] | Fault:
+    def _page(self) -> Mapping[str, Any] | CommandFailed:
         """The next page, or a fault that does not pass by itself: trimmed, or gone."""
         delay = _FIRST_DELAY
-        fault = Fault("transient", "NoAnswer")
+        fault = CommandFailed("transient", "NoAnswer")
         for _ in range(_ATTEMPTS):
             answer = self._call()
-            if not isinstance(answer, Fault) or answer.kind in {"trimmed", "gone"}:
+            if not isinstance(answer, CommandFailed) or answer.kind in {"trimmed", "gone"}:
                 return answer
             fault = answer
             if fault.kind == "expired":
@@ -183,7 +183,7 @@ class Reread:
             sequence_number=self._batch.start_sequence_number,
         ) from fault.error
 
-    def _call(self) -> Mapping[str, Any] | Fault:
+    def _call(self) -> Mapping[str, Any] | CommandFailed:
         try:
             if self._iterator is None:
                 made = self._client.get_shard_iterator(
@@ -191,12 +191,12 @@ class Reread:
                 )
                 self._iterator = made.get("ShardIterator")
                 if self._iterator is None:
-                    return Fault("transient", "GarbledAnswer")
+                    return CommandFailed("transient", "GarbledAnswer")
             answer = self._client.get_records(ShardIterator=self._iterator)
         except Exception as error:  # noqa: BLE001 - whatever a client raises is named, not passed over
-            return fault_of(error)
+            return failure_of(error)
         whole = isinstance(answer.get("Records"), list)
-        return answer if whole else Fault("transient", "GarbledAnswer")
+        return answer if whole else CommandFailed("transient", "GarbledAnswer")
 
     def _place(self) -> dict[str, str]:
         if self._at_horizon:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
 import ddbstream.poller
 from ddbstream.poller import AtStart, FailurePolicy, Settings
 from ddbstream.poller._core.commands import (
+    HANDLING,
+    Command,
     Deliver,
     Delivered,
     Describe,
@@ -18,11 +22,15 @@ from ddbstream.poller._core.commands import (
     GetRecords,
     Instant,
     ListedShard,
+    Pool,
     RecordsPage,
     Renew,
+    Save,
     StreamPage,
 )
-from ddbstream.poller._core.core import State, StreamCore
+from ddbstream.poller._core.core import StreamCore
+from ddbstream.poller._core.positions import State
+from ddbstream.poller._stream import Stream
 
 FOLDER = Path(ddbstream.poller.__file__).parent / "_core"
 CORE = sorted(path.stem for path in FOLDER.glob("*.py"))
@@ -44,6 +52,19 @@ def test_the_core_has_no_clock_no_client_no_thread_and_no_chance_of_its_own(modu
     ours = {f"ddbstream.poller._core.{name}" for name in CORE} | {"ddbstream.exceptions"}
     for name in imported(module):
         assert name in ours or name.partition(".")[0] in ALLOWED, name
+
+
+@pytest.mark.parametrize("command", get_args(Command))
+def test_each_command_has_workers_a_method_that_does_it_and_one_that_takes_the_result(command):
+    handling = HANDLING[command]
+    assert handling.pool in get_args(Pool)
+    for owner, name in ((Stream, handling.run), (StreamCore, handling.receive)):
+        taken = get_type_hints(getattr(owner, name))
+        assert command in taken.values(), name
+
+
+def test_the_table_has_no_other_commands():
+    assert set(HANDLING) == set(get_args(Command))
 
 
 def test_the_core_tells_its_rules_and_how_it_works():
@@ -91,7 +112,7 @@ class Slow:
             self.pages += 1
             record = {"dynamodb": {"SequenceNumber": str(self.pages)}}
             return RecordsPage([record], "next", size=2**20)
-        assert isinstance(command, (FixStart, Renew)), command
+        assert isinstance(command, (FixStart, Renew, Save)), command
         return None
 
 
@@ -104,3 +125,20 @@ def test_no_more_than_a_page_is_read_ahead_of_a_slow_handler(prefetch, pages):
     assert any(isinstance(c, Deliver) for c in slow.core.poll(Instant(100.0, NOW + 100.0))) is (
         prefetch
     )
+
+
+def test_a_page_takes_three_round_trips_between_core_and_driver():
+    """The page, its delivery, its save."""
+    slow = Slow(lease=10**6, discovery=10**6)
+    at = Instant(0.0, NOW)
+    counts = Counter()
+    while slow.pages < 50:
+        for command in slow.core.poll(at):
+            counts[type(command)] += 1
+            done = isinstance(command, Deliver)
+            answer = Delivered(len(command.records)) if done else slow.answer(command)
+            slow.core.receive(command, answer, at)
+        at = Instant(at.mono + 1.0, at.wall + 1.0)
+    del counts[Describe], counts[FixStart], counts[GetIterator], counts[Renew]
+    assert counts.keys() == {GetRecords, Deliver, Save}
+    assert max(counts.values()) <= slow.pages

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from ddbstream.poller import (
     Settings,
     StreamPoller,
 )
-from ddbstream.poller._async import _LoopWorkers
+from ddbstream.poller._async import LoopWorkers
 from ddbstream.testing import FakeClock, FakeStream
 
 QUICK = Settings(idle=0.01, idle_max=0.02)
@@ -73,6 +74,28 @@ class TestThreads:
         poller = StreamPoller("Product", Meeting(), client=bench.stream, settings=QUICK)
         assert poller.run_until_caught_up(30).reason == "caught_up"
         assert sorted(bench.router.attempts) == list(range(60))
+
+    def test_a_save_does_not_queue_behind_pages_that_are_slow_to_come(self, now):
+        now.write(1)
+        saved = threading.Event()
+        in_time = []
+
+        class Store(MemoryCheckpoints):
+            def save(self, *args):
+                super().save(*args)
+                saved.set()
+
+        get_records, pages = now.stream.get_records, itertools.count()
+
+        def slow(**kwargs):
+            if next(pages):  # the first page has the record
+                in_time.append(saved.wait(30))
+            return get_records(**kwargs)
+
+        now.stream.get_records = slow
+        poller = threaded(now, checkpoints=Store(), max_workers=1)
+        assert poller.run_until_caught_up(60).reason == "caught_up"
+        assert all(in_time)
 
     def test_stop_lets_a_handler_finish_and_saves_what_it_did(self, now):
         now.write(3)
@@ -407,7 +430,7 @@ class TestEventLoop:
     @pytest.mark.parametrize("turns", range(6))
     def test_a_result_that_comes_together_with_the_cancelling_does_not_undo_it(self, turns):
         async def cancelled():
-            workers = _LoopWorkers(1)
+            workers = LoopWorkers(1)
             task = asyncio.create_task(workers.wait_soon(20))
             await asyncio.sleep(0)
             workers.wake()

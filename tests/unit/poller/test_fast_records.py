@@ -19,7 +19,7 @@ import pytest
 
 from ddbstream import parse
 from ddbstream.poller._client import StreamsApi, knows_timestamps, make_client
-from ddbstream.poller._core.commands import Fault, GetRecords, RecordsPage
+from ddbstream.poller._core.commands import CommandFailed, GetRecords, RecordsPage
 
 RECORD = {
     "eventID": "1",
@@ -82,7 +82,8 @@ def read(server, form):
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         text = body if isinstance(body, bytes) else json.dumps(body).encode()
         server.answers[:] = [(status, text, headers)]
-        return StreamsApi(client, "arn").run(GetRecords("shard", "iterator"))
+        api = StreamsApi(client, "arn")
+        return api.make(api.get_records(GetRecords("shard", "iterator")))
 
     call.client = client
     return call
@@ -137,14 +138,14 @@ def test_an_empty_page_is_a_page(read):
 )
 def test_a_success_that_is_no_page_is_a_failed_call(read, body):
     result = read(200, body)
-    assert isinstance(result, Fault)
+    assert isinstance(result, CommandFailed)
     assert result.kind == "transient"
 
 
 def test_a_page_that_was_cut_off_is_a_failed_call(read):
     text = json.dumps(PAGE).encode()
     result = read(200, text[:-20], content_length=str(len(text)))
-    assert isinstance(result, Fault)
+    assert isinstance(result, CommandFailed)
     assert result.kind == "transient"
 
 
@@ -153,7 +154,7 @@ def test_a_page_that_was_damaged_on_the_way_is_a_failed_call(read):
     whole = str(zlib.crc32(text))
     assert isinstance(read(200, text, x_amz_crc32=whole), RecordsPage)
     damaged = text.replace(b"1.50", b"1.60")
-    assert read(200, damaged, x_amz_crc32=whole) == Fault("transient", "GarbledAnswer")
+    assert read(200, damaged, x_amz_crc32=whole) == CommandFailed("transient", "GarbledAnswer")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,7 @@ def test_botocore_still_retries(read, server):
     throttled = json.dumps({"__type": "x#ThrottlingException"}).encode()
     api = StreamsApi(read.client, "arn")
     server.answers[:] = [(400, throttled, {}), (200, text, {})]
-    assert isinstance(api.run(GetRecords("shard", "iterator")), RecordsPage)
+    assert isinstance(api.make(api.get_records(GetRecords("shard", "iterator"))), RecordsPage)
 
 
 def test_a_connection_that_breaks_is_transient():
@@ -187,7 +188,8 @@ def test_a_connection_that_breaks_is_transient():
         unused.bind(("127.0.0.1", 0))  # and does not listen
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         client = make_client(endpoint_url=url, region_name="us-east-1")
-        result = StreamsApi(client, "arn").run(GetRecords("shard", "iterator"))
+        api = StreamsApi(client, "arn")
+        result = api.make(api.get_records(GetRecords("shard", "iterator")))
     assert result.kind == "transient"
 
 

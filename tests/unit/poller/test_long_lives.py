@@ -13,7 +13,8 @@ from ddbstream.poller._core.commands import (
     Renew,
     StreamPage,
 )
-from ddbstream.poller._core.core import State, StreamCore
+from ddbstream.poller._core.core import StreamCore
+from ddbstream.poller._core.positions import State
 
 DAY = 86_400.0
 NOW = 1_700_000_000.0

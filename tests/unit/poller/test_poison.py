@@ -118,6 +118,21 @@ def test_a_dead_letter_is_a_document_that_replays(poisoned):
     assert about["errorMessage"] == str(letters[0].error)
 
 
+def test_a_dead_letter_names_the_handler_that_failed(bench):
+    router = StreamRouter()
+
+    @router.on_change()
+    def refuse(record):
+        raise ValueError("no")
+
+    bench.write(1)
+    letters = []
+    policy = retry(1, then=letters.append)
+    bench.poller(router=router, on_failure=policy).run_until_caught_up(600)
+    assert letters[0].route.endswith("refuse")
+    assert letters[0].document()["ddbstream"]["route"] == letters[0].route
+
+
 def test_a_record_too_old_is_given_up_before_its_retries_are(poisoned):
     letters = []
     policy = retry(10**6, then=letters.append, max_age=600)

@@ -1,8 +1,12 @@
-"""What the core asks of a driver, and what a driver answers: plain values.
+"""What the core asks of a driver, and what a driver answers: plain values, and the table of both.
 
-A driver runs each command once, and hands the core the command with its result, or with a `Fault`.
-One command a shard is in flight for each of fetching, delivering and saving; nothing else relies on
-order.
+A driver runs each command once, and hands the core the command with its result, or with a
+`CommandFailed`. One command of a shard is in flight for each of fetching, delivering and saving;
+nothing else relies on order.
+
+`HANDLING` says for every command which pool of workers runs it, which method of a stream does it,
+and which method of the core takes in what came of it. A new command is a class here, a row there,
+and those two methods.
 """
 
 from __future__ import annotations
@@ -11,16 +15,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from ddbstream.poller._core.positions import AtStart, AtTime, Position, Start
+from ddbstream.poller._core.positions import Position, Start
 
-Record = Mapping[str, Any]
+RawRecord = Mapping[str, Any]
+"""A record in the form of the wire. Nothing is taken for granted: it may be damaged."""
 
-FaultKind = Literal[
+FailedKind = Literal[
     "expired",  # the iterator is older than 15 minutes
     "trimmed",  # the position is older than 24 hours
     "gone",  # no such shard, or no such stream
     "throttled",  # slow down
-    "transient",  # 5xx, reset, timeout, an answer that makes no sense
+    "transient",  # 5xx, reset, timeout, an answer that makes no sense: it may pass
     "denied",  # credentials or permissions
     "invalid",  # the request is refused for its own sake
     "fenced",  # another poller owns the store
@@ -40,16 +45,16 @@ class Instant(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """A call that failed.
+class CommandFailed:
+    """What came of a command that failed.
 
     Attributes:
-        kind: What the core does about it.
+        kind: Decides what the core does about it.
         code: AWS's error code, or the exception's class name. Never a message: it may quote data.
         error: The exception itself, for whoever ends up raising it.
     """
 
-    kind: FaultKind
+    kind: FailedKind
     code: str
     error: Exception | None = None
 
@@ -85,7 +90,7 @@ class StreamPage:
 class RecordsPage:
     """One page of `GetRecords`: wire records, and the iterator that follows."""
 
-    records: Sequence[Record]
+    records: Sequence[RawRecord]
     next_iterator: str | None
     size: int = 0
     """Bytes of the answer, 0 if unknown."""
@@ -99,11 +104,13 @@ class Delivered:
         done: How many records, from the first, are done.
         error: What stopped it, or None if all are done.
         located: Whether the record after those done is known to be the culprit. If not, any may be.
+        route: The name of the handler that failed, if it is known.
     """
 
     done: int
     error: Exception | None = None
     located: bool = True
+    route: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +146,7 @@ class Deliver:
     """Hand records to the user. Answer: `Delivered`."""
 
     shard_id: str
-    records: Sequence[Record]
+    records: Sequence[RawRecord]
     attempt: int = 1
 
 
@@ -148,9 +155,10 @@ class Discard:
     """Hand a record that is given up to the sink. Answer: None, once the sink has it for good."""
 
     shard_id: str
-    record: Record
+    record: RawRecord
     error: Exception
     attempts: int
+    route: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,25 +191,61 @@ class Forget:
 
 
 Command = Describe | GetIterator | GetRecords | Deliver | Discard | Save | FixStart | Renew | Forget
-Result = StreamPage | str | RecordsPage | Delivered | Fault | None
+Result = StreamPage | str | RecordsPage | Delivered | CommandFailed | None
+
+Pool = Literal["read", "handle", "save", "control"]
+"""Workers that may wait for each other; those of one pool never wait for those of another.
+
+``read`` waits for the service and ``handle`` for the user, both for as long as it takes. ``save``
+stands apart, so that what is done becomes durable while pages are slow to come. ``control`` keeps
+the lease and the listings going whatever else is slow.
+"""
+
+
+class Handling(NamedTuple):
+    """How a command is handled.
+
+    Attributes:
+        pool: Where it runs.
+        run: The method of `Stream` that does it. It blocks, and gives the result.
+        receive: The method of `StreamCore` that takes in the command, its result and the moment.
+    """
+
+    pool: Pool
+    run: str
+    receive: str
+
+
+HANDLING: dict[type[Any], Handling] = {
+    Describe: Handling("control", "describe", "on_described"),
+    GetIterator: Handling("read", "get_iterator", "on_iterator"),
+    GetRecords: Handling("read", "get_records", "on_page"),
+    Deliver: Handling("handle", "deliver", "on_delivered"),
+    Discard: Handling("handle", "discard", "on_discarded"),
+    Save: Handling("save", "save", "on_saved"),
+    FixStart: Handling("control", "fix_start", "on_start_fixed"),
+    Renew: Handling("control", "renew", "on_renewed"),
+    Forget: Handling("control", "forget", "on_forgotten"),
+}
 
 __all__ = [
-    "AtStart",
-    "AtTime",
+    "HANDLING",
     "Command",
+    "CommandFailed",
     "Deliver",
     "Delivered",
     "Describe",
     "Discard",
-    "Fault",
-    "FaultKind",
+    "FailedKind",
     "FixStart",
     "Forget",
     "GetIterator",
     "GetRecords",
+    "Handling",
     "Instant",
     "ListedShard",
-    "Record",
+    "Pool",
+    "RawRecord",
     "RecordsPage",
     "Renew",
     "Result",

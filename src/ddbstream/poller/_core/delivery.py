@@ -2,7 +2,7 @@
 
 Rules
 
-* One batch of a shard is with the handlers at a time, in order.
+* One page of a shard is with the handlers at a time, in order.
 * A position is saved only for records that are done, and only forward.
 * What failed comes again, from the first record that is not done. The policy decides when it is
   given up; it is past only when the sink has it.
@@ -19,14 +19,13 @@ from typing import Literal
 from ddbstream.exceptions import PollerError
 from ddbstream.poller._core.commands import (
     Command,
+    CommandFailed,
     Deliver,
     Delivered,
     Discard,
-    Fault,
     Instant,
     Save,
 )
-from ddbstream.poller._core.context import Context
 from ddbstream.poller._core.events import (
     BatchDelivered,
     BatchFailed,
@@ -38,6 +37,7 @@ from ddbstream.poller._core.events import (
 from ddbstream.poller._core.lineage import Lineage
 from ddbstream.poller._core.positions import After, End, Position, rank
 from ddbstream.poller._core.shard import Shard, Stage, record_time, sequence_number
+from ddbstream.poller._core.shared import Shared
 
 __all__ = ["Delivery"]
 
@@ -45,11 +45,11 @@ __all__ = ["Delivery"]
 class Delivery:
     """The handing-over half of the core."""
 
-    def __init__(self, context: Context, lineage: Lineage) -> None:
-        self._ctx = context
+    def __init__(self, shared: Shared, lineage: Lineage) -> None:
+        self._shared = shared
         self._lineage = lineage
-        # shard -> error and attempts of the record that is for the sink
-        self._given_up: dict[str, tuple[Exception, int]] = {}
+        # By shard, what the sink is told of the record that is given up: error, attempts, route.
+        self._given_up: dict[str, tuple[Exception, int, str | None]] = {}
 
     def advance(self, shard: Shard, at: Instant, out: list[Command]) -> None:
         """Deliver and save what is due."""
@@ -59,37 +59,37 @@ class Delivery:
     # Delivering
 
     def _advance_delivery(self, shard: Shard, at: Instant, out: list[Command]) -> None:
-        ctx = self._ctx
-        if shard.batch is None or shard.delivering or ctx.draining:
+        shared = self._shared
+        if shard.page is None or shard.delivering or shared.draining:
             return
-        if not ctx.lease_valid(at) or self._store_is_behind(shard):
+        if not shared.lease_valid(at) or self._store_is_behind(shard):
             return
         if shard.deliver_at > at.mono:
-            ctx.agenda.later(shard.deliver_at, shard.shard_id)
+            shared.agenda.later(shard.deliver_at, shard.shard_id)
             return
         shard.delivering = True
-        ctx.busy += 1
+        shared.busy += 1
         given_up = self._given_up.get(shard.shard_id)
         if given_up is not None:
-            record = shard.batch.records[shard.batch.index]
+            record = shard.page.records[shard.page.index]
             out.append(Discard(shard.shard_id, record, *given_up))
         else:
-            records = shard.batch.next_records()
+            records = shard.page.next_records()
             out.append(Deliver(shard.shard_id, records, shard.delivery_attempts + 1))
 
     def _store_is_behind(self, shard: Shard) -> bool:
         if not (shard.saving or shard.save_attempts):
             return False
         waiting = shard.saving_batches + shard.unsaved_batches
-        return waiting >= self._ctx.settings.max_unsaved
+        return waiting >= self._shared.settings.max_unsaved
 
     def on_delivered(self, shard: Shard, result: Delivered, at: Instant) -> None:
         """Take in how a delivery went."""
-        batch = shard.batch
-        assert batch is not None
+        page = shard.page
+        assert page is not None
         shard.delivering = False
-        self._ctx.busy -= 1
-        again = min(batch.limit, len(batch.records) - batch.index) - result.done
+        self._shared.busy -= 1
+        again = min(page.limit, len(page.records) - page.index) - result.done
         if result.done:
             shard.delivery_attempts = 0
             self._done(shard, result.done, at)
@@ -97,43 +97,45 @@ class Delivery:
             return
         if shard.deliveries_fail_since is None:
             shard.deliveries_fail_since = at.mono
-        asked = min(batch.limit, len(batch.records) - batch.index)
+        asked = min(page.limit, len(page.records) - page.index)
         if not result.located and asked > 1:
-            batch.limit = (asked + 1) // 2
+            page.limit = (asked + 1) // 2
         shard.delivery_attempts += 1
-        record = batch.records[batch.index]
+        record = page.records[page.index]
         time = record_time(record)
         age = at.wall - time if time is not None else None
         alone = result.located or asked == 1
-        if alone and self._ctx.policy.gives_up(shard.delivery_attempts, age):
-            self._give_up(shard, result.error, again, at)
+        if alone and self._shared.policy.gives_up(shard.delivery_attempts, age):
+            self._give_up(shard, result.error, result.route, again, at)
             return
-        wait = self._ctx.policy.backoff.after(shard.delivery_attempts, self._ctx.chance())
+        wait = self._shared.policy.backoff.after(shard.delivery_attempts, self._shared.chance())
         shard.deliver_at = at.mono + wait
         self._report_failure(shard, result.error, wait, again)
 
-    def _give_up(self, shard: Shard, error: Exception, again: int, at: Instant) -> None:
-        batch, policy = shard.batch, self._ctx.policy
-        assert batch is not None
+    def _give_up(
+        self, shard: Shard, error: Exception, route: str | None, again: int, at: Instant
+    ) -> None:
+        page, policy = shard.page, self._shared.policy
+        assert page is not None
         self._report_failure(shard, error, None, again if policy.then == "stop" else again - 1)
-        number = sequence_number(batch.records[batch.index])
+        number = sequence_number(page.records[page.index])
         if policy.then == "stop":
             failure = PollerError("a record cannot be handled", sequence_number=number)
             failure.__cause__ = error
-            self._ctx.fail_after_saving(failure)
+            self._shared.fail_after_saving(failure)
         elif policy.then == "skip":
             self._past(shard, "skip", at)
         else:
-            self._given_up[shard.shard_id] = (error, shard.delivery_attempts)
+            self._given_up[shard.shard_id] = (error, shard.delivery_attempts, route)
             shard.delivery_attempts = 0
 
-    def on_discarded(self, shard: Shard, result: Fault | None, at: Instant) -> None:
+    def on_discarded(self, shard: Shard, result: CommandFailed | None, at: Instant) -> None:
         """Take in the dead-letter sink's answer."""
         shard.delivering = False
-        self._ctx.busy -= 1
-        if isinstance(result, Fault):
+        self._shared.busy -= 1
+        if isinstance(result, CommandFailed):
             shard.delivery_attempts += 1
-            wait = self._ctx.policy.backoff.after(shard.delivery_attempts, self._ctx.chance())
+            wait = self._shared.policy.backoff.after(shard.delivery_attempts, self._shared.chance())
             shard.deliver_at = at.mono + wait
             error = result.error or PollerError("the dead-letter sink failed")
             self._report_failure(shard, error, wait)
@@ -142,21 +144,21 @@ class Delivery:
         self._past(shard, "dead_letter", at)
 
     def _past(self, shard: Shard, how: Literal["skip", "dead_letter"], at: Instant) -> None:
-        assert shard.batch is not None
-        number = sequence_number(shard.batch.records[shard.batch.index])
-        self._ctx.report(RecordGivenUp(self._ctx.stream_arn, shard.shard_id, number, how))
+        assert shard.page is not None
+        number = sequence_number(shard.page.records[shard.page.index])
+        self._shared.report(RecordGivenUp(self._shared.stream_arn, shard.shard_id, number, how))
         shard.delivery_attempts = 0
         self._done(shard, 1, at)
 
     def _report_failure(
         self, shard: Shard, error: Exception, wait: float | None, again: int = 0
     ) -> None:
-        assert shard.batch is not None
-        self._ctx.report(
+        assert shard.page is not None
+        self._shared.report(
             BatchFailed(
-                self._ctx.stream_arn,
+                self._shared.stream_arn,
                 shard.shard_id,
-                sequence_number(shard.batch.records[shard.batch.index]),
+                sequence_number(shard.page.records[shard.page.index]),
                 shard.delivery_attempts,
                 wait,
                 error,
@@ -165,15 +167,15 @@ class Delivery:
         )
 
     def _done(self, shard: Shard, count: int, at: Instant) -> None:
-        batch = shard.batch
-        assert batch is not None
-        batch.advance(count)
+        page = shard.page
+        assert page is not None
+        page.advance(count)
         shard.deliveries_fail_since = None
-        shard.done = batch.position
-        self._ctx.report(BatchDelivered(self._ctx.stream_arn, shard.shard_id, count))
-        if batch.finished:
-            shard.batch, shard.next_batch = shard.next_batch, None
-        if self._ctx.auto_commit:
+        shard.done = page.position
+        self._shared.report(BatchDelivered(self._shared.stream_arn, shard.shard_id, count))
+        if page.finished:
+            shard.page, shard.next_page = shard.next_page, None
+        if self._shared.auto_commit:
             self.commit(shard, shard.done, count)
 
     def commit(self, shard: Shard, position: Position, count: int) -> None:
@@ -183,28 +185,28 @@ class Delivery:
         shard.committed = position
         shard.unsaved_batches += 1
         shard.unsaved_records += count
-        self._ctx.unsaved[shard.shard_id] = None
+        self._shared.unsaved[shard.shard_id] = None
 
     # Saving
 
     def _advance_saving(self, shard: Shard, at: Instant, out: list[Command]) -> None:
-        ctx = self._ctx
-        if shard.saving or shard.stage is Stage.ENDED or not ctx.lease_valid(at):
+        shared = self._shared
+        if shard.saving or shard.stage is Stage.ENDED or not shared.lease_valid(at):
             return
         position = self._to_save(shard, at)
         if position is None:
             return
         if shard.save_at > at.mono:
-            ctx.agenda.later(shard.save_at, shard.shard_id)
+            shared.agenda.later(shard.save_at, shard.shard_id)
             return
         shard.saving = True
         shard.saving_batches = shard.unsaved_batches
         shard.unsaved_batches = shard.unsaved_records = 0
-        ctx.busy += 1
+        shared.busy += 1
         out.append(Save(shard.shard_id, position))
 
     def _to_save(self, shard: Shard, at: Instant) -> Position | None:
-        settings = self._ctx.settings
+        settings = self._shared.settings
         all_done = shard.idle and rank(shard.committed) >= rank(shard.done)
         if shard.stage is Stage.ENDING and shard.proven and all_done:
             return End()
@@ -212,40 +214,42 @@ class Delivery:
         if shard.saved is None and at_tip and not isinstance(shard.committed, After):
             # For a restart: all that the shard had was in reach, and that was nothing.
             return shard.committed
-        if shard.unsaved_records == 0 and not shard.save_attempts and not self._ctx.draining:
+        if shard.unsaved_records == 0 and not shard.save_attempts and not self._shared.draining:
             return None
         if rank(shard.committed) <= rank(shard.saved):
             return None
-        if shard.unsaved_records >= settings.save_records or self._ctx.draining:
+        if shard.unsaved_records >= settings.save_records or self._shared.draining:
             return shard.committed
         due = shard.saved_at + settings.save_seconds
         if shard.save_attempts or at.mono >= due:
             return shard.committed
-        self._ctx.agenda.later(due, shard.shard_id)
+        self._shared.agenda.later(due, shard.shard_id)
         return None
 
-    def on_saved(self, shard: Shard, command: Save, result: Fault | None, at: Instant) -> None:
+    def on_saved(
+        self, shard: Shard, command: Save, result: CommandFailed | None, at: Instant
+    ) -> None:
         """Take in the store's answer.
 
         A failure may have been a success: the same value is saved again.
         """
-        ctx = self._ctx
+        shared = self._shared
         shard.saving = False
-        ctx.busy -= 1
-        if isinstance(result, Fault):
+        shared.busy -= 1
+        if isinstance(result, CommandFailed):
             shard.save_attempts += 1
             shard.unsaved_batches += shard.saving_batches
             shard.saving_batches = 0
-            wait = ctx.settings.save_backoff.after(shard.save_attempts, ctx.chance())
+            wait = shared.settings.save_backoff.after(shard.save_attempts, shared.chance())
             shard.save_at = at.mono + wait
-            ctx.report(SaveFailed(ctx.stream_arn, shard.shard_id, result.code, wait))
+            shared.report(SaveFailed(shared.stream_arn, shard.shard_id, result.code, wait))
             return
         shard.save_attempts = shard.saving_batches = 0
         shard.saved = command.position
         shard.saved_at = at.mono
-        ctx.report(PositionSaved(ctx.stream_arn, shard.shard_id, command.position))
+        shared.report(PositionSaved(shared.stream_arn, shard.shard_id, command.position))
         if rank(shard.committed) <= rank(shard.saved):
-            ctx.unsaved.pop(shard.shard_id, None)
+            shared.unsaved.pop(shard.shard_id, None)
         if isinstance(command.position, End):
-            ctx.report(ShardEnded(ctx.stream_arn, shard.shard_id))
+            shared.report(ShardEnded(shared.stream_arn, shard.shard_id))
             self._lineage.end(shard)

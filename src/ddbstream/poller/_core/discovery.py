@@ -13,11 +13,18 @@ Rules
 from __future__ import annotations
 
 from ddbstream.exceptions import StreamNotFoundError
-from ddbstream.poller._core.commands import Command, Describe, Fault, Forget, Instant, StreamPage
-from ddbstream.poller._core.context import Context
+from ddbstream.poller._core.commands import (
+    Command,
+    CommandFailed,
+    Describe,
+    Forget,
+    Instant,
+    StreamPage,
+)
 from ddbstream.poller._core.events import CallFailed, StreamListed
-from ddbstream.poller._core.lineage import Lineage
-from ddbstream.poller._core.listing import Listing
+from ddbstream.poller._core.lineage import Lineage, Listing
+from ddbstream.poller._core.shard import Shard
+from ddbstream.poller._core.shared import Shared
 
 __all__ = ["Discovery"]
 
@@ -27,11 +34,10 @@ class Discovery:
 
     Attributes:
         listed_at: When the last listing was complete; None before the first.
-        listed_from: When it was begun.
     """
 
-    def __init__(self, context: Context, lineage: Lineage, at: Instant) -> None:
-        self._ctx = context
+    def __init__(self, shared: Shared, lineage: Lineage, at: Instant) -> None:
+        self._shared = shared
         self._lineage = lineage
         self._listing: Listing | None = None
         self._listings = 0  # started so far
@@ -43,7 +49,8 @@ class Discovery:
         self._to_forget: tuple[str, ...] = ()
         self._began = at.mono
         self.listed_at: float | None = None
-        self.listed_from: float | None = None
+        self._listed_from: float | None = None  # when it was begun
+        self._sibling_at: float | None = None  # a listing from then on shows a second child
 
     def want(self, when: float) -> int:
         """Have a new listing started by then; one that proves anything has a higher number."""
@@ -65,29 +72,29 @@ class Discovery:
             self._to_forget = ()
         if self._describing or at.mono < self._describe_at:
             return
-        settings = self._ctx.settings
+        settings = self._shared.settings
         if self._listing is None:
             if at.mono < self._listing_at:
                 return
             self._listings += 1
             self._listing = Listing(self._listings)
             self._began = at.mono
-            self._listing_at = at.mono + settings.discovery * (0.9 + self._ctx.chance() / 5)
+            self._listing_at = at.mono + settings.discovery * (0.9 + self._shared.chance() / 5)
         elif self._listing.complete:
             return  # it waits for the start to be fixed
         self._describing = True
         self._describe_at = at.mono + settings.describe_gap
         out.append(Describe(self._listing.cursor))
 
-    def on_described(self, result: StreamPage | Fault, at: Instant) -> None:
+    def on_described(self, result: StreamPage | CommandFailed, at: Instant) -> None:
         """Take in the answer to `Describe`."""
         self._describing = False
         listing = self._listing
         assert listing is not None
-        if isinstance(result, Fault):
-            self._on_fault(result, at)
+        if isinstance(result, CommandFailed):
+            self._on_failed(result, at)
             return
-        self._ctx.ever_answered = True
+        self._shared.ever_answered = True
         self._refused_since = None
         if listing.add(result):
             self._attempts = 0
@@ -98,55 +105,72 @@ class Discovery:
 
     def finish(self, at: Instant) -> None:
         """Take a listing over into the tree, if there is a complete one."""
-        listing, ctx = self._listing, self._ctx
+        listing, shared = self._listing, self._shared
         if listing is None or not listing.complete:
             return
         self._listing = None
         self._lineage.apply(listing, at)
-        ctx.known_until = at.wall - (at.mono - self._began)
-        self.listed_at, self.listed_from = at.mono, self._began
-        ctx.report(StreamListed(ctx.stream_arn, listing.status, len(listing.shards)))
+        shared.known_until = at.wall - (at.mono - self._began)
+        self.listed_at, self._listed_from = at.mono, self._began
+        shared.report(StreamListed(shared.stream_arn, listing.status, len(listing.shards)))
         self._look_for_children(at)
         self._to_forget = tuple(self._lineage.forgettable(at))
 
     def _look_for_children(self, at: Instant) -> None:
         if self._lineage.status not in ("ENABLED", "ENABLING"):
             return
-        settings = self._ctx.settings
+        settings = self._shared.settings
         for shard in self._lineage.awaits_children():
             if shard.tries_for_child < settings.late_child_tries:
                 shard.tries_for_child += 1
-                wait = settings.late_child.after(shard.tries_for_child, self._ctx.chance())
+                wait = settings.late_child.after(shard.tries_for_child, self._shared.chance())
                 self.want(at.mono + wait)
 
-    def _on_fault(self, fault: Fault, at: Instant) -> None:
-        ctx = self._ctx
-        if fault.kind == "gone":
-            self._on_stream_gone(fault)
+    def expect_sibling(self, ended: Shard, at: Instant) -> None:
+        """Have another listing soon if an ended shard may have a second child."""
+        # A split makes two children, and one may be listed before the other.
+        births = [self._lineage.shards[child].birth for child in ended.children]
+        young = any(b is None or at.wall - b < self._shared.settings.discovery for b in births)
+        if len(births) == 1 and young:
+            self._sibling_at = at.mono + self._shared.settings.late_child.cap
+            self.want(self._sibling_at)
+
+    def expects_sibling(self) -> bool:
+        """Whether the listing that would show a second child has not been made yet."""
+        if self._sibling_at is None:
+            return False
+        return self._listed_from is None or self._listed_from < self._sibling_at
+
+    def _on_failed(self, failed: CommandFailed, at: Instant) -> None:
+        shared = self._shared
+        if failed.kind == "gone":
+            self._on_stream_gone(failed)
             return
         self._attempts += 1
         wait = self._wait()
-        if fault.kind in ("denied", "invalid"):
+        if failed.kind in ("denied", "invalid"):
             if self._refused_since is None:
                 self._refused_since = at.mono
-            if ctx.refuses_for_good(fault, at.mono - self._refused_since):
-                ctx.fail_refused("DescribeStream", None, fault)
+            if shared.refuses_for_good(failed, at.mono - self._refused_since):
+                shared.fail_refused("DescribeStream", None, failed)
                 return
-            wait = ctx.settings.denied_backoff.after(self._attempts, ctx.chance())
+            wait = shared.settings.denied_backoff.after(self._attempts, shared.chance())
         assert self._listing is not None
-        if fault.kind == "invalid":  # the cursor's shard may have left the stream
+        if failed.kind == "invalid":  # the cursor's shard may have left the stream
             self._listing = Listing(self._listing.number)
         self._describe_at = max(self._describe_at, at.mono + wait)
-        ctx.report(CallFailed(ctx.stream_arn, None, "DescribeStream", fault.kind, fault.code, wait))
+        shared.report(
+            CallFailed(shared.stream_arn, None, "DescribeStream", failed.kind, failed.code, wait)
+        )
 
     def _wait(self) -> float:
-        return self._ctx.settings.read_backoff.after(self._attempts, self._ctx.chance())
+        return self._shared.settings.read_backoff.after(self._attempts, self._shared.chance())
 
-    def _on_stream_gone(self, fault: Fault) -> None:
-        if self._ctx.start is None:
+    def _on_stream_gone(self, failed: CommandFailed) -> None:
+        if self._shared.start is None:
             error = StreamNotFoundError("there is no such stream")
-            error.__cause__ = fault.error
-            self._ctx.fail(error)
+            error.__cause__ = failed.error
+            self._shared.fail(error)
             return
         # An empty listing: what is not read yet will say by itself that it is gone.
         assert self._listing is not None

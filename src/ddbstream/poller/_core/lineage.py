@@ -16,21 +16,53 @@ Rules
 
 from __future__ import annotations
 
-from ddbstream.poller._core.commands import Instant
-from ddbstream.poller._core.context import Context
+from ddbstream.poller._core.commands import Instant, ListedShard, StreamPage
 from ddbstream.poller._core.events import Gap
-from ddbstream.poller._core.listing import Listing
 from ddbstream.poller._core.positions import After, AtTime, End, Position
 from ddbstream.poller._core.shard import Shard, Stage
+from ddbstream.poller._core.shared import Shared
 
-__all__ = ["Lineage"]
+__all__ = ["Lineage", "Listing"]
+
+
+class Listing:
+    """One pass over `DescribeStream`: complete once a page has no cursor.
+
+    A page shows at most 100 shards, in no promised order. Only the paging is guarded here: a cursor
+    that comes twice would page for ever, and a listing with a hole must not count as complete.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.shards: dict[str, ListedShard] = {}
+        self.status = "ENABLED"
+        self.cursor: str | None = None
+        self.complete = False
+        self._cursors: set[str] = set()
+
+    def add(self, page: StreamPage) -> bool:
+        """Take in a page.
+
+        False if its cursor has been seen before, and the listing is worthless.
+        """
+        self.status = page.status
+        for shard in page.shards:
+            self.shards[shard.shard_id] = shard
+        self.cursor = page.cursor
+        self.complete = page.cursor is None
+        if page.cursor is None:
+            return True
+        if page.cursor in self._cursors:
+            return False
+        self._cursors.add(page.cursor)
+        return True
 
 
 class Lineage:
     """Every shard that is known, by id."""
 
-    def __init__(self, context: Context) -> None:
-        self._ctx = context
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
         self.shards: dict[str, Shard] = {}
         self.going: dict[str, Shard] = {}  # those that are not ended
         self.completed = 0  # number of the last complete listing
@@ -57,8 +89,8 @@ class Lineage:
         for listed in listing.shards.values():
             shard = self.shards.get(listed.shard_id)
             if shard is None:
-                shard = Shard(listed.shard_id, self._ctx.first_position(), Stage.WAITING)
-                shard.born_after = self._ctx.known_until
+                shard = Shard(listed.shard_id, self._shared.first_position(), Stage.WAITING)
+                shard.born_after = self._shared.known_until
                 self.shards[listed.shard_id] = self.going[listed.shard_id] = shard
             shard.parent_id = shard.parent_id or listed.parent_id
             shard.closed = shard.closed or listed.ending is not None
@@ -73,7 +105,7 @@ class Lineage:
             if shard.listed_in != listing.number and shard.unlisted_since is None:
                 shard.unlisted_since = at.mono
             if shard.stage is not Stage.ENDED:
-                self._ctx.agenda.touch(shard.shard_id)
+                self._shared.agenda.touch(shard.shard_id)
         self.childless = {
             shard.shard_id: None
             for shard in shards.values()
@@ -85,7 +117,7 @@ class Lineage:
         shard.stage = Stage.ENDED
         del self.going[shard.shard_id]
         for child in shard.children:
-            self._ctx.agenda.touch(child)
+            self._shared.agenda.touch(child)
         if not shard.children:
             self.childless[shard.shard_id] = None
 
@@ -106,7 +138,7 @@ class Lineage:
         """Whether all records of the shard are older than the moment the consumer starts from."""
         if not shard.children:
             return False
-        wanted = self._ctx.wanted_from()
+        wanted = self._shared.wanted_from()
         births = [self.shards[child].birth for child in shard.children]
         return all(birth is not None and birth <= wanted for birth in births)
 
@@ -114,7 +146,7 @@ class Lineage:
         """Whether a waiting shard's turn has come."""
         if shard.parent_id is None:
             return True
-        if shard.birth is not None and shard.birth <= self._ctx.wanted_from():
+        if shard.birth is not None and shard.birth <= self._shared.wanted_from():
             return True
         parent = self.shards.get(shard.parent_id)
         if parent is not None:
@@ -124,7 +156,7 @@ class Lineage:
     def _parent_is_lost(self, shard: Shard, at: Instant) -> bool:
         # The listing may lag behind. Believing that the parent is trimmed loses all of it, so
         # only age or a long absence counts.
-        settings = self._ctx.settings
+        settings = self._shared.settings
         if shard.missing_since is None:
             shard.missing_since, shard.missing_from = at.mono, self.completed
         patience, wake = settings.missing_parent, at.mono + settings.discovery
@@ -137,22 +169,24 @@ class Lineage:
         enough = self.completed - shard.missing_from >= settings.missing_parent_listings
         if self.status == "GONE" or (enough and at.mono - shard.missing_since >= patience):
             return self._give_up_parent(shard)
-        self._ctx.agenda.later(max(at.mono + 1.0, wake), shard.shard_id)
+        self._shared.agenda.later(max(at.mono + 1.0, wake), shard.shard_id)
         return False
 
     def _give_up_parent(self, shard: Shard) -> bool:
-        ctx = self._ctx
-        assert ctx.start is not None
-        horizon = ctx.start.fixed_at - ctx.settings.retention + ctx.settings.retention_slack
+        shared = self._shared
+        assert shared.start is not None
+        horizon = (
+            shared.start.fixed_at - shared.settings.retention + shared.settings.retention_slack
+        )
         if shard.birth is not None and shard.birth <= horizon:
             return (
                 True  # all of the parent was trimmed before the consumer began: nobody is owed it
             )
-        return ctx.gap(Gap(ctx.stream_arn, shard.parent_id, None, None, "parent_missing"))
+        return shared.gap(Gap(shared.stream_arn, shard.parent_id, None, None, "parent_missing"))
 
     def forgettable(self, at: Instant) -> list[str]:
         """Ended shards whose positions nothing needs any more."""
-        settings = self._ctx.settings
+        settings = self._shared.settings
         ids = []
         for shard in self.shards.values():
             if shard.stage is not Stage.ENDED or shard.unlisted_since is None:

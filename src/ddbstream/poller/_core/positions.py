@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ddbstream.exceptions import CheckpointError
@@ -24,6 +24,7 @@ __all__ = [
     "End",
     "Position",
     "Start",
+    "State",
     "dump_position",
     "load_position",
     "load_start",
@@ -86,6 +87,21 @@ class Start:
     def dump(self) -> dict[str, Any]:
         """The JSON form that stores keep."""
         return {"position": dump_position(self.position), "fixed_at": self.fixed_at}
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a checkpoint store holds of a stream.
+
+    Attributes:
+        start: Where the consumer began; None if it never has.
+        positions: By shard id.
+        last_alive: Everything that the stream had at this moment (epoch seconds) was in reach.
+    """
+
+    start: Start | None = None
+    positions: Mapping[str, Position] = field(default_factory=dict)
+    last_alive: float | None = None
 
 
 def rank(position: Position | None) -> tuple[int, int | float]:

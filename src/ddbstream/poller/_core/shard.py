@@ -8,10 +8,10 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from ddbstream.poller._core.commands import Record
+from ddbstream.poller._core.commands import RawRecord
 from ddbstream.poller._core.positions import After, Position
 
-__all__ = ["Batch", "Shard", "Stage", "birth_of", "record_time", "sequence_number"]
+__all__ = ["PendingPage", "Shard", "Stage", "birth_of", "record_time", "sequence_number"]
 
 _DATED_ID = re.compile(r"shardId-(\d{20})-")
 
@@ -39,14 +39,14 @@ def _body(record: Any) -> Any:
     return record.get("dynamodb") if isinstance(record, Mapping) else None
 
 
-def sequence_number(record: Record) -> str | None:
+def sequence_number(record: RawRecord) -> str | None:
     """The record's ``SequenceNumber``, or None if the record is too broken to have one."""
     body = _body(record)
     number = body.get("SequenceNumber") if isinstance(body, Mapping) else None
     return number if isinstance(number, str) and number.isdecimal() else None
 
 
-def record_time(record: Record) -> float | None:
+def record_time(record: RawRecord) -> float | None:
     """The record's approximate creation time in epoch seconds, from boto3's form or the wire's."""
     body = _body(record)
     time: Any = body.get("ApproximateCreationDateTime") if isinstance(body, Mapping) else None
@@ -57,18 +57,25 @@ def record_time(record: Record) -> float | None:
     return None
 
 
-class Batch:
-    """Records of one page on their way to the handlers."""
+class PendingPage:
+    """The records of one page that the handlers have, or are to have, and how far they are.
+
+    Attributes:
+        records: All of them.
+        position: Before the first record that is not done.
+        index: Of that record.
+        limit: How many go into one delivery: fewer after a failure that names no record.
+    """
 
     __slots__ = ("index", "limit", "position", "records")
 
-    def __init__(self, records: Sequence[Record], position: Position) -> None:
+    def __init__(self, records: Sequence[RawRecord], position: Position) -> None:
         self.records = records
-        self.position = position  # before the first record that is not done
+        self.position = position
         self.index = 0
         self.limit = len(records)
 
-    def next_records(self) -> Sequence[Record]:
+    def next_records(self) -> Sequence[RawRecord]:
         """The records to deliver next."""
         if self.index == 0 and self.limit >= len(self.records):
             return self.records
@@ -95,7 +102,6 @@ class Shard:
 
     __slots__ = (
         "attempts",
-        "batch",
         "birth",
         "born_after",
         "calls_fail_since",
@@ -121,7 +127,8 @@ class Shard:
         "listed_in",
         "missing_from",
         "missing_since",
-        "next_batch",
+        "next_page",
+        "page",
         "parent_id",
         "proof_after",
         "proven",
@@ -175,13 +182,12 @@ class Shard:
         self.gone_since: float | None = None
         self.gone_proof: int | None = None
         self.fresh_at = 0.0  # all older than this (wall clock) was read, or is owed to nobody
-        self.gap_after: Position | None = (
-            None  # a trim to report once it is known where reading resumes
-        )
+        # A trim after this, to be reported once it is known where reading resumes.
+        self.gap_after: Position | None = None
         self.last_record_time: float | None = None
         # Delivering.
-        self.batch: Batch | None = None
-        self.next_batch: Batch | None = None
+        self.page: PendingPage | None = None
+        self.next_page: PendingPage | None = None  # read ahead
         self.delivering = False
         self.deliver_at = 0.0
         self.delivery_attempts = 0
@@ -201,4 +207,4 @@ class Shard:
     @property
     def idle(self) -> bool:
         """Whether nothing of it is with the handlers or on its way there."""
-        return self.batch is None and self.next_batch is None and not self.delivering
+        return self.page is None and self.next_page is None and not self.delivering

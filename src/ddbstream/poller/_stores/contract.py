@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ddbstream.exceptions import CheckpointError, FencedError
-from ddbstream.poller._core.core import State
-from ddbstream.poller._core.positions import Position, Start, moves_back
+from ddbstream.poller._core.positions import Position, Start, State, moves_back
 
 __all__ = ["CheckpointStore", "Lease", "MemoryCheckpoints"]
 

@@ -19,12 +19,12 @@ from typing import Any
 
 from ddbstream.exceptions import CheckpointError, FencedError
 from ddbstream.poller._client import make_client
-from ddbstream.poller._core.core import State
 from ddbstream.poller._core.positions import (
     After,
     AtTime,
     Position,
     Start,
+    State,
     dump_position,
     load_position,
     load_start,

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from ddbstream.exceptions import CheckpointError, FencedError
-from ddbstream.poller._core.core import State
 from ddbstream.poller._core.positions import (
     Position,
     Start,
+    State,
     dump_position,
     load_position,
     load_start,

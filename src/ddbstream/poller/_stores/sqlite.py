@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from ddbstream.exceptions import CheckpointError, FencedError
-from ddbstream.poller._core.core import State
 from ddbstream.poller._core.positions import (
     Position,
     Start,
+    State,
     dump_position,
     load_position,
     load_start,

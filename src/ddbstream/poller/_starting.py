@@ -15,16 +15,17 @@ from typing import Any, Literal
 from ddbstream.exceptions import CheckpointError, DDBStreamError, StreamNotFoundError
 from ddbstream.poller._client import (
     StreamsApi,
-    fault_of,
+    failure_of,
     knows_timestamps,
     make_client,
     resolve_stream,
 )
-from ddbstream.poller._core.core import State, StreamCore
+from ddbstream.poller._core.core import StreamCore
 from ddbstream.poller._core.policies import FailurePolicy, Settings, block, skip, stop
-from ddbstream.poller._core.positions import AtStart, AtTime
+from ddbstream.poller._core.positions import AtStart, AtTime, State
+from ddbstream.poller._handlers import Router
 from ddbstream.poller._stores.contract import CheckpointStore, Lease, MemoryCheckpoints
-from ddbstream.poller._stream import Router, Stream
+from ddbstream.poller._stream import Stream
 from ddbstream.poller._workers import Clock, instant
 
 __all__ = ["Opener"]
@@ -84,7 +85,7 @@ class Opener:
         except DDBStreamError:
             raise
         except Exception as error:
-            code = fault_of(error).code
+            code = failure_of(error).code
             raise CheckpointError(f"the checkpoint store cannot be read: {code}") from error
         return self._make(lease, state, self._begin)
 

@@ -22,18 +22,18 @@ from collections.abc import Callable, Sequence
 
 from ddbstream.poller._core.commands import (
     Command,
-    Fault,
+    CommandFailed,
     GetIterator,
     GetRecords,
     Instant,
-    Record,
+    RawRecord,
     RecordsPage,
 )
-from ddbstream.poller._core.context import Context
 from ddbstream.poller._core.events import BatchDelivered, CallFailed, Gap, PageRead
 from ddbstream.poller._core.lineage import Lineage
 from ddbstream.poller._core.positions import After, AtStart, AtTime
-from ddbstream.poller._core.shard import Batch, Shard, Stage, record_time, sequence_number
+from ddbstream.poller._core.shard import PendingPage, Shard, Stage, record_time, sequence_number
+from ddbstream.poller._core.shared import Shared
 
 __all__ = ["Reader", "is_older"]
 
@@ -43,7 +43,7 @@ __all__ = ["Reader", "is_older"]
 _TRIMMED_WHOLE = 3
 
 
-def is_older(record: Record, moment: float) -> bool:
+def is_older(record: RawRecord, moment: float) -> bool:
     """Whether a record is certainly older than a moment, by its approximate creation time.
 
     The service rounds that time down to the second, DynamoDB Local to the minute, so a tie is kept:
@@ -60,54 +60,54 @@ class Reader:
     """The fetching half of the core."""
 
     def __init__(
-        self, context: Context, lineage: Lineage, want_listing: Callable[[float], int]
+        self, shared: Shared, lineage: Lineage, want_listing: Callable[[float], int]
     ) -> None:
-        self._ctx = context
+        self._shared = shared
         self._lineage = lineage
         self._want_listing = want_listing
 
     def advance(self, shard: Shard, at: Instant, out: list[Command]) -> None:
         """Ask for the shard's next page, if its turn has come."""
-        if shard.stage is not Stage.READING or shard.fetching or self._ctx.draining:
+        if shard.stage is not Stage.READING or shard.fetching or self._shared.draining:
             return
         if shard.gone_since is not None and self._is_gone(shard, at):
             self._declare_gone(shard, at)
             return
-        if shard.batch is not None and (
-            shard.next_batch is not None or not self._ctx.settings.prefetch
+        if shard.page is not None and (
+            shard.next_page is not None or not self._shared.settings.prefetch
         ):
             return
         if shard.fetch_at > at.mono:
-            self._ctx.agenda.later(shard.fetch_at, shard.shard_id)
+            self._shared.agenda.later(shard.fetch_at, shard.shard_id)
             return
         shard.fetching = True
         if shard.iterator is not None:
             out.append(GetRecords(shard.shard_id, shard.iterator))
         else:
-            timestamp = self._ctx.timestamps and isinstance(shard.read, AtTime)
+            timestamp = self._shared.timestamps and isinstance(shard.read, AtTime)
             out.append(GetIterator(shard.shard_id, shard.read, timestamp))
 
     def on_iterator(
-        self, shard: Shard, command: GetIterator, result: str | Fault, at: Instant
+        self, shard: Shard, command: GetIterator, result: str | CommandFailed, at: Instant
     ) -> None:
         """Take in the answer to `GetIterator`."""
         shard.fetching = False
-        if isinstance(result, Fault):
+        if isinstance(result, CommandFailed):
             if result.kind == "invalid" and command.timestamp:
                 # The SDK knows AT_TIMESTAMP but the service does not, or our clock is ahead of it.
-                self._ctx.timestamps = False
+                self._shared.timestamps = False
             else:
-                self._on_fault(shard, "GetShardIterator", result, at)
+                self._on_failed(shard, "GetShardIterator", result, at)
             return
-        self._ctx.ever_answered = True
+        self._shared.ever_answered = True
         shard.refused_since = None
         shard.iterator = result
 
-    def on_page(self, shard: Shard, result: RecordsPage | Fault, at: Instant) -> None:
+    def on_page(self, shard: Shard, result: RecordsPage | CommandFailed, at: Instant) -> None:
         """Take in the answer to `GetRecords`."""
         shard.fetching = False
-        if isinstance(result, Fault):
-            self._on_fault(shard, "GetRecords", result, at)
+        if isinstance(result, CommandFailed):
+            self._on_failed(shard, "GetRecords", result, at)
             return
         shard.attempts = 0
         shard.calls_fail_since = None
@@ -121,14 +121,14 @@ class Reader:
             shard.false_ends = 0
             self._take_records(shard, records)
         shard.empties = 0 if records else shard.empties + 1
-        if result.next_iterator is None or shard.empties >= self._ctx.settings.caught_up_pages:
+        if result.next_iterator is None or shard.empties >= self._shared.settings.caught_up_pages:
             self._report_trim(shard, until=None)
-        at_tip = not shard.closed and shard.empties >= self._ctx.settings.caught_up_pages
+        at_tip = not shard.closed and shard.empties >= self._shared.settings.caught_up_pages
         if at_tip and not isinstance(shard.read, After):
             shard.fresh_at = at.wall  # what is not read yet is not written yet
-        self._ctx.report(
+        self._shared.report(
             PageRead(
-                self._ctx.stream_arn,
+                self._shared.stream_arn,
                 shard.shard_id,
                 len(records),
                 result.size,
@@ -144,8 +144,8 @@ class Reader:
         else:
             shard.fetch_at = at.mono + self._pause(shard, result, at)
 
-    def _take_records(self, shard: Shard, records: Sequence[Record]) -> None:
-        ctx = self._ctx
+    def _take_records(self, shard: Shard, records: Sequence[RawRecord]) -> None:
+        shared = self._shared
         first = next((n for n in map(sequence_number, records) if n is not None), None)
         self._report_trim(shard, until=first)
         before = shard.read if not isinstance(shard.read, AtStart) else shard.done
@@ -159,40 +159,40 @@ class Reader:
         if shard.drop_before is not None:
             wanted = [r for r in records if not is_older(r, shard.drop_before)]
             if len(wanted) != len(records):
-                ctx.report(
-                    BatchDelivered(ctx.stream_arn, shard.shard_id, len(records) - len(wanted))
+                shared.report(
+                    BatchDelivered(shared.stream_arn, shard.shard_id, len(records) - len(wanted))
                 )
             if not wanted:
                 return
             shard.drop_before = (
                 None  # times are approximate: once one is wanted, so are all after it
             )
-        batch = Batch(wanted, before)
-        if shard.batch is None:
-            shard.batch = batch
+        page = PendingPage(wanted, before)
+        if shard.page is None:
+            shard.page = page
         else:
-            shard.next_batch = batch
+            shard.next_page = page
 
     def _report_trim(self, shard: Shard, *, until: str | None) -> None:
         if shard.gap_after is not None:
-            arn = self._ctx.stream_arn
-            self._ctx.report(Gap(arn, shard.shard_id, shard.gap_after, until, "trimmed"))
+            arn = self._shared.stream_arn
+            self._shared.report(Gap(arn, shard.shard_id, shard.gap_after, until, "trimmed"))
             shard.gap_after = None
 
     def _check_first_page(self, shard: Shard, at: Instant) -> bool:
         # Without a sequence number the service cannot tell that something was trimmed.
         if isinstance(shard.read, After) or shard.gap_after is not None:
             return True
-        settings = self._ctx.settings
+        settings = self._shared.settings
         # Rather a gap too many, within what clocks differ by, than a silent one.
         if at.wall - shard.fresh_at <= settings.retention - settings.retention_slack:
             return True
-        return self._ctx.gap(
-            Gap(self._ctx.stream_arn, shard.shard_id, None, None, "trimmed_before_first_read")
+        return self._shared.gap(
+            Gap(self._shared.stream_arn, shard.shard_id, None, None, "trimmed_before_first_read")
         )
 
     def _pause(self, shard: Shard, page: RecordsPage, at: Instant) -> float:
-        settings = self._ctx.settings
+        settings = self._shared.settings
         if page.records:
             full = len(page.records) >= settings.page_limit or page.size >= settings.full_size
             time = shard.last_record_time
@@ -202,51 +202,72 @@ class Reader:
             return 0.0  # not the tip: the records, or the end, are still to come
         return min(settings.idle_max, settings.idle * 2.0 ** min(shard.empties - 1, 10))
 
+    def prove_end(self, shard: Shard, at: Instant) -> None:
+        """Believe the end of a shard, or go back to reading it, once a listing has told."""
+        # A missing iterator alone proves nothing: a cut-off answer has none either.
+        if shard.proof_after is None or self._lineage.completed <= shard.proof_after:
+            return
+        if self._lineage.end_is_proven(shard):
+            shard.proven = True
+            return
+        shard.false_ends += 1
+        wait = self._shared.settings.late_child.after(shard.false_ends, self._shared.chance())
+        shard.stage = Stage.READING
+        shard.proof_after = None
+        shard.iterator = None
+        shard.fetch_at = at.mono + wait
+        self._shared.agenda.later(shard.fetch_at, shard.shard_id)
+        self._shared.report(
+            CallFailed(
+                self._shared.stream_arn, shard.shard_id, "GetRecords", "transient", "FalseEnd", wait
+            )
+        )
+
     # Failures
 
-    def _on_fault(self, shard: Shard, operation: str, fault: Fault, at: Instant) -> None:
-        settings, ctx = self._ctx.settings, self._ctx
+    def _on_failed(self, shard: Shard, operation: str, failed: CommandFailed, at: Instant) -> None:
+        settings, shared = self._shared.settings, self._shared
         shard.attempts += 1
         if shard.calls_fail_since is None:
             shard.calls_fail_since = at.mono
-        wait = settings.read_backoff.after(shard.attempts, ctx.chance())
-        if fault.kind == "expired":
+        wait = settings.read_backoff.after(shard.attempts, shared.chance())
+        if failed.kind == "expired":
             shard.iterator = None
             wait = 0.0 if shard.attempts == 1 else wait
-        elif fault.kind == "trimmed":
+        elif failed.kind == "trimmed":
             shard.iterator = None
             if isinstance(shard.read, After):
                 wait = 0.0 if self._trimmed(shard) else wait
             elif shard.closed and shard.attempts >= _TRIMMED_WHOLE:
                 self._declare_gone(shard, at)
-        elif fault.kind == "gone":
+        elif failed.kind == "gone":
             shard.iterator = None
             if shard.gone_since is None:
                 shard.gone_since = at.mono
                 shard.gone_proof = self._want_listing(at.mono)
-        elif fault.kind == "transient":
+        elif failed.kind == "transient":
             self._doubt_timestamps(shard)
-        elif fault.kind in ("denied", "invalid"):
+        elif failed.kind in ("denied", "invalid"):
             if shard.refused_since is None:
                 shard.refused_since = at.mono
-            if ctx.refuses_for_good(fault, at.mono - shard.refused_since):
-                ctx.fail_refused(operation, shard.shard_id, fault)
-            wait = settings.denied_backoff.after(shard.attempts, ctx.chance())
+            if shared.refuses_for_good(failed, at.mono - shard.refused_since):
+                shared.fail_refused(operation, shard.shard_id, failed)
+            wait = settings.denied_backoff.after(shard.attempts, shared.chance())
         shard.fetch_at = at.mono + wait
-        ctx.report(
-            CallFailed(ctx.stream_arn, shard.shard_id, operation, fault.kind, fault.code, wait)
+        shared.report(
+            CallFailed(shared.stream_arn, shard.shard_id, operation, failed.kind, failed.code, wait)
         )
 
     def _doubt_timestamps(self, shard: Shard) -> None:
         # A stand-in for the service may take AT_TIMESTAMP and then not read from there.
-        if isinstance(shard.read, AtTime) and shard.attempts > 1 and self._ctx.timestamps:
-            self._ctx.timestamps = False
+        if isinstance(shard.read, AtTime) and shard.attempts > 1 and self._shared.timestamps:
+            self._shared.timestamps = False
             shard.iterator = None
 
     def _trimmed(self, shard: Shard) -> bool:
-        if self._ctx.settings.on_gap == "fail":
-            ctx = self._ctx
-            return ctx.gap(Gap(ctx.stream_arn, shard.shard_id, shard.read, None, "trimmed"))
+        if self._shared.settings.on_gap == "fail":
+            shared = self._shared
+            return shared.gap(Gap(shared.stream_arn, shard.shard_id, shard.read, None, "trimmed"))
         # Reported with the first record that can be read again. A crash before that reports it
         # then.
         shard.gap_after = shard.read
@@ -258,7 +279,7 @@ class Reader:
         assert shard.gone_proof is not None
         if shard.attempts < 2:
             return False
-        settings = self._ctx.settings
+        settings = self._shared.settings
         oldest = at.wall - settings.retention - settings.retention_slack
         if shard.closed and shard.birth is not None and shard.birth < oldest:
             return True
@@ -269,20 +290,20 @@ class Reader:
         return at.mono - shard.gone_since >= settings.gone_after
 
     def _declare_gone(self, shard: Shard, at: Instant) -> None:
-        ctx = self._ctx
+        shared = self._shared
         if self._owed(shard, at):
             after = shard.gap_after or (shard.read if isinstance(shard.read, After) else None)
-            if not ctx.gap(Gap(ctx.stream_arn, shard.shard_id, after, None, "shard_gone")):
+            if not shared.gap(Gap(shared.stream_arn, shard.shard_id, after, None, "shard_gone")):
                 return
         shard.gap_after = None
         shard.stage = Stage.ENDING
         shard.proven = True
-        ctx.agenda.touch(shard.shard_id)
+        shared.agenda.touch(shard.shard_id)
 
     def _owed(self, shard: Shard, at: Instant) -> bool:
         # A shard that is listed but was past reading when the consumer began is owed to nobody.
-        ctx = self._ctx
-        assert ctx.start is not None
-        if isinstance(shard.read, After) or isinstance(shard.done, After) or ctx.resumed:
+        shared = self._shared
+        assert shared.start is not None
+        if isinstance(shard.read, After) or isinstance(shard.done, After) or shared.resumed:
             return True
-        return at.wall - ctx.start.fixed_at > ctx.settings.retention_slack
+        return at.wall - shared.start.fixed_at > shared.settings.retention_slack

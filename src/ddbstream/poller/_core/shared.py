@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ddbstream.exceptions import PollerError, RecordsTrimmedError
-from ddbstream.poller._core.commands import Fault, Instant
+from ddbstream.poller._core.commands import CommandFailed, Instant
 from ddbstream.poller._core.events import Event, Exit, Gap
 from ddbstream.poller._core.policies import FailurePolicy, Settings
 from ddbstream.poller._core.positions import After, AtTime, Position, Start
 from ddbstream.poller._core.shard import Shard
 
-__all__ = ["Agenda", "Context"]
+__all__ = ["Agenda", "Shared"]
 
 _HEALING = ("ExpiredToken", "ExpiredTokenException")  # when the credentials are refreshed
 _SURELY_TRIMMED = 3600.0  # beyond the retention: no clock is wrong by more
@@ -52,7 +52,7 @@ class Agenda:
 
 
 @dataclass
-class Context:
+class Shared:
     """Shared state of one stream's core."""
 
     stream_arn: str
@@ -89,11 +89,11 @@ class Context:
         """Whether there is a reason to stop already."""
         return self.exit is not None
 
-    def fail_refused(self, operation: str, shard_id: str | None, fault: Fault) -> None:
+    def fail_refused(self, operation: str, shard_id: str | None, failed: CommandFailed) -> None:
         """Stop because the service refuses a call, and will go on refusing."""
         where = f" for shard {shard_id}" if shard_id else ""
-        error = PollerError(f"{operation}{where} is refused: {fault.code}")
-        error.__cause__ = fault.error
+        error = PollerError(f"{operation}{where} is refused: {failed.code}")
+        error.__cause__ = failed.error
         self.fail(error)
 
     def fail_after_saving(self, error: BaseException) -> None:
@@ -110,13 +110,13 @@ class Context:
             self.exit = exit_
             self.report(exit_)
 
-    def refuses_for_good(self, fault: Fault, since: float) -> bool:
+    def refuses_for_good(self, failed: CommandFailed, since: float) -> bool:
         """Whether a refusal that has lasted ``since`` seconds is final.
 
         Before any call has succeeded it is a mistake of configuration. Later it may heal, as
         expired credentials do at any time.
         """
-        if not self.ever_answered and fault.code not in _HEALING:
+        if not self.ever_answered and failed.code not in _HEALING:
             return True
         return since > self.settings.fatal_after
 

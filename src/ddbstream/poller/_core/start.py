@@ -1,0 +1,76 @@
+"""Where the consumer of a stream begins: decided once, and durable before the first read.
+
+Rules
+
+* "Now" is a moment of the service's clock, so the start is decided when a first answer has told it.
+* Nothing is read before the store has the start. A poller that crashes before its first record then
+  begins again at the same place, and not at a later "now".
+"""
+
+from __future__ import annotations
+
+from ddbstream.poller._core.commands import Command, CommandFailed, FixStart, Instant
+from ddbstream.poller._core.events import CallFailed, StreamStarted
+from ddbstream.poller._core.positions import AtStart, AtTime, Start
+from ddbstream.poller._core.shared import Shared
+
+__all__ = ["Starting"]
+
+
+class Starting:
+    """The start, on its way to the store.
+
+    Args:
+        shared: Of the core.
+        begin: Where to begin if the store holds nothing; None for now.
+        at: When the core was made.
+    """
+
+    def __init__(self, shared: Shared, begin: AtStart | AtTime | None, at: Instant) -> None:
+        self._shared = shared
+        self._begin = begin
+        self._created = at.mono
+        self._durable = True  # whatever start there is
+        self._running = False
+        self._attempts = 0
+        self._try_at = at.mono
+
+    @property
+    def done(self) -> bool:
+        """Whether there is a start, and it is durable."""
+        return self._shared.start is not None and self._durable
+
+    def decide(self, at: Instant) -> None:
+        """Decide where to begin, once a first answer has told the service's clock."""
+        now = at.wall - (at.mono - self._created)
+        # A second earlier: that clock is not known better, and a record twice is no loss.
+        begin = AtTime(now - 1.0) if self._begin is None else self._begin
+        self._shared.start = Start(begin, now)
+        self._durable = False
+
+    def wake_at(self) -> float | None:
+        """When `advance` has something to do, even if no answer comes."""
+        return None if self._durable or self._running else self._try_at
+
+    def advance(self, at: Instant, out: list[Command]) -> None:
+        """Have the start kept, if that is due."""
+        if self._durable or self._running or at.mono < self._try_at:
+            return
+        assert self._shared.start is not None
+        self._running = True
+        out.append(FixStart(self._shared.start))
+
+    def on_fixed(self, result: CommandFailed | None, at: Instant) -> None:
+        """Take in the answer to `FixStart`."""
+        shared = self._shared
+        self._running = False
+        if result is not None:
+            self._attempts += 1
+            wait = shared.settings.save_backoff.after(self._attempts, shared.chance())
+            self._try_at = at.mono + wait
+            shared.report(
+                CallFailed(shared.stream_arn, None, "FixStart", "failed", result.code, wait)
+            )
+            return
+        self._durable = True
+        shared.report(StreamStarted(shared.stream_arn, resumed=False))
