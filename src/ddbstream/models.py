@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ddbstream._model import codec_for, model
-from ddbstream._model.registry import Registry
+from ddbstream._model import Registry, codec_for, model
+from ddbstream._model.codec import ModelCodec
 
 __all__ = ["Registry", "decoder_source", "model"]
 
@@ -24,7 +24,5 @@ def decoder_source(model: Any, registry: Registry | None = None) -> str:
     Raises:
         ModelDefinitionError: The class cannot work as a model.
     """
-    from ddbstream._model.codec import ModelCodec
-
     codec = codec_for(model, registry)
     return codec.source if isinstance(codec, ModelCodec) else ""

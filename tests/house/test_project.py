@@ -19,7 +19,10 @@ EXAMPLE = ROOT / "examples" / "product_catalog" / "functions"  # `ddbstream demo
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 
 # A module that no longer fits in the head needs a reason to be one module.
-MAY_BE_LONG: dict[str, str] = {}
+MAY_BE_LONG: dict[str, str] = {
+    "_model/objects.py": "a class with fields: reading, writing, its keys and the code for it",
+    "_model/planner.py": "annotations and classes to nodes, which nest in each other",
+}
 
 
 def lines(path: Path) -> list[str]:

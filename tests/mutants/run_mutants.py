@@ -118,12 +118,12 @@ class Forks:
         return measured
 
     def _passes(self, item: pytest.Item) -> bool:
-        from ddbstream import _model
+        from ddbstream._model import codec
 
         # each test plans its models anew: a cached codec would hide who reaches the planner
         self._serial += 1
-        _model._CODEC = f"__ddbstream_codec_{self._serial}__"
-        _model._other_codecs.clear()
+        codec._CODEC = f"__ddbstream_codec_{self._serial}__"
+        codec._other_codecs.clear()
         self._reports = []
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
         return not any(report.failed for report in self._reports)

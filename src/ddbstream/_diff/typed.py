@@ -16,8 +16,7 @@ from ddbstream.exceptions import DDBStreamError
 
 if TYPE_CHECKING:
     from ddbstream._diff.edits import Diff
-    from ddbstream._model import Codec
-    from ddbstream._model.registry import Registry
+    from ddbstream._model import Codec, Registry
     from ddbstream._values.paths import Parts
 
 __all__ = ["resolved", "typed_at", "typed_values"]

@@ -1,213 +1,24 @@
 """Models: classes to and from items.
 
-A class becomes a plan (``_plan``: a node for each annotation), and the plan becomes source that
-reads the usual item fast (``_source``). Whatever that code does not take is read again by the nodes
-themselves, which know the path and the words for what is wrong, and take the unusual too: the
-nodes are the meaning, the generated code is their fast path.
+A class becomes a plan (``planner``: a node for each annotation), and the plan becomes source that
+reads the usual item fast (``source``). The nodes define what reading means: whatever the generated
+code does not take, they read again, with a path and words for what is wrong. A codec (``codec``)
+is the two together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from ddbstream._model.codec import Codec, Registry, codec_for, from_item, to_item
+from ddbstream._model.markers import Attribute, Epoch, keys, model
 
-from ddbstream._model.markers import OPTIONS, Attribute, Epoch, keys, model
-from ddbstream._values.attribute_values import Wire, read_map, wire_is_json, write_map
-from ddbstream._values.tags import MAX_DEPTH
-from ddbstream.exceptions import EncodeError, ModelDefinitionError
-
-if TYPE_CHECKING:
-    from ddbstream._model.registry import Registry
-    from ddbstream.typing import Item
-
-__all__ = ["Attribute", "Codec", "Epoch", "codec_for", "from_item", "keys", "model", "to_item"]
-
-T = TypeVar("T")
-M = TypeVar("M")
-
-#: Where a class keeps its codec: it goes with the class.
-_CODEC = "__ddbstream_codec__"
-
-#: What the libraries that make classes with fields leave on them.
-FIELD_MARKS = (
-    "__dataclass_fields__",
-    "__pydantic_fields__",
-    "__attrs_attrs__",
-    "__struct_fields__",
-    "_field_defaults",
-)
-#: What the classes that can be models have.
-_MARKS = (OPTIONS, *FIELD_MARKS)
-
-#: Codecs of what takes no attribute: ``Page[int]``, unions. A program has a few; one that makes
-#: them without end does not fill the memory.
-_MAX_OTHER_CODECS = 1000
-_other_codecs: dict[Any, Codec[Any]] = {}
-
-
-class Codec(Generic[T]):
-    """Reads items into a model and writes them back. This one is the codec without a model.
-
-    Attributes:
-        model: The class; None without one.
-        name: Its name; ``"dict"`` without one.
-        attributes: Field name to the name of the top-level attribute that stores it.
-        registry: What it was made with.
-    """
-
-    model: type[T] | None = None
-    name: str = "dict"
-    attributes: Mapping[str, str] = {}
-
-    def __init__(self, registry: Registry | None = None) -> None:
-        self.registry = registry
-        if type(self) is Codec:
-            self.decode = read_map  # type: ignore[method-assign, assignment]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Generated code does not travel: the other process makes its own from the class.
-        return (codec_for, (self.model, self.registry))
-
-    def decode(self, item: Mapping[str, Any]) -> T:
-        """Read an item; raises DecodeError with a path relative to it."""
-        raise NotImplementedError
-
-    def encode(self, obj: T, wire: Wire = "boto3") -> Item:
-        """Write an object as an item; raises EncodeError with a path relative to it."""
-        json = wire_is_json(wire)
-        try:
-            return self._write(obj, json)
-        except EncodeError as error:
-            error.located(model=self.model)
-            raise
-        except RecursionError:
-            pass
-        raise EncodeError(expected=f"at most {MAX_DEPTH} levels", found="more", model=self.model)
-
-    def _write(self, obj: Any, json: bool) -> dict[str, Any]:
-        if not isinstance(obj, Mapping):
-            raise EncodeError(expected="dict", found=type(obj).__name__)
-        return write_map(obj, json, 0, self.write_other)
-
-    def write_other(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
-        """Write an instance of a model, found where none was promised; raises EncodeError."""
-        codec = _codec_of(value, self.registry)
-        if codec is None:
-            raise EncodeError(
-                expected="a value DynamoDB has a type for", found=type(value).__name__
-            )
-        return codec.write_value(value, json, depth)
-
-    def write_value(self, obj: Any, json: bool, depth: int) -> dict[str, Any]:
-        """Write an object as an attribute value; raises EncodeError."""
-        raise NotImplementedError
-
-
-_UNTYPED: Codec[Any] = Codec()
-
-
-@overload
-def codec_for(model: None, registry: Registry | None = None) -> Codec[dict[str, Any]]: ...
-@overload
-def codec_for(model: type[T], registry: Registry | None = None) -> Codec[T]: ...
-
-
-def codec_for(model: Any, registry: Registry | None = None) -> Codec[Any]:
-    """The codec of a class, the same one each time.
-
-    Args:
-        model: The class, or a generic class with its arguments; None is a plain dict.
-        registry: What it says about classes wins over what they say.
-
-    Raises:
-        ModelDefinitionError: The class cannot work as a model: the message names field and
-            annotation.
-    """
-    if model is None or model is dict:
-        return _UNTYPED if registry is None else Codec(registry)
-    if registry is None and isinstance(model, type):
-        own: Codec[Any] | None = model.__dict__.get(_CODEC)
-        if own is not None:
-            return own
-    codecs = _other_codecs if registry is None else registry.codecs
-    try:
-        known = codecs.get(model)
-    except TypeError:
-        raise ModelDefinitionError(f"no model class, but a {type(model).__name__}") from None
-    if known is not None:
-        return known
-    from ddbstream._model.codec import ModelCodec
-
-    made: Codec[Any] = ModelCodec(model, registry)
-    if registry is None and isinstance(model, type):
-        with suppress(AttributeError, TypeError):
-            setattr(model, _CODEC, made)
-            return made
-    if len(codecs) >= _MAX_OTHER_CODECS:
-        codecs.clear()
-    codecs[model] = made
-    return made
-
-
-def _codec_of(value: Any, registry: Registry | None) -> Codec[Any] | None:
-    """The codec of a value's class, if that is a model."""
-    cls = type(value)
-    registered = registry is not None and registry.options(cls) is not None
-    if registered or any(hasattr(cls, mark) for mark in _MARKS):
-        return codec_for(cls, registry)
-    return None
-
-
-@overload
-def from_item(
-    item: Mapping[str, Any], model: None = None, *, registry: Registry | None = None
-) -> dict[str, Any]: ...
-@overload
-def from_item(
-    item: Mapping[str, Any], model: type[M], *, registry: Registry | None = None
-) -> M: ...
-
-
-def from_item(
-    item: Mapping[str, Any], model: Any = None, *, registry: Registry | None = None
-) -> Any:
-    """Read a DynamoDB item, of either wire.
-
-    Args:
-        item: Attribute names to attribute values, as from boto3's client or in Lambda's JSON.
-        model: The class to read it into; without one the result is a plain dict.
-        registry: What it says about classes wins over what they say.
-
-    Raises:
-        DecodeError: The item does not fit; ``errors`` has every fault if there are several.
-        ModelDefinitionError: The class cannot work as a model.
-    """
-    if model is None:
-        return read_map(item)
-    return codec_for(model, registry).decode(item)
-
-
-def to_item(
-    obj: Any, *, wire: Wire = "boto3", model: Any = None, registry: Registry | None = None
-) -> Item:
-    """Write a model's instance, or a mapping of Python values, as a DynamoDB item.
-
-    Args:
-        obj: The object.
-        wire: ``"boto3"`` leaves binaries as bytes, ``"json"`` writes them as base64 text.
-        model: What the object is, where its class does not say it: ``Page[Product]``, a TypedDict.
-        registry: What it says about classes wins over what they say.
-
-    Raises:
-        EncodeError: A value has no place in DynamoDB; ``path`` says which.
-        ModelDefinitionError: The object's class cannot work as a model.
-    """
-    codec: Codec[Any] | None
-    if model is not None or isinstance(obj, Mapping):
-        codec = codec_for(model, registry)
-    else:
-        codec = _codec_of(obj, registry)
-    if codec is None:
-        raise EncodeError(expected="a model's instance or a mapping", found=type(obj).__name__)
-    return codec.encode(obj, wire)
+__all__ = [
+    "Attribute",
+    "Codec",
+    "Epoch",
+    "Registry",
+    "codec_for",
+    "from_item",
+    "keys",
+    "model",
+    "to_item",
+]

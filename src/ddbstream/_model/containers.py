@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from ddbstream._model.nodes import FAULT, Faults, MapNode, Node
+from ddbstream._model.nodes import FAILED, MapNode, Node, ReadErrors
 from ddbstream._model.scalars import Scalar
 from ddbstream._model.source import Emitter
 from ddbstream._values.attribute_values import check_depth, empty_set
@@ -38,17 +38,17 @@ class Container(Node):
         self.tags = frozenset({self.tag})
         self.words = self.tag
 
-    def payload(self, value: Any, path: Parts, faults: Faults) -> Any:
-        """The members of a value of this tag, or FAULT."""
+    def payload(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
+        """The members of a value of this tag, or FAILED."""
         if tag_words(value) != self.tag:
-            return self.mismatch(value, path, faults)
+            return self.mismatch(value, path, errors)
         payload = value[self.tag]
         if self.tag == "L" and len(path) > MAX_DEPTH:
-            return faults.note(path, f"at most {MAX_DEPTH} levels", "more")
+            return errors.note(path, f"at most {MAX_DEPTH} levels", "more")
         kinds = (list, tuple) if self.tag == "L" else (list, tuple, set, frozenset)
         if isinstance(payload, kinds):
             return payload
-        return faults.note(path, f"a list in {self.tag}", type_words(payload))
+        return errors.note(path, f"a list in {self.tag}", type_words(payload))
 
     def emit_list(self, e: Emitter, source: str) -> str:
         """Emit lines that take the list out of ``source``; returns its variable."""
@@ -77,13 +77,13 @@ class ListNode(Container):
         """Whether the annotation leaves open what sequence it is."""
         return self.make is None and self.kind is not list
 
-    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
-        payload = self.payload(value, path, faults)
-        if payload is FAULT:
-            return FAULT
-        members = [self.inner.read(v, (*path, i), faults) for i, v in enumerate(payload)]
-        if any(member is FAULT for member in members):
-            return FAULT
+    def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
+        payload = self.payload(value, path, errors)
+        if payload is FAILED:
+            return FAILED
+        members = [self.inner.read(v, (*path, i), errors) for i, v in enumerate(payload)]
+        if any(member is FAILED for member in members):
+            return FAILED
         return self.make(members) if self.make else members
 
     def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
@@ -118,15 +118,15 @@ class SetNode(Container):
         super().__init__()
         self.inner, self.make = inner, make
 
-    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
-        payload = self.payload(value, path, faults)
-        if payload is FAULT:
-            return FAULT
+    def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
+        payload = self.payload(value, path, errors)
+        if payload is FAILED:
+            return FAILED
         members = [
-            self.inner.read_payload(self.inner.tag, v, (*path, i), faults)
+            self.inner.read_payload(self.inner.tag, v, (*path, i), errors)
             for i, v in enumerate(payload)
         ]
-        return FAULT if any(member is FAULT for member in members) else self.make(members)
+        return FAILED if any(member is FAILED for member in members) else self.make(members)
 
     def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
         if not self.holds(value):
@@ -157,15 +157,15 @@ class TupleNode(Container):
         super().__init__()
         self.inners = tuple(inners)
 
-    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
-        payload = self.payload(value, path, faults)
-        if payload is FAULT:
-            return FAULT
+    def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
+        payload = self.payload(value, path, errors)
+        if payload is FAILED:
+            return FAILED
         if len(payload) != len(self.inners):
-            return faults.note(path, f"{len(self.inners)} members in L", str(len(payload)))
+            return errors.note(path, f"{len(self.inners)} members in L", str(len(payload)))
         parts = enumerate(zip(self.inners, payload, strict=True))
-        members = [node.read(v, (*path, i), faults) for i, (node, v) in parts]
-        return FAULT if any(member is FAULT for member in members) else tuple(members)
+        members = [node.read(v, (*path, i), errors) for i, (node, v) in parts]
+        return FAILED if any(member is FAILED for member in members) else tuple(members)
 
     def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
         if not isinstance(value, tuple):
@@ -205,34 +205,34 @@ class DictNode(MapNode):
     def __init__(self, key: Node | None, inner: Node, make: Make | None, key_name: str) -> None:
         self.key, self.inner, self.make, self.key_name = key, inner, make, key_name
 
-    def read_map(self, item: Any, path: Parts, faults: Faults) -> Any:
-        if not self.sound_map(item, path, faults):
-            return FAULT
+    def read_map(self, item: Any, path: Parts, errors: ReadErrors) -> Any:
+        if not self.sound_map(item, path, errors):
+            return FAILED
         read: dict[Any, Any] = {}
         sound = True
         for name in item:
             if not isinstance(name, str):
-                return faults.note(path, "text as attribute names", type_words(name))
-            key = self._key(name, path, faults)
-            member = self.inner.read(item[name], (*path, name), faults)
-            if key is FAULT or member is FAULT:
+                return errors.note(path, "text as attribute names", type_words(name))
+            key = self._key(name, path, errors)
+            member = self.inner.read(item[name], (*path, name), errors)
+            if key is FAILED or member is FAILED:
                 sound = False
             elif key in read:
-                sound = faults.note((*path, name), "each key once", "another spelling") is None
+                sound = errors.note((*path, name), "each key once", "another spelling") is None
             else:
                 read[key] = member
         if not sound:
-            return FAULT
+            return FAILED
         return self.make(read) if self.make else read
 
-    def _key(self, name: str, path: Parts, faults: Faults) -> Any:
+    def _key(self, name: str, path: Parts, errors: ReadErrors) -> Any:
         if self.key is None:
             return str.__str__(name)
         try:
             return self.key.from_text(name)
         except Exception:  # noqa: BLE001, S110 - whatever it raises, the key is of no such kind
             pass
-        return faults.note((*path, name), f"a key that is {self.key_name}", "other text")
+        return errors.note((*path, name), f"a key that is {self.key_name}", "other text")
 
     def write_map(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
         if not isinstance(value, Mapping):

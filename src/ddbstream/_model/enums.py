@@ -1,4 +1,4 @@
-"""Scalars that are classes of their own: ``UUID``, and enums by value."""
+"""Enums by value."""
 
 from __future__ import annotations
 
@@ -8,38 +8,6 @@ from typing import Any
 from ddbstream._model.nodes import Node
 from ddbstream._model.scalars import IntNode, Scalar
 from ddbstream._model.source import Emitter
-
-
-class UUIDNode(Scalar):
-    """``UUID``: its usual text."""
-
-    detail = "a UUID in S"
-
-    def __init__(self) -> None:
-        from ddbstream._model.uuids import UUID
-
-        super().__init__()
-        self.python = UUID
-
-    def parse(self, payload: Any) -> Any:
-        if not isinstance(payload, str):
-            raise TypeError
-        return self.python(payload)
-
-    def unparse(self, value: Any, json: bool) -> str:
-        if not isinstance(value, self.python):
-            raise self.refuse(value)
-        return str(value)
-
-    def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
-        from ddbstream._model.uuids import uuid_from_text
-
-        e.line(f"{target} = {e.const(uuid_from_text, 'uuid')}({payload})")
-
-    def emit_text(self, e: Emitter, text: str, target: str) -> None:
-        from ddbstream._model.uuids import uuid_from_canonical_text
-
-        e.line(f"{target} = {e.const(uuid_from_canonical_text, 'uuid')}({text})")
 
 
 class EnumNode(Scalar):

@@ -54,8 +54,8 @@ def annotation_of(owner: type, name: str, raw: Any, open_classes: tuple[Any, ...
             raise ModelDefinitionError(
                 f"its annotation cannot be evaluated: {type(error).__name__}: {error}", path=name
             ) from error
-        found = _find(missing, owner, open_classes) if missing not in local else MISSING
-        if found is MISSING:
+        found = _find(missing, owner, open_classes) if missing not in local else _NOT_FOUND
+        if found is _NOT_FOUND:
             raise ModelDefinitionError(
                 f"its annotation names {missing!r}, which cannot be found; bind it where that "
                 "is defined",
@@ -65,7 +65,7 @@ def annotation_of(owner: type, name: str, raw: Any, open_classes: tuple[Any, ...
         local[missing] = found
 
 
-MISSING: Any = object()
+_NOT_FOUND: Any = object()
 
 
 def _find(name: str, owner: type, open_classes: tuple[Any, ...]) -> Any:
@@ -83,7 +83,7 @@ def _find(name: str, owner: type, open_classes: tuple[Any, ...]) -> Any:
         if not ours and name in frame.f_locals:
             return frame.f_locals[name]
         frame = frame.f_back
-    return MISSING
+    return _NOT_FOUND
 
 
 def type_arguments(alias_args: tuple[Any, ...], parameters: tuple[Any, ...]) -> dict[Any, Any]:

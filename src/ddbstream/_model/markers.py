@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from ddbstream.exceptions import ModelDefinitionError
@@ -17,6 +17,16 @@ Rename = Literal["camelCase", "PascalCase", "kebab-case", "SCREAMING_SNAKE_CASE"
 #: Class attributes that the decorators leave their findings in.
 KEYS = "__ddbstream_keys__"
 OPTIONS = "__ddbstream_options__"
+
+
+#: Class attributes by which the libraries that make classes with fields are recognised.
+FIELD_MARKS = (
+    "__dataclass_fields__",
+    "__pydantic_fields__",
+    "__attrs_attrs__",
+    "__struct_fields__",
+    "_field_defaults",
+)
 
 
 class _Marker:
@@ -138,13 +148,42 @@ def options_of(given: dict[str, Any]) -> Options:
     allowed: dict[str, tuple[str, ...]] = {
         "unknown": ("ignore", "forbid"),
         "none": ("null", "omit"),
-        "rename": ("camelCase", "PascalCase", "kebab-case", "SCREAMING_SNAKE_CASE"),
+        "rename": tuple(_RENAMES),
     }
     for name, choices in allowed.items():
         value = said.get(name, choices[0])
         if value not in choices and not (name == "rename" and callable(value)):
             raise ModelDefinitionError(f"{name}= is one of {', '.join(choices)}")
     return Options(said)
+
+
+def renamer(policy: Any) -> Callable[[str], str]:
+    """The function that makes attribute names of field names, for what ``rename=`` says."""
+    if policy is None:
+        return str
+    own: Callable[[str], str] | None = None if isinstance(policy, str) else policy
+    return own or _RENAMES[policy]
+
+
+def _camel(name: str) -> str:
+    pascal = _pascal(name)
+    return pascal[:1].lower() + pascal[1:]
+
+
+def _pascal(name: str) -> str:
+    return "".join(word[:1].upper() + word[1:] for word in name.split("_"))
+
+
+def _kebab(name: str) -> str:
+    return name.strip("_").replace("_", "-")
+
+
+_RENAMES: dict[str, Callable[[str], str]] = {
+    "camelCase": _camel,
+    "PascalCase": _pascal,
+    "kebab-case": _kebab,
+    "SCREAMING_SNAKE_CASE": str.upper,
+}
 
 
 def _marking(options: Options) -> Callable[[C], C]:
@@ -169,9 +208,7 @@ def keys(**templates: str) -> Callable[[C], C]:
         ModelDefinitionError: A template that cannot be read back: unbalanced braces, or two fields
             with nothing between them.
     """
-    from ddbstream._model.key_templates import KeyTemplate
-
-    parsed = {name: KeyTemplate(name, template) for name, template in templates.items()}
+    parsed = parsed_templates(templates)
 
     def mark(cls: C) -> C:
         inherited: dict[str, KeyTemplate] = getattr(cls, KEYS, {})
@@ -179,3 +216,11 @@ def keys(**templates: str) -> Callable[[C], C]:
         return cls
 
     return mark
+
+
+def parsed_templates(templates: Mapping[str, str]) -> dict[str, KeyTemplate]:
+    """Parse key templates, by attribute name; raises ModelDefinitionError."""
+    # Late: only classes with keys need the parser.
+    from ddbstream._model.key_templates import KeyTemplate
+
+    return {name: KeyTemplate(name, text) for name, text in templates.items()}

@@ -1,4 +1,4 @@
-"""What every kind of annotation can do: the node protocol, and the faults that reading notes."""
+"""What every kind of annotation can do: the node protocol, and the errors that reading notes."""
 
 from __future__ import annotations
 
@@ -11,28 +11,41 @@ from ddbstream._values.paths import Parts
 from ddbstream._values.tags import MAX_DEPTH, TAGS, Unreadable, decode_error, tag_words, type_words
 from ddbstream.exceptions import DDBStreamError, EncodeError
 
-#: What a node's ``read`` returns where it noted a fault instead.
-FAULT: Final[Any] = type("Fault", (), {"__repr__": lambda _: "FAULT"})()
+#: What a node's ``read`` returns where it noted an error instead.
+FAILED: Final[Any] = type("Failed", (), {"__repr__": lambda _: "FAILED"})()
 
-#: Faults noted for one item at most: a list of a million wrong members is one mistake.
-MAX_FAULTS = 100
+#: Errors noted for one item at most: a list of a million wrong members is one mistake.
+MAX_ERRORS = 100
 
 
-class Faults:
-    """The faults found in one item so far."""
+class ReadErrors:
+    """The errors found in one item so far."""
 
     def __init__(self) -> None:
-        self.errors: list[DDBStreamError] = []
+        self.found: list[DDBStreamError] = []
 
     def note(self, path: Parts, expected: str, found: str) -> Any:
-        """Note what was expected and found at a path; returns FAULT."""
+        """Note what was expected and found at a path; returns FAILED."""
         return self.add(decode_error(path, expected, found))
 
     def add(self, error: DDBStreamError) -> Any:
-        """Note an error that knows its path; returns FAULT."""
-        if len(self.errors) < MAX_FAULTS:
-            self.errors.append(error)
-        return FAULT
+        """Note an error that knows its path; returns FAILED."""
+        if len(self.found) < MAX_ERRORS:
+            self.found.append(error)
+        return FAILED
+
+    def as_one(self) -> DDBStreamError:
+        """One error for all that were found: the first, which knows the others."""
+        first = self.found[0]
+        if len(self.found) == 1:
+            return first
+        return type(first)(
+            first.problem,
+            path=first.path,
+            expected=first.expected,
+            found=first.found,
+            errors=self.found,
+        )
 
 
 def raised(error: BaseException) -> str:
@@ -67,8 +80,8 @@ class Node:
     has_text: bool = False
     whole: bool = False
 
-    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
-        """Read an attribute value, or note the fault and return ``FAULT``."""
+    def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
+        """Read an attribute value, or note the error and return ``FAILED``."""
         raise NotImplementedError
 
     def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
@@ -104,9 +117,9 @@ class Node:
         e.line(f"{target} = {e.const(self.from_text, 'from_text')}({text})")
         e.refuse_if(f"{e.const(self.to_text, 'to_text')}({target}) != {text}")
 
-    def mismatch(self, value: Any, path: Parts, faults: Faults) -> Any:
-        """Note that another tag was found; returns FAULT."""
-        return faults.note(path, self.words, tag_words(value))
+    def mismatch(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
+        """Note that another tag was found; returns FAILED."""
+        return errors.note(path, self.words, tag_words(value))
 
     def refuse(self, value: Any) -> EncodeError:
         """The error for a value of another kind."""
@@ -115,8 +128,8 @@ class Node:
 
 def _reader(node: Node) -> Callable[[Any], Any]:
     def read(value: Any) -> Any:
-        made = node.read(value, (), Faults())
-        if made is FAULT:
+        made = node.read(value, (), ReadErrors())
+        if made is FAILED:
             raise Unreadable
         return made
 
@@ -129,21 +142,21 @@ class MapNode(Node):
     tags = frozenset({"M"})
     words = "M"
 
-    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
+    def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
         if tag_words(value) != "M":
-            return self.mismatch(value, path, faults)
-        return self.read_map(value["M"], path, faults)
+            return self.mismatch(value, path, errors)
+        return self.read_map(value["M"], path, errors)
 
-    def read_map(self, item: Any, path: Parts, faults: Faults) -> Any:
-        """Read a map's members, or note the faults and return ``FAULT``."""
+    def read_map(self, item: Any, path: Parts, errors: ReadErrors) -> Any:
+        """Read a map's members, or note the errors and return ``FAILED``."""
         raise NotImplementedError
 
-    def sound_map(self, item: Any, path: Parts, faults: Faults) -> bool:
-        """Check that it is a map, not nested too deep; else note the fault."""
+    def sound_map(self, item: Any, path: Parts, errors: ReadErrors) -> bool:
+        """Check that it is a map, not nested too deep; else note the error."""
         if not isinstance(item, Mapping):
-            faults.note(path, "a map of attribute values", type_words(item))
+            errors.note(path, "a map of attribute values", type_words(item))
         elif len(path) > MAX_DEPTH:
-            faults.note(path, f"at most {MAX_DEPTH} levels", "more")
+            errors.note(path, f"at most {MAX_DEPTH} levels", "more")
         else:
             return True
         return False

@@ -1,4 +1,8 @@
-"""Classes with fields: an ``M``, or a whole item."""
+"""Classes with fields: an ``M``, or a whole item.
+
+`ObjectNode` reads and writes an instance, the parts of ``@keys`` templates included, and emits the
+code that reads it quickly.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ddbstream._model.nodes import FAULT, Faults, MapNode, Node, raised
-from ddbstream._model.shapes import MISSING
+from ddbstream._model.class_specs import MISSING
+from ddbstream._model.nodes import FAILED, MapNode, Node, ReadErrors, raised
 from ddbstream._values.paths import Parts, path_text
-from ddbstream._values.tags import placed, type_words
+from ddbstream._values.tags import placed, tag_words, type_words
 from ddbstream.exceptions import DDBStreamError, DecodeError, EncodeError
 
 if TYPE_CHECKING:
@@ -84,7 +88,7 @@ class ObjectNode(MapNode):
     constants: dict[str, Any] = field(default_factory=dict)
     none_omitted: bool = False
     collector: tuple[str, Node] | None = None
-    refused: Callable[[Exception, ObjectNode, Parts, Faults], bool] | None = None
+    refused: Callable[[Exception, ObjectNode, Parts, ReadErrors], bool] | None = None
     uses: int = 0
 
     @property
@@ -98,43 +102,45 @@ class ObjectNode(MapNode):
 
     # --- reading, slowly ------------------------------------------------------------------------
 
-    def read_map(self, item: Any, path: Parts, faults: Faults) -> Any:
-        if not self.sound_map(item, path, faults):
-            return FAULT
-        before = len(faults.errors)
-        values = self._read_keys(item, path, faults) if self.templates else {}
+    def read_map(self, item: Any, path: Parts, errors: ReadErrors) -> Any:
+        if not self.sound_map(item, path, errors):
+            return FAILED
+        before = len(errors.found)
+        values = self._read_keys(item, path, errors) if self.templates else {}
         for f in self.fields:
             if not f.in_key:
-                values[f.name] = self._read_field(f, item, path, faults)
-        self._read_rest(item, values, path, faults)
-        if len(faults.errors) > before or any(value is FAULT for value in values.values()):
-            return FAULT
+                values[f.name] = self._read_field(f, item, path, errors)
+        self._read_rest(item, values, path, errors)
+        if len(errors.found) > before or any(value is FAILED for value in values.values()):
+            return FAILED
         try:
             return self.construct(values)
         except DDBStreamError:
             raise
         except Exception as error:  # noqa: BLE001 - the class's own code may raise anything
             cause = error
-        return self._refused(cause, path, faults)
+        return self._refused(cause, path, errors)
 
-    def _refused(self, cause: Exception, path: Parts, faults: Faults) -> Any:
-        if self.refused is not None and self.refused(cause, self, path, faults):
-            return FAULT
+    def _refused(self, cause: Exception, path: Parts, errors: ReadErrors) -> Any:
+        if self.refused is not None and self.refused(cause, self, path, errors):
+            return FAILED
         problem = f"{self.name} refused its values with {raised(cause)}"
-        return faults.add(DecodeError(problem, path=path_text(path) or None))
+        return errors.add(DecodeError(problem, path=path_text(path) or None))
 
-    def _read_field(self, f: Field, item: Any, path: Parts, faults: Faults) -> Any:
+    def _read_field(self, f: Field, item: Any, path: Parts, errors: ReadErrors) -> Any:
         if f.collects or f.attribute not in item:
             if f.required:
-                return faults.note((*path, f.attribute), f.node.words, "nothing")
+                return errors.note((*path, f.attribute), f.node.words, "nothing")
             return f.absent()
-        return f.node.read(item[f.attribute], (*path, f.attribute), faults)
+        return f.node.read(item[f.attribute], (*path, f.attribute), errors)
 
-    def _read_rest(self, item: Any, values: dict[str, Any], path: Parts, faults: Faults) -> None:
+    def _read_rest(
+        self, item: Any, values: dict[str, Any], path: Parts, errors: ReadErrors
+    ) -> None:
         """Check the class's constants, and collect or refuse what no field stores."""
         for name, constant in self.constants.items():
             if item.get(name) != constant:
-                faults.note((*path, name), f"the tag of {self.name}", "another")
+                errors.note((*path, name), f"the tag of {self.name}", "another")
         if not self.forbid and self.collector is None:
             return
         known = self.known
@@ -142,17 +148,34 @@ class ObjectNode(MapNode):
             if name in known:
                 continue
             if self.collector is None:
-                faults.note((*path, str(name)), f"no attribute besides those of {self.name}", "one")
+                errors.note((*path, str(name)), f"no attribute besides those of {self.name}", "one")
             elif not isinstance(name, str):
-                faults.note(path, "text as attribute names", type_words(name))
+                errors.note(path, "text as attribute names", type_words(name))
             else:
                 field_name, node = self.collector
-                values[field_name][name] = node.read(item[name], (*path, name), faults)
+                values[field_name][name] = node.read(item[name], (*path, name), errors)
 
-    def _read_keys(self, item: Any, path: Parts, faults: Faults) -> dict[str, Any]:
-        from ddbstream._model.key_fields import read_keys
-
-        return read_keys(self, item, path, faults)
+    def _read_keys(self, item: Any, path: Parts, errors: ReadErrors) -> dict[str, Any]:
+        """The values of the fields in an item's keys; FAILED for those whose error is noted."""
+        values: dict[str, Any] = {}
+        fields = {f.name: f for f in self.fields if f.in_key}
+        for template in self.templates:
+            text = _key_text(template, fields, item, path, errors)
+            if text is None:
+                continue
+            parts = template.match(text)
+            if parts is None:
+                errors.add(template.mismatch(path))
+                continue
+            for name, spec, part in zip(template.fields, template.formats, parts, strict=True):
+                value = _read_part(template, spec, fields[name], part, path, errors)
+                if name in values and values[name] != value and FAILED not in (value, values[name]):
+                    errors.add(template.mismatch(path, f"the {name} of the other keys", "another"))
+                values[name] = value
+        for name, f in fields.items():
+            if name not in values:
+                values[name] = f.absent()  # where it is required, the error is noted
+        return values
 
     def construct(self, values: dict[str, Any]) -> Any:
         """Make an instance of its fields' values, by field name."""
@@ -178,9 +201,7 @@ class ObjectNode(MapNode):
             raise EncodeError(expected=self.name, found=type(value).__name__)
         written = dict(self.constants)
         if self.templates:
-            from ddbstream._model.key_fields import write_keys
-
-            written.update(write_keys(self, value))
+            written.update(self._write_keys(value))
         for f in self.fields:
             if f.in_key:
                 continue
@@ -209,6 +230,36 @@ class ObjectNode(MapNode):
                 "a collected attribute has the name of a field's", path=path_text((clash[0],))
             )
         written.update(rest)
+
+    def _write_keys(self, value: Any) -> dict[str, Any]:
+        """The key attributes of an instance; a key with a None in it is left out.
+
+        Raises:
+            EncodeError: A field has no text, or its text would not be read back.
+        """
+        fields = {f.name: f for f in self.fields if f.in_key}
+        written: dict[str, Any] = {}
+        for template in self.templates:
+            members = [self.get(fields[name], value) for name in template.fields]
+            absent = [member is None or member is MISSING for member in members]
+            if any(absent):
+                if any(fields[name].required for name in template.fields):
+                    raise placed(
+                        EncodeError(expected="a value in a key", found="None"), template.attribute
+                    )
+                continue
+            try:
+                parts = tuple(
+                    _part_text(fields[name], spec, member)
+                    for name, spec, member in zip(
+                        template.fields, template.formats, members, strict=True
+                    )
+                )
+            except EncodeError as error:
+                placed(error, template.attribute)
+                raise
+            written[template.attribute] = {"S": template.write(parts)}
+        return written
 
     def get(self, f: Field, value: Any) -> Any:
         """An instance's field; MISSING if it has none and needs none; raises EncodeError."""
@@ -248,6 +299,181 @@ class ObjectNode(MapNode):
         super().emit(e, source, target)
 
     def emit_map(self, e: Emitter, item: str, target: str) -> None:
-        from ddbstream._model.emit_object import emit_object
+        """Emit lines that read the map in ``item`` into ``target``."""
+        if not any(f.required and not f.in_key for f in self.fields):
+            e.refuse_if(f"type({item}) is not dict")
+        for name, constant in self.constants.items():
+            e.refuse_if(f"{item}[{name!r}] != {constant!r}")
+        values = self._emit_keys(e, item) if self.templates else {}
+        for f in self.fields:
+            if f.in_key:
+                continue
+            values[f.name] = read = e.var("x")
+            if f.collects:
+                self._emit_collected(e, item, read)
+            elif f.required:
+                value = e.var("v")
+                e.line(f"{value} = {item}[{f.attribute!r}]")
+                f.node.emit(e, value, read)
+            else:
+                _emit_absentable(e, f, item, read)
+        if self.forbid and self.collector is None:
+            e.refuse_if(f"not {e.const(self.known, 'known')}.issuperset({item})")
+        e.settle()
+        self._emit_construct(e, values, target)
 
-        emit_object(self, e, item, target)
+    def _emit_collected(self, e: Emitter, item: str, read: str) -> None:
+        name, value, member = e.var("k"), e.var("v"), e.var("x")
+        e.line(f"{read} = {{}}")
+        known = e.const(self.known, "known")
+        loop, stranger = f"for {name}, {value} in {item}.items():", f"if {name} not in {known}:"
+        with e.block(loop), e.block(stranger):
+            assert self.collector is not None
+            self.collector[1].emit(e, value, member)
+            e.refuse_if(f"type({name}) is not str")
+            e.line(f"{read}[{name}] = {member}")
+
+    def _emit_keys(self, e: Emitter, item: str) -> dict[str, str]:
+        fields = {f.name: f for f in self.fields if f.in_key}
+        names = [name for template in self.templates for name in template.fields]
+        simple = all(template.simple for template in self.templates)
+        if not simple or len(names) != len(fields) or not all(f.required for f in fields.values()):
+            return self._emit_odd_keys(e, item)
+        values: dict[str, str] = {}
+        for template in self.templates:
+            value, text, prefix = e.var("v"), e.var("k"), template.literals[0]
+            e.line(f"{value} = {item}[{template.attribute!r}]")
+            e.single(value)
+            e.line(f'{text} = {value}["S"]')
+            if not template.fields:
+                e.refuse_if(f"{text} != {prefix!r}")
+                continue
+            f = fields[template.fields[0]]
+            part = text
+            if prefix:
+                part = e.var("k")
+                e.line(f"{part} = {text}.removeprefix({prefix!r})")
+                e.refuse_if(f"len({part}) == len({text})")
+            values[f.name] = read = e.var("x")
+            e.refuse_if(f"type({part}) is not str")
+            f.node.emit_text(e, part, read)
+        return values
+
+    def _emit_odd_keys(self, e: Emitter, item: str) -> dict[str, str]:
+        """Keys of several fields, or that may be absent, are read by the slow reader's own code."""
+        fields = [f for f in self.fields if f.in_key]
+
+        def read(item: Any) -> tuple[Any, ...]:
+            errors = ReadErrors()
+            values = self._read_keys(item, (), errors)
+            if errors.found:
+                raise errors.found[0]
+            return tuple(values[f.name] for f in fields)
+
+        values = {f.name: e.var("x") for f in fields}
+        call = f"{e.const(read, 'read_keys')}({item})"
+        e.line(f"{''.join(f'{name}, ' for name in values.values())}= {call}")
+        return values
+
+    def _emit_construct(self, e: Emitter, values: dict[str, str], target: str) -> None:
+        taken = [f for f in self.fields if f.argument is not None]
+        if self.direct and not any(f.omitted for f in taken):
+            self._emit_direct(e, values, target)
+        elif self.build is not None or any(f.omitted for f in taken):
+            self._emit_keywords(e, taken, values, target)
+        else:
+            arguments = [
+                values[f.name] if f.positional else f"{f.argument}={values[f.name]}" for f in taken
+            ]
+            # keyword-only fields may be declared before positional ones
+            arguments.sort(key=lambda argument: "=" in argument)
+            e.line(f"{target} = {e.const(self.cls, self.name)}({', '.join(arguments)})")
+        for f in self.fields:
+            if f.argument is None:
+                with e.block(f"if {values[f.name]} is not {e.const(MISSING, 'MISSING')}:"):
+                    setter = e.const(object.__setattr__, "setattr")
+                    e.line(f"{setter}({target}, {f.name!r}, {values[f.name]})")
+
+    def _emit_keywords(
+        self, e: Emitter, taken: list[Field], values: dict[str, str], target: str
+    ) -> None:
+        arguments = e.var("d")
+        present = [f"{f.argument!r}: {values[f.name]}" for f in taken if not f.omitted]
+        e.line(f"{arguments} = {{{', '.join(present)}}}")
+        for f in taken:
+            if f.omitted:
+                with e.block(f"if {values[f.name]} is not {e.const(MISSING, 'MISSING')}:"):
+                    e.line(f"{arguments}[{f.argument!r}] = {values[f.name]}")
+        if self.build is dict:
+            e.line(f"{target} = {arguments}")
+        elif self.build is not None:
+            e.line(f"{target} = {e.const(self.build, 'build')}({arguments})")
+        else:
+            e.line(f"{target} = {e.const(self.cls, self.name)}(**{arguments})")
+
+    def _emit_direct(self, e: Emitter, values: dict[str, str], target: str) -> None:
+        """Fill a frozen dataclass without the ``object.__setattr__`` calls of its ``__init__``."""
+        e.line(f"{target} = {e.const(object.__new__, 'new')}({e.const(self.cls, self.name)})")
+        room = None
+        for f in self.fields:
+            slot: Any = next((vars(c)[f.name] for c in self.cls.__mro__ if f.name in vars(c)), None)
+            if type(slot).__name__ == "member_descriptor":
+                e.line(f"{e.const(slot.__set__, f'set_{f.name}')}({target}, {values[f.name]})")
+                continue
+            if room is None:
+                room = e.var("d")
+                e.line(f"{room} = {target}.__dict__")
+            e.line(f"{room}[{f.name!r}] = {values[f.name]}")
+
+
+def _emit_absentable(e: Emitter, f: Field, item: str, read: str) -> None:
+    value, missing = e.var("v"), e.const(MISSING, "MISSING")
+    e.line(f"{value} = {item}.get({f.attribute!r}, {missing})")
+    with e.block(f"if {value} is {missing}:"):
+        if f.factory is not None and not f.omitted:
+            absent = f"{e.const(f.factory, 'factory_' + f.name)}()"
+        elif f.absent() is None or f.absent() is True or f.absent() is False:
+            absent = repr(f.absent())
+        elif f.absent() is MISSING:
+            absent = missing
+        else:
+            absent = e.const(f.default, f"default_{f.name}")
+        e.line(f"{read} = {absent}")
+    with e.block("else:"):
+        f.node.emit(e, value, read)
+
+
+def _key_text(
+    template: KeyTemplate, fields: dict[str, Field], item: Any, path: Parts, errors: ReadErrors
+) -> str | None:
+    """The text of one key; None if it is absent, which is an error unless all its fields may be."""
+    place = (*path, template.attribute)
+    if template.attribute not in item:
+        if not template.fields or any(fields[name].required for name in template.fields):
+            errors.note(place, "S", "nothing")
+        return None
+    value = item[template.attribute]
+    tag = tag_words(value)
+    if tag == "S" and isinstance(value["S"], str):
+        text: str = value["S"]
+        return text
+    errors.note(place, "text in S" if tag == "S" else "S", "malformed S" if tag == "S" else tag)
+    return None
+
+
+def _part_text(f: Field, spec: str, value: Any) -> str:
+    """A field's text in a key; raises EncodeError."""
+    text = f.node.to_text(value)
+    return format(int(text), spec) if spec else text
+
+
+def _read_part(
+    template: KeyTemplate, spec: str, f: Field, part: str, path: Parts, errors: ReadErrors
+) -> Any:
+    try:
+        value = f.node.from_text(part)
+        if _part_text(f, spec, value) == part:
+            return value
+    except Exception:  # noqa: BLE001, S110 - whatever a conversion raises, the part is not of its kind
+        pass
+    return errors.add(template.mismatch(path, f"{f.name} as it would be written", "other text"))

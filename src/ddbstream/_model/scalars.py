@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from ddbstream._model.nodes import Faults, Node
+from ddbstream._model.nodes import Node, ReadErrors
 from ddbstream._model.source import Emitter
 from ddbstream._values.binaries import base64_to_bytes, binary_to_wire, is_binary, read_binary
 from ddbstream._values.numbers import decimal_from_text, number_from_wire, number_to_wire
@@ -62,21 +62,21 @@ class Scalar(Node):
             self.emit_payload(e, payload, value)
             e.line(f"{target}.append({value})")
 
-    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
+    def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
         tag = tag_words(value)
         if tag not in self.tags:
-            return self.mismatch(value, path, faults)
-        return self.read_payload(tag, value[tag], path, faults)
+            return self.mismatch(value, path, errors)
+        return self.read_payload(tag, value[tag], path, errors)
 
-    def read_payload(self, tag: str, payload: Any, path: Parts, faults: Faults) -> Any:
-        """Read the payload of one of ``tags``, or note the fault."""
+    def read_payload(self, tag: str, payload: Any, path: Parts, errors: ReadErrors) -> Any:
+        """Read the payload of one of ``tags``, or note the error."""
         try:
             return self.parse_tagged(tag, payload)
         except Misfit as error:
             found = str(error)
         except Exception:  # noqa: BLE001 - whatever a conversion raises, the payload is malformed
             found = f"malformed {tag}"
-        return faults.note(path, self.detail, found)
+        return errors.note(path, self.detail, found)
 
     def parse_tagged(self, tag: str, payload: Any) -> Any:
         """As ``parse``, for kinds that take several tags."""
@@ -284,7 +284,7 @@ class FloatNode(Scalar):
         text = e.var("t")
         e.line(f"{text} = {payload}")
         e.line(f"{target} = float({text})")
-        e.plain_float(text, target)
+        e.check_float(text, target)
 
     def holds(self, value: Any) -> bool:
         return isinstance(value, (float, int)) and not isinstance(value, bool)

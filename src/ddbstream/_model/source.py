@@ -66,7 +66,7 @@ class Emitter:
         """Check, before this block ends, that the attribute value in ``source`` has one tag."""
         self._pending[-1].append(source)
 
-    def plain_float(self, text: str, value: str) -> None:
+    def check_float(self, text: str, value: str) -> None:
         """Check, before this block ends, that ``text`` is no "nan", "1_0" or " 1" to ``float``."""
         self._floats[-1].append((text, value))
 

@@ -88,7 +88,7 @@ def guess_unit(number: Decimal) -> str:
     return "s" if magnitude < 10**11 else "ms" if magnitude < 10**14 else "us"
 
 
-def _plain(micros: int, places: int) -> str:
+def _in_unit(micros: int, places: int) -> str:
     """A count of microseconds in a larger unit, without an exponent."""
     number = Decimal(micros).scaleb(-places, _EXACT)
     text = format(number, "f")
@@ -127,7 +127,7 @@ class DatetimeNode(Scalar):
             return value.isoformat()
         if value.tzinfo is None:
             raise EncodeError(expected="an aware datetime for Epoch", found="a naive one")
-        return _plain((value - _EPOCH) // _MICROSECOND, _PLACES[self.unit])
+        return _in_unit((value - _EPOCH) // _MICROSECOND, _PLACES[self.unit])
 
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
         if self.unit is None:
@@ -200,7 +200,7 @@ class TimedeltaNode(Scalar):
     def unparse(self, value: Any, json: bool) -> str:
         if not isinstance(value, timedelta):
             raise self.refuse(value)
-        return _plain(value // _MICROSECOND, 6)
+        return _in_unit(value // _MICROSECOND, 6)
 
 
 def _duration(text: str) -> timedelta:

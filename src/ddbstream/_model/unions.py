@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from ddbstream._model.nodes import FAULT, Faults, MapNode, Node
+from ddbstream._model.nodes import FAILED, MapNode, Node, ReadErrors
 from ddbstream._model.scalars import IntNode, Scalar
 from ddbstream._model.source import Emitter
 from ddbstream._values.paths import Parts
@@ -39,16 +39,16 @@ class LiteralNode(Node):
         self.has_members = any(isinstance(constant, Enum) for constant, _, _ in choices)
         self.stores_none = any(s is None and constant is not None for constant, _, s in choices)
 
-    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
+    def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
         tag = tag_words(value)
         if tag not in self.tags:
-            return self.mismatch(value, path, faults)
+            return self.mismatch(value, path, errors)
         for constant, node, stored in self.choices:
             if tag in node.tags:
-                read = node.read(value, path, Faults())
-                if read is not FAULT and read == stored and type(read) is type(stored):
+                read = node.read(value, path, ReadErrors())
+                if read is not FAILED and read == stored and type(read) is type(stored):
                     return constant
-        return faults.note(path, self.name, f"another {tag}")
+        return errors.note(path, self.name, f"another {tag}")
 
     def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
         for constant, node, stored in self.choices:
@@ -84,9 +84,9 @@ class LiteralScalar(Scalar):
         super().__init__()
 
     def parse(self, payload: Any) -> Any:
-        faults = Faults()
-        value = self.literal.read({self.tag: payload}, (), faults)
-        if value is FAULT:
+        errors = ReadErrors()
+        value = self.literal.read({self.tag: payload}, (), errors)
+        if value is FAILED:
             raise ValueError
         return value
 
@@ -122,15 +122,15 @@ class UnionNode(Node):
         self.words = " or ".join(sorted(self.tags))
         self.name = name
 
-    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
+    def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
         nodes = self.by_tag.get(tag_words(value))
         if nodes is None:
-            return self.mismatch(value, path, faults)
+            return self.mismatch(value, path, errors)
         for node in nodes[:-1]:
-            read = node.read(value, path, Faults())
-            if read is not FAULT:
+            read = node.read(value, path, ReadErrors())
+            if read is not FAILED:
                 return read
-        return nodes[-1].read(value, path, faults)
+        return nodes[-1].read(value, path, errors)
 
     def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
         for node in self.alternatives:
@@ -162,7 +162,7 @@ class UnionNode(Node):
         return makers[0] if all(makers) else None
 
 
-class PlainIntNode(IntNode):
+class DigitsNode(IntNode):
     """The int of ``int | float`` and ``int | Decimal``: no point and no exponent."""
 
     def parse(self, payload: Any) -> int:
@@ -187,17 +187,17 @@ class TaggedNode(MapNode):
     ) -> None:
         self.attribute, self.classes, self.name = attribute, tuple(classes), name
 
-    def read_map(self, item: Any, path: Parts, faults: Faults) -> Any:
-        if not self.sound_map(item, path, faults):
-            return FAULT
+    def read_map(self, item: Any, path: Parts, errors: ReadErrors) -> Any:
+        if not self.sound_map(item, path, errors):
+            return FAILED
         tag = item.get(self.attribute)
         if tag is None:
-            return faults.note((*path, self.attribute), f"the tag of {self.name}", "nothing")
+            return errors.note((*path, self.attribute), f"the tag of {self.name}", "nothing")
         for literal, node in self.classes:
-            if literal.read(tag, path, Faults()) is not FAULT:
-                return node.read_map(item, path, faults)
+            if literal.read(tag, path, ReadErrors()) is not FAILED:
+                return node.read_map(item, path, errors)
         place = (*path, self.attribute)
-        return faults.note(place, f"a tag of {self.name}", f"another {tag_words(tag)}")
+        return errors.note(place, f"a tag of {self.name}", f"another {tag_words(tag)}")
 
     def _of(self, value: Any) -> ObjectNode:
         for _, node in self.classes:
@@ -234,10 +234,10 @@ class TaggedNode(MapNode):
 
     def _emit_slow(self, e: Emitter, item: str, target: str) -> None:
         def read(item: Any) -> Any:
-            faults = Faults()
-            made = self.read_map(item, (), faults)
-            if faults.errors:
-                raise faults.errors[0]
+            errors = ReadErrors()
+            made = self.read_map(item, (), errors)
+            if errors.found:
+                raise errors.found[0]
             return made
 
         e.line(f"{target} = {e.const(read, 'read_tagged')}({item})")
@@ -254,8 +254,8 @@ class ReferenceNode(Node):
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
-        return self.target.read(value, path, faults)
+    def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
+        return self.target.read(value, path, errors)
 
     def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
         return self.target.write(value, json, depth)

@@ -1,10 +1,12 @@
-"""UUIDs from text at a third of the cost of ``UUID(text)``; imported when a model needs them."""
+"""``UUID``, read at a third of the cost of ``UUID(text)``; imported when a model has one."""
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID, SafeUUID
 
-__all__ = ["UUID", "uuid_from_canonical_text", "uuid_from_text"]
+from ddbstream._model.scalars import Scalar
+from ddbstream._model.source import Emitter
 
 _from_hex = bytes.fromhex
 _from_bytes = int.from_bytes
@@ -42,3 +44,26 @@ def uuid_from_canonical_text(text: str) -> UUID:
     _set_int(made, _from_bytes(raw, "big"))
     _set_is_safe(made, _UNKNOWN)
     return made
+
+
+class UUIDNode(Scalar):
+    """``UUID``: its usual text."""
+
+    python = UUID
+    detail = "a UUID in S"
+
+    def parse(self, payload: Any) -> Any:
+        if not isinstance(payload, str):
+            raise TypeError
+        return self.python(payload)
+
+    def unparse(self, value: Any, json: bool) -> str:
+        if not isinstance(value, self.python):
+            raise self.refuse(value)
+        return str(value)
+
+    def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
+        e.line(f"{target} = {e.const(uuid_from_text, 'uuid')}({payload})")
+
+    def emit_text(self, e: Emitter, text: str, target: str) -> None:
+        e.line(f"{target} = {e.const(uuid_from_canonical_text, 'uuid')}({text})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ddbstream._model.nodes import FAULT, Faults, Node, raised
+from ddbstream._model.nodes import FAILED, Node, ReadErrors, raised
 from ddbstream._model.source import Emitter
 from ddbstream._values.attribute_values import Other, read_quickly, read_slowly, write
 from ddbstream._values.paths import Parts
@@ -23,11 +23,11 @@ class AnyNode(Node):
     def __init__(self, other: Other) -> None:
         self.other = other
 
-    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
+    def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
         try:
             return read_slowly(value, path, len(path) - 1)
         except DecodeError as error:
-            return faults.add(error)
+            return errors.add(error)
 
     def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
         return write(value, json, depth, self.other)
@@ -45,11 +45,11 @@ class NoneNode(Node):
     tags = frozenset({"NULL"})
     words = "NULL"
 
-    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
+    def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
         if tag_words(value) != "NULL":
-            return self.mismatch(value, path, faults)
+            return self.mismatch(value, path, errors)
         if not isinstance(value["NULL"], bool):
-            return faults.note(path, "true in NULL", type_words(value["NULL"]))
+            return errors.note(path, "true in NULL", type_words(value["NULL"]))
         return None
 
     def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
@@ -80,12 +80,12 @@ class OptionalNode(Node):
         self.to_text = inner.to_text  # type: ignore[method-assign]
         self.emit_text = inner.emit_text  # type: ignore[method-assign]
 
-    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
+    def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
         if tag_words(value) == "NULL":
-            return NONE.read(value, path, faults)
+            return NONE.read(value, path, errors)
         if tag_words(value) not in self.tags:
-            return self.mismatch(value, path, faults)
-        return self.inner.read(value, path, faults)
+            return self.mismatch(value, path, errors)
+        return self.inner.read(value, path, errors)
 
     def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
         return {"NULL": True} if value is None else self.inner.write(value, json, depth)
@@ -125,8 +125,8 @@ class FallbackNode(Node):
         self.inner, self.dump, self.name = inner, dump, name
         self.emit = inner.emit  # type: ignore[method-assign]
 
-    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
-        return self.inner.read(value, path, faults)
+    def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
+        return self.inner.read(value, path, errors)
 
     def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
         """Write the field of the instance ``value``."""
@@ -158,15 +158,15 @@ class ConvertedNode(Node):
         self.words = f"what {name} is made of" if isinstance(inner, AnyNode) else inner.words
         self.has_text = inner.has_text or isinstance(inner, AnyNode)
 
-    def read(self, value: Any, path: Parts, faults: Faults) -> Any:
-        raw = self.inner.read(value, path, faults)
-        if raw is FAULT or self.structure is None:
+    def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
+        raw = self.inner.read(value, path, errors)
+        if raw is FAILED or self.structure is None:
             return raw
         try:
             return self.structure(raw)
         except Exception as error:  # noqa: BLE001 - the user's own code may raise anything
             found = f"{tag_words(value)} refused with {raised(error)}"
-        return faults.note(path, self.name, found)
+        return errors.note(path, self.name, found)
 
     def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
         return self.inner.write(self._raw(value), json, depth)

@@ -14,8 +14,7 @@ from ddbstream._records import MalformedRecord
 from ddbstream._router.signatures import EVERY_KIND
 
 if TYPE_CHECKING:
-    from ddbstream._model import Codec
-    from ddbstream._model.registry import Registry
+    from ddbstream._model import Codec, Registry
     from ddbstream._records import StreamRecord
     from ddbstream._router.classify import Classifier
     from ddbstream._router.failures import ErrorRoute

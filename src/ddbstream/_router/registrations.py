@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ddbstream.exceptions import RouterFrozenError
 
 if TYPE_CHECKING:
-    from ddbstream._model.registry import Registry
+    from ddbstream._model import Registry
     from ddbstream._router.failures import ErrorRoute
     from ddbstream._router.middleware import Middleware
     from ddbstream._router.observers import Observer

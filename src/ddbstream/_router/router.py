@@ -32,7 +32,7 @@ from ddbstream.exceptions import BatchError, RouteDefinitionError
 
 if TYPE_CHECKING:
     from ddbstream._filters.criteria import FilterCriteria
-    from ddbstream._model.registry import Registry
+    from ddbstream._model import Registry
     from ddbstream._router.failures import DeadLetterSink, Decisions
     from ddbstream._router.observers import Observers
     from ddbstream._router.results import BatchResult
@@ -88,7 +88,7 @@ class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
         if classify is not None and not callable(classify):
             raise RouteDefinitionError("classify= takes a function of the record")
         if registry is not None:
-            from ddbstream._model.registry import Registry
+            from ddbstream._model import Registry
 
             if not isinstance(registry, Registry):
                 raise RouteDefinitionError("registry= takes a ddbstream.models.Registry")

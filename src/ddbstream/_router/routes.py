@@ -19,8 +19,7 @@ from ddbstream.exceptions import DDBStreamError, RouteDefinitionError
 if TYPE_CHECKING:
     from ddbstream._diff.filters import Changed
     from ddbstream._filters.patterns import Pattern
-    from ddbstream._model import Codec
-    from ddbstream._model.registry import Registry
+    from ddbstream._model import Codec, Registry
     from ddbstream._records import StreamRecord
     from ddbstream._router.middleware import Middleware
 

@@ -31,8 +31,7 @@ from ddbstream._router.results import Failure
 from ddbstream.exceptions import BatchError, DDBStreamError, RouteDefinitionError
 
 if TYPE_CHECKING:
-    from ddbstream._model import Codec
-    from ddbstream._model.registry import Registry
+    from ddbstream._model import Codec, Registry
     from ddbstream._records import StreamRecord
     from ddbstream._router.plans import Plans
     from ddbstream._router.routes import Route

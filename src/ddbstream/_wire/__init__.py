@@ -18,8 +18,7 @@ from ddbstream._records import MalformedRecord, Origin, StreamRecord
 from ddbstream._wire.dynamodb import records
 
 if TYPE_CHECKING:
-    from ddbstream._model import Codec
-    from ddbstream._model.registry import Registry
+    from ddbstream._model import Codec, Registry
     from ddbstream._records import Change
 
 __all__ = ["parse", "read"]

@@ -234,7 +234,7 @@ def test_a_field_that_only_pydantic_can_write_is_so_wherever_it_is_met() -> None
         x: pydantic.SkipValidation[Odd]  # type: ignore[valid-type]
         y: pydantic.SkipValidation[Odd]  # type: ignore[valid-type]
 
-    fields = codec_for(Model)._plan.fields  # type: ignore[attr-defined]
+    fields = codec_for(Model)._plan.root.fields  # type: ignore[attr-defined]
     assert [f.node.whole for f in fields] == [True, True]
 
 

@@ -14,7 +14,7 @@ import typing_extensions
 from typing_extensions import NotRequired, ReadOnly, TypedDict
 
 from ddbstream import Attribute, Epoch, from_item, keys, to_item
-from ddbstream._model.shapes import MISSING
+from ddbstream._model.class_specs import MISSING
 from ddbstream.exceptions import DecodeError, EncodeError
 from tests.support.products import holding
 from tests.unit.model.reading import quickly, slowly

@@ -1,93 +1,22 @@
-"""What a class says about itself: its fields, defaults, and how its constructor takes them.
+"""The specs of classes: dataclasses, typed dicts and named tuples are read here.
 
-``shape_of`` knows dataclasses, typed dicts and named tuples here, and pydantic, attrs and msgspec
-in ``_adapters``; all are recognised by their attributes, and none is imported.
+Those of pydantic, attrs and msgspec are in ``foreign_classes``. All are recognised by their
+attributes, and none is imported.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, get_args, get_origin
 
-from ddbstream._model import FIELD_MARKS
+from ddbstream._model.class_specs import MISSING, ClassSpec, FieldSpec, owner_of
 from ddbstream._model.hints import annotation_of, own_annotations
+from ddbstream._model.markers import FIELD_MARKS
 
 
-class _Missing:
-    """What stands for a default that a field does not have: one object, also after pickling."""
-
-    def __repr__(self) -> str:
-        return "MISSING"
-
-    def __reduce__(self) -> str:
-        return "MISSING"
-
-
-MISSING: Any = _Missing()
-
-
-@dataclass
-class FieldSpec:
-    """One field as its class declares it.
-
-    Attributes:
-        name: Its name in the class.
-        annotation: Its annotation, evaluated.
-        argument: The constructor's name for it; None: the constructor does not take it.
-        positional: Whether it may be given by position.
-        default: Its value where the attribute is absent, or MISSING.
-        factory: Makes that value, or None.
-        stored: Whether instances carry it; an ``InitVar`` they do not.
-        omitted: Whether the constructor is left to find the value of an absent attribute itself.
-        stored_name: The attribute's name, if the class itself renames it.
-        owner: The class that declares it, for its type variables.
-        fallback: Stands in for a kind that has no place in DynamoDB: writes an instance's field.
-    """
-
-    name: str
-    annotation: Any
-    argument: str | None = None
-    positional: bool = False
-    default: Any = MISSING
-    factory: Callable[[], Any] | None = None
-    stored: bool = True
-    omitted: bool = False
-    stored_name: str | None = None
-    owner: Any = None
-    fallback: Callable[[Any], Any] | None = None
-
-
-@dataclass
-class Shape:
-    """A class as the planner sees it.
-
-    Attributes:
-        fields: In the constructor's order.
-        build: Makes an instance of a dict of arguments; None: the class is called.
-        direct: Whether the constructor only stores its arguments, at a price: frozen dataclasses.
-        mapping: Whether instances are dicts.
-        forbid: Whether the class itself forbids unknown attributes.
-        constants: Attributes that are the class's and not an instance's: a msgspec tag.
-        collect: The field that takes attributes which no other field stores; or None.
-        refused: Notes what a constructor raised, without values, and says whether it could; or
-            None.
-    """
-
-    fields: list[FieldSpec]
-    build: Callable[[dict[str, Any]], Any] | None = None
-    direct: bool = False
-    mapping: bool = False
-    forbid: bool = False
-    constants: dict[str, Any] = field(default_factory=dict)
-    collect: str | None = None
-    refused: Callable[..., bool] | None = None
-
-
-def shape_of(cls: Any, open_classes: tuple[Any, ...]) -> Shape | None:
-    """The shape of a class, or None if it is no class with fields; raises ModelDefinitionError."""
+def class_spec(cls: Any, open_classes: tuple[Any, ...]) -> ClassSpec | None:
+    """The spec of a class, or None if it is no class with fields; raises ModelDefinitionError."""
     if is_typed_dict(cls):
         return _typed_dict(cls, open_classes)
     if not isinstance(cls, type):
@@ -96,9 +25,10 @@ def shape_of(cls: Any, open_classes: tuple[Any, ...]) -> Shape | None:
         return _dataclass(cls, open_classes)
     if issubclass(cls, tuple) and hasattr(cls, "_field_defaults"):
         return _named_tuple(cls, open_classes)
-    from ddbstream._model.adapters import foreign_shape
+    # Late: most programs have no class of another library.
+    from ddbstream._model.foreign_classes import foreign_class_spec
 
-    return foreign_shape(cls, open_classes)
+    return foreign_class_spec(cls, open_classes)
 
 
 def is_typed_dict(cls: Any) -> bool:
@@ -113,15 +43,7 @@ def has_fields(cls: Any) -> bool:
     return is_typed_dict(cls) or any(hasattr(cls, mark) for mark in FIELD_MARKS)
 
 
-def owner_of(cls: type, name: str) -> type:
-    """The class that declares a field."""
-    for base in cls.__mro__:
-        if name in own_annotations(base):
-            return base
-    return cls
-
-
-def _dataclass(cls: type, open_classes: tuple[Any, ...]) -> Shape:
+def _dataclass(cls: type, open_classes: tuple[Any, ...]) -> ClassSpec:
     specs = []
     for declared in cls.__dataclass_fields__.values():  # type: ignore[attr-defined]
         # the only mark by which dataclasses itself tells an InitVar or ClassVar from a field
@@ -142,8 +64,8 @@ def _dataclass(cls: type, open_classes: tuple[Any, ...]) -> Shape:
                 owner=owner,
             )
         )
-    plain = all(spec.stored and spec.argument for spec in specs)
-    return Shape(specs, direct=plain and _only_stores(cls))
+    each_stored = all(spec.stored and spec.argument for spec in specs)
+    return ClassSpec(specs, direct=each_stored and _only_stores(cls))
 
 
 def _only_stores(cls: type) -> bool:
@@ -163,7 +85,7 @@ def _only_stores(cls: type) -> bool:
     )
 
 
-def _named_tuple(cls: Any, open_classes: tuple[Any, ...]) -> Shape:
+def _named_tuple(cls: Any, open_classes: tuple[Any, ...]) -> ClassSpec:
     specs = []
     for name in cls._fields:
         owner = owner_of(cls, name)
@@ -178,10 +100,10 @@ def _named_tuple(cls: Any, open_classes: tuple[Any, ...]) -> Shape:
                 owner=owner,
             )
         )
-    return Shape(specs)
+    return ClassSpec(specs)
 
 
-def _typed_dict(cls: Any, open_classes: tuple[Any, ...]) -> Shape:
+def _typed_dict(cls: Any, open_classes: tuple[Any, ...]) -> ClassSpec:
     specs = []
     for name, raw in own_annotations(cls).items():
         annotation = annotation_of(cls, name, raw, open_classes)
@@ -195,7 +117,9 @@ def _typed_dict(cls: Any, open_classes: tuple[Any, ...]) -> Shape:
                 name=name, annotation=annotation, argument=name, omitted=not required, owner=cls
             )
         )
-    return Shape(specs, build=dict, mapping=True, forbid=getattr(cls, "__closed__", None) is True)
+    return ClassSpec(
+        specs, build=dict, mapping=True, forbid=getattr(cls, "__closed__", None) is True
+    )
 
 
 def _special_form(annotation: Any) -> str | None:

@@ -10,12 +10,12 @@ from functools import partial
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
-from ddbstream._model.hints import annotation_of
-from ddbstream._model.shapes import MISSING, FieldSpec, Shape, owner_of
+from ddbstream._model.class_specs import MISSING, ClassSpec, FieldSpec, owner_of
+from ddbstream._model.hints import annotation_of, own_annotations
 from ddbstream.exceptions import ModelDefinitionError
 
 if TYPE_CHECKING:
-    from ddbstream._model.nodes import Faults
+    from ddbstream._model.nodes import ReadErrors
     from ddbstream._model.objects import ObjectNode
     from ddbstream._values.paths import Parts
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _EXTRA = "__pydantic_extra__"
 
 
-def foreign_shape(cls: Any, open_classes: tuple[Any, ...]) -> Shape | None:
-    """The shape of another library's class, or None if it is of none of these."""
+def foreign_class_spec(cls: Any, open_classes: tuple[Any, ...]) -> ClassSpec | None:
+    """The spec of another library's class, or None if it is of none of these."""
     if is_pydantic(cls):
         return _pydantic(cls)
     if hasattr(cls, "__attrs_attrs__"):
@@ -42,7 +42,7 @@ def is_pydantic(cls: Any) -> bool:
     return hasattr(cls, "__pydantic_fields__") and hasattr(cls, "__pydantic_validator__")
 
 
-def _pydantic(cls: Any) -> Shape:
+def _pydantic(cls: Any) -> ClassSpec:
     if not cls.__pydantic_complete__:
         rebuild = getattr(cls, "model_rebuild", None)
         if rebuild is not None:
@@ -58,7 +58,7 @@ def _pydantic(cls: Any) -> Shape:
     if is_model and extra == "allow":
         collect = _EXTRA
         specs.append(FieldSpec(_EXTRA, dict[str, Any], argument=_EXTRA))
-    return Shape(
+    return ClassSpec(
         specs,
         build=_pydantic_builder(cls) if is_model else None,
         forbid=extra == "forbid",
@@ -118,8 +118,8 @@ def _pydantic_builder(cls: Any) -> Any:
     return build
 
 
-def _pydantic_refused(error: Exception, node: ObjectNode, path: Parts, faults: Faults) -> bool:
-    """Note a ValidationError's faults: places and rules, since its text prints the values."""
+def _pydantic_refused(error: Exception, node: ObjectNode, path: Parts, errors: ReadErrors) -> bool:
+    """Note a ValidationError's errors: places and rules, since its text prints the values."""
     if type(error).__name__ != "ValidationError" or not hasattr(error, "errors"):
         return False
     attributes = {f.argument: f.attribute for f in node.fields}
@@ -127,14 +127,14 @@ def _pydantic_refused(error: Exception, node: ObjectNode, path: Parts, faults: F
     for single in report.errors(include_url=False, include_context=False, include_input=False):
         first, rest = single["loc"][:1], single["loc"][1:]
         place = (*(attributes.get(name) or name for name in first), *rest)
-        faults.note((*path, *place), f"a value that {node.name} accepts", str(single["type"]))
+        errors.note((*path, *place), f"a value that {node.name} accepts", str(single["type"]))
     return True
 
 
 # --- attrs --------------------------------------------------------------------------------------
 
 
-def _attrs(cls: Any, open_classes: tuple[Any, ...]) -> Shape:
+def _attrs(cls: Any, open_classes: tuple[Any, ...]) -> ClassSpec:
     nothing = sys.modules["attr"].NOTHING
     specs = []
     for declared in cls.__attrs_attrs__:
@@ -156,13 +156,13 @@ def _attrs(cls: Any, open_classes: tuple[Any, ...]) -> Shape:
                 owner=owner,
             )
         )
-    return Shape(specs)
+    return ClassSpec(specs)
 
 
 # --- msgspec ------------------------------------------------------------------------------------
 
 
-def _msgspec(cls: Any, open_classes: tuple[Any, ...]) -> Shape:
+def _msgspec(cls: Any, open_classes: tuple[Any, ...]) -> ClassSpec:
     no_default = sys.modules["msgspec"].NODEFAULT
     config = cls.__struct_config__
     names: tuple[str, ...] = cls.__struct_fields__
@@ -173,7 +173,7 @@ def _msgspec(cls: Any, open_classes: tuple[Any, ...]) -> Shape:
         names, cls.__struct_encode_fields__, defaults, strict=True
     ):
         owner = owner_of(cls, name)
-        raw = _own(owner, name)
+        raw = own_annotations(owner)[name]
         factory = default.factory if type(default).__name__ == "Factory" else None
         specs.append(
             FieldSpec(
@@ -190,10 +190,4 @@ def _msgspec(cls: Any, open_classes: tuple[Any, ...]) -> Shape:
     if config.tag is not None:
         tag = config.tag
         constants[config.tag_field] = {"S": tag} if isinstance(tag, str) else {"N": str(tag)}
-    return Shape(specs, forbid=config.forbid_unknown_fields, constants=constants)
-
-
-def _own(owner: Any, name: str) -> Any:
-    from ddbstream._model.hints import own_annotations
-
-    return own_annotations(owner)[name]
+    return ClassSpec(specs, forbid=config.forbid_unknown_fields, constants=constants)

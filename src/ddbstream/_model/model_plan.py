@@ -1,0 +1,95 @@
+"""The plan of a model: reads, writes, and generates the decoder of whole items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ddbstream._model.markers import Options
+from ddbstream._model.nodes import FAILED, MapNode, ReadErrors
+from ddbstream._model.planner import Planner, show
+from ddbstream._model.source import Emitter, compile_source
+from ddbstream._values.attribute_values import Other
+from ddbstream._values.tags import guarded
+from ddbstream.exceptions import ModelDefinitionError
+
+
+class ModelPlan:
+    """A model, planned.
+
+    Args:
+        model: The class, or a generic class with its arguments.
+        registered: What a registry says about a class, if there is a registry.
+        write_other: Writes what ``Any`` holds and DynamoDB has no type for.
+
+    Attributes:
+        root: The node of the model.
+        name: The model's name.
+        attributes: Field name to the name of the top-level attribute that stores it.
+
+    Raises:
+        ModelDefinitionError: The class cannot work as a model.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        registered: Callable[[Any], Options | None] | None,
+        write_other: Other,
+    ) -> None:
+        try:
+            self.root = Planner(registered or (lambda _: None), write_other).root(model)
+        except ModelDefinitionError as error:
+            error.located(model=model)
+            raise
+        self.name = show(model)
+        fields = getattr(self.root, "fields", ())
+        self.attributes = {f.name: f.attribute for f in fields if not f.collects}
+
+    def read(self, item: Any) -> Any:
+        """Read an item by the nodes; raises DecodeError with every error of the item."""
+        errors = ReadErrors()
+
+        def read(item: Any, path: tuple[()]) -> Any:
+            if isinstance(self.root, MapNode):
+                return self.root.read_map(item, path, errors)
+            return self.root.read({"M": item}, path, errors)
+
+        made = guarded(read, item, "an item")
+        if made is FAILED:
+            raise errors.as_one()
+        return made
+
+    def write(self, obj: Any, json: bool) -> dict[str, Any]:
+        """Write an instance as an item; raises EncodeError."""
+        if isinstance(self.root, MapNode):
+            return self.root.write_map(obj, json, 0)
+        value = self.root.write(obj, json, -1)
+        if "M" not in value:
+            raise self.root.refuse(obj)
+        item: dict[str, Any] = value["M"]
+        return item
+
+    def decoder(
+        self, read_slowly: Callable[[Any], Any], owner: object
+    ) -> tuple[Callable[[Any], Any], str]:
+        """Generate the function that reads an item, and its source.
+
+        Args:
+            read_slowly: Reads what the generated code does not.
+            owner: When this is gone, so is the source that tracebacks show.
+        """
+        e = Emitter()
+        with e.block("try:"):
+            if isinstance(self.root, MapNode):
+                self.root.emit_map(e, "item", "made")
+            else:
+                e.line('value = {"M": item}')
+                self.root.emit(e, "value", "made")
+            e.settle()
+            e.line("return made")
+        with e.block("except Exception:"):
+            e.line("pass  # the slow reader says what it was, and outside of this handler")
+        e.line(f"return {e.const(read_slowly, 'read_slowly')}(item)")
+        source = e.source("def decode(item):")
+        return compile_source(source, e.names, self.name, owner)["decode"], source

@@ -1,0 +1,629 @@
+"""Annotations and classes to nodes. What cannot work is refused here, when its class is bound.
+
+`Planner` takes annotations apart; its `ClassPlanner` plans unions and classes with fields.
+"""
+
+from __future__ import annotations
+
+import types
+from collections import OrderedDict, deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+from ddbstream._model.class_specs import MISSING, ClassSpec, FieldSpec
+from ddbstream._model.containers import DictNode, ListNode, SetNode, TupleNode
+from ddbstream._model.enums import EnumNode
+from ddbstream._model.hints import base_arguments, substitute, type_arguments
+from ddbstream._model.markers import KEYS, OPTIONS, Attribute, Epoch, Options, renamer
+from ddbstream._model.nodes import MapNode, Node
+from ddbstream._model.objects import Field, ObjectNode
+from ddbstream._model.scalars import (
+    BoolNode,
+    BytesNode,
+    DecimalNode,
+    FloatNode,
+    IntNode,
+    Scalar,
+    StrNode,
+)
+from ddbstream._model.standard_classes import class_spec, has_fields, is_typed_dict
+from ddbstream._model.temporal import DateNode, DatetimeNode, TimedeltaNode, TimeNode
+from ddbstream._model.unions import (
+    DigitsNode,
+    LiteralNode,
+    LiteralScalar,
+    ReferenceNode,
+    TaggedNode,
+    UnionNode,
+)
+from ddbstream._model.wrappers import NONE, AnyNode, ConvertedNode, FallbackNode, OptionalNode
+from ddbstream._values.attribute_values import Other
+from ddbstream.exceptions import ModelDefinitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ddbstream._model.key_templates import KeyTemplate
+
+_SCALARS: dict[Any, Callable[[], Node]] = {
+    str: StrNode,
+    int: IntNode,
+    float: FloatNode,
+    bool: BoolNode,
+    Decimal: DecimalNode,
+    bytes: BytesNode,
+    bytearray: lambda: BytesNode(bytearray),
+    datetime: DatetimeNode,
+    date: DateNode,
+    time: TimeNode,
+    timedelta: TimedeltaNode,
+    None: lambda: NONE,
+    type(None): lambda: NONE,
+}
+_SET_TAGS = ("S", "N", "B")
+
+
+class Planner:
+    """Plans one model and what it nests; a class met again is the same node.
+
+    Args:
+        registered: What a registry says about a class or annotation, which wins over what that
+            says itself.
+        write_other: Writes what ``Any`` holds and DynamoDB has no type for.
+    """
+
+    def __init__(self, registered: Callable[[Any], Options | None], write_other: Other) -> None:
+        self.registered = registered
+        self.any = AnyNode(write_other)
+        self.classes = ClassPlanner(self)
+        self._aliases: dict[Any, ReferenceNode] = {}
+
+    def root(self, model: Any) -> Node:
+        """The plan of a model; raises ModelDefinitionError."""
+        node = self.plan(model)
+        if "M" not in node.tags or (
+            node.tags == self.any.tags and not isinstance(node, ConvertedNode)
+        ):
+            raise ModelDefinitionError(f"{show(model)} is no model: an item is a map", model=model)
+        return node
+
+    def plan(self, annotation: Any, *, registered: bool = True) -> Node:  # noqa: C901 - one line a form
+        """The node of an annotation; raises ModelDefinitionError.
+
+        Args:
+            annotation: The annotation.
+            registered: Whether the registry's own conversion of it is asked for.
+        """
+        converted = self._registered(annotation) if registered else None
+        if converted is not None:
+            return converted
+        try:
+            made = _SCALARS.get(annotation)
+        except TypeError:  # Literal and Annotated of something unhashable
+            made = None
+        if made is not None:
+            return made()
+        if annotation is Any or annotation is object:
+            return self.any
+        if isinstance(annotation, TypeVar):
+            return self._type_variable(annotation)
+        if hasattr(annotation, "__supertype__"):  # NewType
+            return self.plan(annotation.__supertype__)
+        origin, args = get_origin(annotation), get_args(annotation)
+        if origin is not None and not hasattr(annotation, "__args__"):  # typing.List is list
+            return self.plan(origin)
+        if origin is Annotated:
+            return self._annotated(args[0], args[1:])
+        if origin is Literal or getattr(origin, "_name", None) == "Literal":
+            return self._literal(args, show(annotation))
+        if origin is Union or origin is types.UnionType:
+            return self.classes.union(annotation, args)
+        alias = annotation if origin is None else origin
+        if hasattr(alias, "__value__") and hasattr(alias, "__type_params__"):  # PEP 695
+            return self._alias(annotation, alias, args)
+        if getattr(origin, "_name", None) in ("Final", "Required", "NotRequired", "ReadOnly"):
+            return self.plan(args[0])
+        if origin is not None:
+            return self._generic(annotation, origin, args)
+        if isinstance(annotation, type):
+            return self._class(annotation)
+        raise unsupported(annotation)
+
+    def _registered(self, annotation: Any) -> Node | None:
+        options = self.registered(annotation)
+        if options is None or not (options.structure or options.unstructure):
+            return None
+        if has_fields(annotation):
+            return None  # who plans its fields does this too
+        return self.converted(annotation, options.structure, options.unstructure)
+
+    def converted(self, annotation: Any, structure: Any, unstructure: Any) -> Node:
+        """The node of a kind with conversions of the user's own."""
+        inner: Node = self.any
+        if structure is None or unstructure is None:
+            # one direction only: the other is the annotation's own
+            inner = self.plan(annotation, registered=False)
+        return ConvertedNode(inner, structure, unstructure, instances(annotation), show(annotation))
+
+    def _annotated(self, inner: Any, marks: tuple[Any, ...]) -> Node:
+        for mark in marks:
+            if isinstance(mark, Epoch):
+                return self._epoch(inner, mark)
+            if isinstance(mark, Attribute) and (mark.structure or mark.unstructure):
+                return self._optional(inner, partial(self._converted_by, mark))
+        return self.plan(inner)
+
+    def _converted_by(self, mark: Attribute, annotation: Any) -> Node:
+        return self.converted(annotation, mark.structure, mark.unstructure)
+
+    def _optional(self, annotation: Any, plan: Callable[[Any], Node]) -> Node:
+        """Plan what an annotation is besides None with ``plan``."""
+        if get_origin(annotation) in (Union, types.UnionType):
+            rest = tuple(arg for arg in get_args(annotation) if arg is not type(None))
+            if len(rest) < len(get_args(annotation)):
+                return OptionalNode(plan(Union[rest]))  # noqa: UP007 - made at run time
+        return plan(annotation)
+
+    def _epoch(self, inner: Any, mark: Epoch) -> Node:
+        def plan(kind: Any) -> Node:
+            while hasattr(kind, "__supertype__"):
+                kind = kind.__supertype__
+            if kind is not datetime:
+                raise ModelDefinitionError(f"Epoch is for datetime, and not for {show(kind)}")
+            return DatetimeNode(mark.unit)
+
+        return self._optional(inner, plan)
+
+    def _type_variable(self, variable: Any) -> Node:
+        """A type variable that nothing stands for: default, bound, constraints, or Any."""
+        default = getattr(variable, "__default__", None)
+        if default is not None and getattr(variable, "has_default", lambda: False)():
+            return self.plan(default)
+        if variable.__bound__ is not None:
+            return self.plan(variable.__bound__)
+        if variable.__constraints__:
+            return self.plan(Union[variable.__constraints__])  # noqa: UP007 - made at run time
+        return self.any
+
+    def _alias(self, annotation: Any, alias: Any, args: tuple[Any, ...]) -> Node:
+        known = self._aliases.get(annotation)
+        if known is not None:
+            # inside itself it is a reference; beside itself it is what it stands for
+            return getattr(known, "target", known)
+        reference = self._aliases[annotation] = ReferenceNode(alias.__name__)
+        arguments = dict(zip(alias.__type_params__, args, strict=False))
+        reference.target = self.plan(substitute(alias.__value__, arguments))
+        return reference.target
+
+    def _literal(self, constants: tuple[Any, ...], name: str) -> Node:
+        choices = []
+        for constant in constants:
+            stored = constant.value if isinstance(constant, Enum) else constant
+            node = self.plan(type(stored))
+            if not isinstance(node, Scalar) and node is not NONE:
+                raise ModelDefinitionError(f"{name}: a literal of {type(constant).__name__}")
+            choices.append((constant, node, stored))
+        return LiteralNode(choices, name)
+
+    def _generic(self, annotation: Any, origin: Any, args: tuple[Any, ...]) -> Node:
+        if not isinstance(origin, type):
+            raise unsupported(annotation)
+        if origin is tuple:
+            if args == ((),):  # 3.10's spelling of tuple[()]
+                return TupleNode(())
+            if len(args) == 2 and args[1] is ...:
+                return ListNode(self.plan(args[0]), tuple, tuple)
+            return TupleNode([self.plan(arg) for arg in args])
+        if origin in (dict, OrderedDict) or _abstract(origin, Mapping):
+            return self._dict(annotation, origin, args)
+        if origin in (set, frozenset) or _abstract(origin, AbstractSet):
+            return self._set(annotation, origin, args[0])
+        if (
+            origin in (list, deque)
+            or _abstract(origin, Sequence)
+            or origin in (Iterable, Collection)
+        ):
+            kind = (
+                origin
+                if origin in (list, deque)
+                else Iterable
+                if origin is Iterable
+                else Collection
+            )
+            return ListNode(self.plan(args[0]), deque if origin is deque else None, kind)
+        return self._class(annotation)
+
+    def _dict(self, annotation: Any, origin: Any, args: tuple[Any, ...]) -> Node:
+        key = self.plan(args[0])
+        make = OrderedDict if origin is OrderedDict else None
+        if key is self.any or type(key) is StrNode:
+            return DictNode(None, self.plan(args[1]), make, "str")
+        if not key.has_text or ("NULL" in key.tags and key.tags != self.any.tags):
+            raise ModelDefinitionError(f"{show(annotation)}: {show(args[0])} has no text for a key")
+        return DictNode(key, self.plan(args[1]), make, show(args[0]))
+
+    def _set(self, annotation: Any, origin: Any, member: Any) -> Node:
+        make = frozenset if origin is frozenset else set
+        node = self.plan(member)
+        if node is self.any:
+            scalars = (StrNode(), DecimalNode(), BytesNode())
+            return UnionNode([SetNode(scalar, make) for scalar in scalars], show(annotation))
+        if isinstance(node, LiteralNode) and len(node.tags) == 1:
+            return self._literal_set(annotation, node, make)
+        if isinstance(node, Scalar) and node.tag in _SET_TAGS:
+            if node.python is bytearray:
+                raise ModelDefinitionError(f"{show(annotation)}: a bytearray has no hash")
+            return SetNode(node, make)
+        raise ModelDefinitionError(
+            f"{show(annotation)}: DynamoDB's sets hold text, numbers or binaries"
+        )
+
+    def _literal_set(self, annotation: Any, node: LiteralNode, make: type) -> Node:
+        (tag,) = node.tags
+        if tag not in _SET_TAGS:
+            raise ModelDefinitionError(
+                f"{show(annotation)}: DynamoDB's sets hold text, numbers or binaries"
+            )
+        return SetNode(LiteralScalar(node, tag), make)
+
+    def _class(self, cls: Any) -> Node:
+        if isinstance(cls, type) and not get_args(cls):
+            if issubclass(cls, Enum):
+                return self._enum(cls)
+            if cls.__module__ == "uuid" and cls.__name__ == "UUID":
+                # Late: uuid is a module that most models need not load.
+                from ddbstream._model.uuids import UUIDNode
+
+                return UUIDNode()
+            bare = self._bare(cls)
+            if bare is not None:
+                return bare
+        return self.classes.plan(cls)
+
+    def _bare(self, cls: type) -> Node | None:
+        """``list`` is ``list[Any]``, and so on."""
+        if cls in (dict, OrderedDict, Mapping):
+            return self._dict(cls, cls, (str, Any))
+        if cls in (set, frozenset, AbstractSet):
+            return self._set(cls, cls, Any)
+        if cls is tuple:
+            return ListNode(self.any, tuple, tuple)
+        if cls in (list, deque, Sequence, Iterable, Collection):
+            return self._generic(cls, cls, (Any,))
+        return None
+
+    def _enum(self, cls: type[Enum]) -> Node:
+        members = list(cls)
+        if not members:
+            raise ModelDefinitionError(f"enum {cls.__name__} has no members")
+        nodes = [self._enum_value(cls, member) for member in members]
+        first = nodes[0]
+        if isinstance(first, Scalar) and all(type(node) is type(first) for node in nodes):
+            return EnumNode(cls, first)
+        choices = [(m, node, m.value) for m, node in zip(members, nodes, strict=True)]
+        return LiteralNode(choices, cls.__name__)
+
+    def _enum_value(self, cls: type[Enum], member: Enum) -> Node:
+        kind = type(member.value)
+        for base in kind.__mro__:  # a value may be of a subclass of str or int
+            node = _SCALARS.get(base)
+            if node is not None:
+                return node()
+        raise ModelDefinitionError(
+            f"enum {cls.__name__}: {member.name} has a value of {kind.__name__}, which is no scalar"
+        )
+
+
+def _abstract(origin: type, base: Any) -> bool:
+    """Whether a type is one of ``collections.abc``'s abstract forms of ``base``."""
+    return origin.__module__ == "collections.abc" and issubclass(origin, base)
+
+
+def instances(annotation: Any) -> type | None:
+    """The class whose instances an annotation's values are, if it is a class."""
+    if is_typed_dict(annotation):
+        return dict
+    if annotation is Any:  # a class since Python 3.11, of which nothing is an instance
+        return None
+    return annotation if isinstance(annotation, type) and not get_args(annotation) else None
+
+
+def show(annotation: Any) -> str:
+    """An annotation as its author wrote it, more or less."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        return annotation.__qualname__.rpartition("<locals>.")[2]
+    return str(annotation).replace("typing.", "")
+
+
+def unsupported(annotation: Any) -> ModelDefinitionError:
+    """The error for an annotation that has no place in DynamoDB."""
+    return ModelDefinitionError(
+        f"{show(annotation)} has no place in DynamoDB; give it structure= and unstructure="
+    )
+
+
+# --- classes with fields, and unions --------------------------------------------------------------
+
+_ROOT = attrgetter("root")
+
+
+class ClassPlanner:
+    """The part of a planner that plans classes and unions."""
+
+    def __init__(self, planner: Planner) -> None:
+        self._planner = planner
+        self._known: dict[Any, ObjectNode] = {}
+        self._open: list[Any] = []
+
+    # --- unions ---------------------------------------------------------------------------------
+
+    def union(self, annotation: Any, args: tuple[Any, ...]) -> Node:
+        """The node of a union; raises ModelDefinitionError if nothing tells its parts apart."""
+        nodes = [self._planner.plan(arg) for arg in args if not _is_absence(arg)]
+        optional = type(None) in args or None in args
+        # aliases that are optional themselves
+        nodes = [node.inner if isinstance(node, OptionalNode) else node for node in nodes]
+        optional = optional or any(self._takes_none(arg) for arg in args if not _is_absence(arg))
+        nodes = self._flat(nodes)
+        for node in nodes:
+            if optional and isinstance(node, LiteralNode) and node.stores_none:
+                raise ModelDefinitionError(f"{show(annotation)}: a member and None are both NULL")
+        node = self._distinct(nodes, show(annotation))
+        return OptionalNode(node) if optional else node
+
+    def _takes_none(self, annotation: Any) -> bool:
+        return isinstance(self._planner.plan(annotation), OptionalNode)
+
+    def _flat(self, nodes: list[Node]) -> list[Node]:
+        flat: list[Node] = []
+        for node in nodes:
+            flat += node.alternatives if isinstance(node, UnionNode) else [node]
+        return flat
+
+    def _distinct(self, nodes: list[Node], name: str) -> Node:
+        objects = [node for node in nodes if isinstance(node, ObjectNode)]
+        if len(objects) > 1:
+            nodes = [node for node in nodes if node not in objects]
+            nodes.append(tagged(objects, name))
+        if len(nodes) == 1:
+            return nodes[0]
+        # an enum's member is no other part's value, though it is stored as one
+        literals = [n for n in nodes if isinstance(n, LiteralNode) and not n.has_members]
+        rest = [node for node in nodes if node not in literals]
+        rest = _numbers_apart(rest)
+        for index, node in enumerate(rest):
+            for other in rest[:index]:
+                for tag in sorted(node.tags & other.tags if not _numbers(other, node) else ()):
+                    raise ModelDefinitionError(
+                        f"{name}: two parts are both stored as {tag}, and nothing tells them apart"
+                    )
+        # a named tuple is a tuple too: writing asks the classes first
+        rest.sort(key=lambda node: not isinstance(node, MapNode))
+        return UnionNode([*literals, *rest], name)
+
+    # --- classes --------------------------------------------------------------------------------
+
+    def plan(self, cls: Any) -> Node:
+        """The node of a class, generic or not; raises ModelDefinitionError."""
+        origin = get_origin(cls) or cls
+        options = self._options(origin)
+        if options.structure is not None and options.unstructure is not None:
+            return self._planner.converted(cls, options.structure, options.unstructure)
+        node = self._unconverted(cls, origin, options)
+        if options.structure is None and options.unstructure is None:
+            return node
+        kind = instances(origin)
+        return ConvertedNode(node, options.structure, options.unstructure, kind, show(cls))
+
+    def _unconverted(self, cls: Any, origin: Any, options: Options) -> Node:
+
+        known = self._known.get(cls)
+        if known is not None:
+            known.uses += 1
+            return known
+        root = _root_model(origin)
+        if root is not None:
+            return ConvertedNode(self._planner.plan(root), origin, _ROOT, origin, show(cls))
+        self._open.append(cls)
+        try:
+            spec = class_spec(origin, tuple(get_origin(c) or c for c in self._open))
+            if spec is None:
+                origin = None
+                raise unsupported(cls)
+            node = self._known[cls] = ObjectNode(origin, show(cls), uses=1)
+            self._fill(node, cls, origin, spec, options)
+        except ModelDefinitionError as error:
+            self._known.pop(cls, None)
+            error.model = error.model or origin
+            raise
+        finally:
+            self._open.pop()
+        return node
+
+    def _options(self, cls: Any) -> Options:
+        own: Options | None = getattr(cls, OPTIONS, None)
+        options = own or Options({})
+        registered = self._planner.registered(cls)
+        return registered.over(options) if registered else options
+
+    def _fill(
+        self, node: ObjectNode, cls: Any, origin: Any, spec: ClassSpec, options: Options
+    ) -> None:
+        node.build, node.direct, node.mapping = spec.build, spec.direct, spec.mapping
+        node.constants, node.refused = spec.constants, spec.refused
+        node.forbid = spec.forbid if options.unknown is None else options.unknown == "forbid"
+        node.none_omitted = options.none == "omit"
+        templates: dict[str, KeyTemplate] = options.keys or getattr(origin, KEYS, {})
+        node.templates = list(templates.values())
+        in_keys = {
+            name: t.attribute for t in reversed(node.templates) for name in reversed(t.fields)
+        }
+        collect = options.collect or spec.collect
+        strangers = sorted({*in_keys, *filter(None, [collect])} - {f.name for f in spec.fields})
+        if strangers:
+            raise ModelDefinitionError(f"{node.name} has no field {', '.join(strangers)}")
+        parameters = getattr(origin, "__parameters__", ())
+        arguments = base_arguments(origin, type_arguments(get_args(cls), parameters))
+        rename = renamer(options.rename)
+        for declared in spec.fields:
+            variables = arguments.get(declared.owner, {})
+            declared.annotation = substitute(declared.annotation, variables)
+            f = self._field(declared, rename, in_keys)
+            node.fields.append(f)
+            if declared.name == collect:
+                _collect(node, f)
+        _check_formats(node)
+        _check_names(node)
+
+    def _field(self, spec: FieldSpec, rename: Any, in_keys: dict[str, str]) -> Field:
+        node = self._field_node(spec)
+        default, factory = spec.default, spec.factory
+        if spec.argument is None:  # the class sets it itself
+            default, factory = MISSING, None
+        if (
+            default is MISSING
+            and factory is None
+            and not spec.omitted
+            and spec.argument is not None
+        ):
+            factory = node.absent()
+            if isinstance(node, OptionalNode) or node is NONE:
+                default, factory = None, None
+        if isinstance(default, tuple) and isinstance(node, ListNode) and node.is_abstract:
+            node.make = tuple  # a Sequence whose default is a tuple holds tuples
+        own = _renamed(spec.annotation) or spec.stored_name
+        if spec.name in in_keys and not node.has_text:
+            raise ModelDefinitionError("it has no text for a key", path=spec.name)
+        return Field(
+            name=spec.name,
+            attribute=in_keys.get(spec.name) or own or rename(spec.name),
+            node=node,
+            argument=spec.argument,
+            positional=spec.positional,
+            default=default,
+            factory=factory,
+            stored=spec.stored,
+            omitted=spec.omitted,
+            in_key=spec.name in in_keys,
+        )
+
+    def _field_node(self, spec: FieldSpec) -> Node:
+        try:
+            return self._planner.plan(spec.annotation)
+        except ModelDefinitionError as error:
+            if spec.fallback is not None:
+                return FallbackNode(self._planner.any, spec.fallback, spec.name)
+            error.located(spec.name)
+            raise
+
+
+def _is_absence(annotation: Any) -> bool:
+    """Whether it is None, or msgspec's ``UnsetType``, which is never written."""
+    return annotation in (None, type(None)) or getattr(annotation, "__name__", "") == "UnsetType"
+
+
+def _root_model(cls: Any) -> Any:
+    """The annotation that a pydantic ``RootModel`` wraps, or None."""
+    if getattr(cls, "__pydantic_root_model__", False) and "root" in cls.__pydantic_fields__:
+        return cls.__pydantic_fields__["root"].annotation
+    return None
+
+
+def _renamed(annotation: Any) -> str | None:
+    """The name that an ``Attribute`` gives, on the annotation or on a part of its union."""
+    if get_origin(annotation) is Annotated:
+        for mark in get_args(annotation)[1:]:
+            if isinstance(mark, Attribute) and mark.name:
+                return mark.name
+    if get_origin(annotation) in (Union, types.UnionType):
+        for arg in get_args(annotation):
+            name = _renamed(arg)
+            if name:
+                return name
+    return None
+
+
+def _collect(node: ObjectNode, f: Field) -> None:
+    if not isinstance(f.node, DictNode) or f.node.key is not None:
+        raise ModelDefinitionError("collect= takes a field of dict[str, Any]", path=f.name)
+    f.collects = True
+    node.collector = (f.name, f.node.inner)
+
+
+def _check_names(node: ObjectNode) -> None:
+    names = [f.attribute for f in node.fields if not f.in_key and not f.collects]
+    names += [template.attribute for template in node.templates] + list(node.constants)
+    for name in names:
+        if names.count(name) > 1:
+            raise ModelDefinitionError(f"two fields of {node.name} are stored as {name}")
+
+
+def _check_formats(node: ObjectNode) -> None:
+    fields = {f.name: f for f in node.fields}
+    for template in node.templates:
+        for name, spec in zip(template.fields, template.formats, strict=True):
+            inner = fields[name].node
+            inner = inner.inner if isinstance(inner, OptionalNode) else inner
+            if spec and type(inner) is not IntNode:
+                raise ModelDefinitionError(
+                    f"{template.template!r}: a format is for an int", path=name
+                )
+
+
+def tagged(objects: list[ObjectNode], name: str) -> Node:
+    """A union of classes, told apart by a literal field; raises ModelDefinitionError."""
+    for candidate in objects[0].fields:
+        literals = [
+            next((f.node for f in node.fields if f.attribute == candidate.attribute), None)
+            for node in objects
+        ]
+        if not all(isinstance(literal, LiteralNode) for literal in literals):
+            continue
+        stored = [
+            (type(value), value)
+            for literal in literals
+            for _, _, value in literal.choices  # type: ignore[union-attr]
+        ]
+        if len(set(stored)) == len(stored):
+            pairs = list(zip(literals, objects, strict=True))
+            return TaggedNode(candidate.attribute, pairs, name)  # type: ignore[arg-type]
+    constants = set.intersection(*(set(node.constants) for node in objects))
+    for attribute in sorted(constants):
+        texts = [repr(node.constants[attribute]) for node in objects]
+        if len(set(texts)) == len(texts):
+            return _tagged_by_constants(attribute, objects, name)
+    raise ModelDefinitionError(
+        f"{name}: no field is a Literal of other values in each class, to tell them apart"
+    )
+
+
+def _tagged_by_constants(attribute: str, objects: list[ObjectNode], name: str) -> Node:
+    pairs = []
+    for node in objects:
+        (tag, stored), *_ = node.constants[attribute].items()
+        kind: Scalar = StrNode() if tag == "S" else IntNode()
+        value = stored if tag == "S" else int(stored)
+        pairs.append((LiteralNode([(value, kind, value)], node.name), node))
+    return TaggedNode(attribute, pairs, name)
+
+
+def _numbers(one: Node, other: Node) -> bool:
+    """Whether two alternatives are an int and a float or Decimal: their spelling differs."""
+    kinds = {type(one), type(other)}
+    return DigitsNode in kinds and bool(kinds & {FloatNode, DecimalNode})
+
+
+def _numbers_apart(nodes: list[Node]) -> list[Node]:
+    kinds = {type(node) for node in nodes}
+    if IntNode not in kinds or not kinds & {FloatNode, DecimalNode}:
+        return nodes
+    # writing asks in this order; a Decimal or float takes ints too
+    return [DigitsNode() for node in nodes if type(node) is IntNode] + [
+        node for node in nodes if type(node) is not IntNode
+    ]
