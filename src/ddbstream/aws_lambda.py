@@ -17,17 +17,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast, final
 
-from ddbstream._router.batch import Terms
 from ddbstream._router.router import StreamRouter, check_concurrency, default_router
 from ddbstream.exceptions import BatchError
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from typing_extensions import TypedDict
+
     from ddbstream._router.failures import DeadLetterSink
     from ddbstream._router.results import BatchResult
     from ddbstream._router.windows import Window
     from ddbstream.typing import BatchResponse
+
+    class _Options(TypedDict):
+        """What every way of dispatching takes."""
+
+        context: object
+        concurrency: int
+        stop_when: Callable[[], bool] | None
+        dead_letter: DeadLetterSink | None
+
 
 __all__ = ["LambdaHandler", "Window", "lambda_handler"]
 
@@ -83,6 +93,31 @@ class LambdaHandler:
         self._margin = _milliseconds(deadline_margin)
         self._dead_letter = dead_letter
 
+    @property
+    def router(self) -> StreamRouter:
+        """Where the records go."""
+        return self._router
+
+    @property
+    def report_batch_item_failures(self) -> bool:
+        """Whether a failure is answered with the first record that is not done, or raised."""
+        return self._report
+
+    @property
+    def concurrency(self) -> int:
+        """How many items' records are handled at once."""
+        return self._concurrency
+
+    @property
+    def deadline_margin(self) -> float | None:
+        """Seconds before the invocation's end from which on no record is started, or None."""
+        return None if self._margin is None else self._margin / 1000
+
+    @property
+    def dead_letter(self) -> DeadLetterSink | None:
+        """Takes what an ``on_error`` function puts aside."""
+        return self._dead_letter
+
     def __call__(self, event: Any, context: Any = None) -> BatchResponse:
         """Handle one invocation.
 
@@ -101,38 +136,27 @@ class LambdaHandler:
                 and the event is of no window.
             PayloadError: The event holds no stream records.
         """
-        folds = (self._router._compiled or self._router._freeze()).folds
-        terms = Terms(context, self._out_of_time(context), None, self._dead_letter)
-        if isinstance(event, Mapping) and "window" in event:
-            return self._in_window(event, context, terms)
-        if folds is not None:
-            raise BatchError(
-                "the router has folds, but the event is of no tumbling window: "
-                "set TumblingWindowInSeconds on the event source mapping"
-            )
-        result = self._router._run(event, None, self._concurrency, terms)
-        return {"batchItemFailures": self._unfinished(result, event)}
-
-    def _in_window(self, event: Mapping[str, Any], context: object, terms: Terms) -> BatchResponse:
-        folds = (self._router._compiled or self._router._freeze()).folds
-        if (
-            folds is None
-        ):  # the state is somebody else's, and has to be in the response all the same
-            result = self._router._run(event, None, self._concurrency, terms)
-            failures = self._unfinished(result, event)
-            return _with_state(event.get("state") or {}, failures)
-        from ddbstream._router.windows import Folding, window_of
-
-        window = window_of(event, context)
-        if event.get("Records") is None:  # the last invocation may have none
-            event = {**event, "Records": []}
-        folding = Folding(folds.plans, folds.states, event.get("state"))
-        result = self._router._run(event, None, self._concurrency, terms._replace(folding=folding))
+        options: _Options = {
+            "context": context,
+            "concurrency": self._concurrency,
+            "stop_when": self._out_of_time(context),
+            "dead_letter": self._dead_letter,
+        }
+        if self._router.has_folds:
+            if not isinstance(event, Mapping) or "window" not in event:
+                raise BatchError(
+                    "the router has folds, but the event is of no tumbling window: "
+                    "set TumblingWindowInSeconds on the event source mapping"
+                )
+            batch = self._router.dispatch_window(event, **options)
+            failures = self._unfinished(batch.result, event)
+            return _with_state(batch.close(), failures)
+        result = self._router.dispatch(event, **options)
         failures = self._unfinished(result, event)
-        if window.is_final and not failures:
-            folding.end(folds.ends, window)
-            return _with_state({}, [])
-        return _with_state(folding.stored(), failures)
+        if isinstance(event, Mapping) and "window" in event:
+            # The state is another version's, and has to be in the response all the same.
+            return _with_state(event.get("state") or {}, failures)
+        return {"batchItemFailures": failures}
 
     def _unfinished(self, result: BatchResult, event: object) -> list[Any]:
         """What a response has to name; raises where it cannot, or is not to."""

@@ -3,9 +3,9 @@
 Rules:
 
 * A record that some route wants passes. So does one whose handling would fail, which would be
-  hidden otherwise; except that one which a classifier cannot tell may be left out by ``ttl=`` or
-  ``pattern=``. What a filter cannot say (``where=``, ``changed=``, a classifier of the user's) is
-  not in it, which lets more pass.
+  hidden otherwise. One exception: ``ttl=`` or ``pattern=`` may leave out a record that the
+  classifier would fail on. What a filter cannot say (``where=``, ``changed=``, a classifier of
+  the user's) is not in it, which lets more pass.
 * Filters are as narrow as the syntax allows, joined where that loses nothing, and within the
   mapping's limits: AWS, `event filtering`_: 5 filters, or 10 by quota; 4,096 characters each.
 
@@ -19,16 +19,12 @@ tests there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import Any, Final, NamedTuple, TypedDict
 
-from ddbstream._records import Insert, Modify, Remove
-from ddbstream._router.classify import tests_of
-from ddbstream._router.signatures import EVERY_KIND
+from ddbstream._filters.patterns import Pattern
+from ddbstream._records import EVENTS
 
-if TYPE_CHECKING:
-    from ddbstream._router.plans import Resolved
-
-__all__ = ["Filter", "FilterCriteria", "derive"]
+__all__ = ["Filter", "FilterCriteria", "Wanted", "derive"]
 
 MAX_PATTERN: Final = 4096
 
@@ -38,7 +34,6 @@ Tests = tuple[str, ...]
 Alternative = dict[Path, Tests]
 
 _EVENT: Final[Path] = ("eventName",)
-_NAMES: Final = {Insert: "INSERT", Modify: "MODIFY", Remove: "REMOVE"}
 _OPAQUE: Final = "$or"
 
 
@@ -54,18 +49,37 @@ class FilterCriteria(TypedDict):
     Filters: list[Filter]
 
 
+class Wanted(NamedTuple):
+    """What one route wants, as far as a filter can say it.
+
+    Attributes:
+        events: The ``eventName``s.
+        ttl: Whether it wants deletions by Time to Live alone.
+        pattern: Its own pattern.
+        items: Alternatives for the item, each a map from attributes to the tests of which one has
+            to hold on their text; None for any item.
+        are_keys: Whether those attributes should be keys of the table.
+    """
+
+    events: frozenset[str]
+    ttl: bool = False
+    pattern: Pattern | None = None
+    items: Sequence[Mapping[str, list[object]]] | None = None
+    are_keys: bool = False
+
+
 def derive(
-    resolved: Iterable[Resolved], *, keys: frozenset[str] | None, max_filters: int
+    wanted: Iterable[Wanted], *, keys: frozenset[str] | None, max_filters: int
 ) -> FilterCriteria | None:
     """The criteria of routes; None where nothing can be left out.
 
     Args:
-        resolved: The routes and folds, with their classifiers and entities.
+        wanted: What each route and each fold wants.
         keys: The names of the table's key attributes, if they are known.
         max_filters: How many the mapping may have.
     """
     alternatives: list[Alternative] = []
-    for one in resolved:
+    for one in wanted:
         alternatives += _alternatives(one, keys)
     alternatives = _joined(alternatives)
     if not alternatives or any(not one for one in alternatives):
@@ -82,25 +96,23 @@ def derive(
     return {"Filters": [{"Pattern": text} for text in fitting]}
 
 
-def _alternatives(one: Resolved, keys: frozenset[str] | None) -> list[Alternative]:
-    route = one.route
+def _alternatives(one: Wanted, keys: frozenset[str] | None) -> list[Alternative]:
     base: Alternative = {}
-    if route.kinds != EVERY_KIND:
-        base[_EVENT] = _tests(_NAMES[kind] for kind in route.kinds if kind in _NAMES)
-    if route.ttl:
+    if one.events != EVENTS.keys():
+        base[_EVENT] = _tests(one.events)
+    if one.ttl:
         base[_EVENT] = _tests(["REMOVE"])
         base["userIdentity", "type"] = _tests(["Service"])
         base["userIdentity", "principalId"] = _tests(["dynamodb.amazonaws.com"])
-    if route.pattern is not None:
-        base = _both(base, _flat(route.pattern.source))
-    tests = tests_of(one.classify)
-    if one.entity is None or tests is None:
+    if one.pattern is not None:
+        base = _both(base, _flat(one.pattern.source))
+    if one.items is None:
         return [base]
     return [
         _both(base, place)
-        for attributes in tests.of(one.entity)
+        for attributes in one.items
         if all(attributes.values())  # no text stands for the entity: no record has it
-        for place in _places(attributes, keys, likely_keys=tests.are_keys)
+        for place in _places(attributes, keys, likely_keys=one.are_keys)
     ]
 
 

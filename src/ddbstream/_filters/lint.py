@@ -1,7 +1,7 @@
 """What is wrong with a filter pattern that Lambda accepts and that can never match.
 
-Each rule is of the page that ``_patterns`` cites, or of a recording of a mapping: AWS says nothing
-when a pattern cannot match, and the function is simply never called.
+Each rule is from the page that ``patterns`` cites, or from a recording of a mapping: AWS says
+nothing when a pattern cannot match, and the function is simply never called.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from ddbstream._filters.patterns import INVISIBLE, Fields, Leaf, Pattern, Test
+from ddbstream._records import EVENTS
 
 __all__ = ["Problem", "lint"]
 
@@ -25,7 +26,6 @@ _CHANGE: Final[Mapping[str, type]] = {
     "SizeBytes": float,
     "StreamViewType": str,
 }
-_EVENTS: Final = frozenset({"INSERT", "MODIFY", "REMOVE"})
 
 
 class Problem(NamedTuple):
@@ -79,7 +79,7 @@ def _top(node: Fields, path: str, found: list[_Finding]) -> bool:
             if isinstance(child, Leaf):
                 never |= _non_leaf(child, where, found)
         else:
-            allowed = _EVENTS if name == "eventName" else None
+            allowed = frozenset(EVENTS) if name == "eventName" else None
             never |= _scalar(child, where, found, str, allowed)
     return never
 

@@ -96,6 +96,23 @@ class Fields(NamedTuple):
             any(one.matches(value) for one in ors) for ors in self.alternatives
         )
 
+    def mismatch(self, value: object, path: str) -> str | None:
+        """The path of the first part that does not hold; None if all of it does."""
+        if isinstance(value, (list, tuple)):
+            return None if self.matches(value) else path
+        inside: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
+        for name, child in self.fields:
+            where, found = f"{path}.{name}" if path else name, inside.get(name, _ABSENT)
+            if isinstance(child, Fields):
+                part = child.mismatch(found, where)
+            else:
+                part = None if child.matches(found) else where
+            if part is not None:
+                return part
+        if all(any(one.matches(value) for one in ors) for ors in self.alternatives):
+            return None
+        return f"{path}.$or" if path else "$or"
+
 
 class Pattern:
     """A parsed filter pattern.
@@ -130,6 +147,10 @@ class Pattern:
     def matches(self, record: Mapping[str, Any]) -> bool:
         """Whether a wire record matches, in any spelling: boto3's is read as Lambda's."""
         return self.root.matches(_View(record))
+
+    def mismatch(self, record: Mapping[str, Any]) -> str | None:
+        """The first part of the pattern that a wire record fails; None if it matches."""
+        return self.root.mismatch(_View(record), "")
 
     def matches_record(self, record: StreamRecord[Any]) -> bool:
         """Whether a record's wire mapping matches."""

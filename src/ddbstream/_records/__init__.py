@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ddbstream._records.changes import (
+    EVENTS,
     Change,
     Insert,
     MalformedRecord,
@@ -14,6 +15,7 @@ from ddbstream._records.changes import (
 )
 
 __all__ = [
+    "EVENTS",
     "Change",
     "Insert",
     "MalformedRecord",

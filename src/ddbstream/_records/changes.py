@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from ddbstream._model import codec_for
 from ddbstream._records.origin import Origin, UserIdentity
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ddbstream.exceptions import DDBStreamError
 
 __all__ = [
+    "EVENTS",
     "Change",
     "Insert",
     "MalformedRecord",
@@ -108,6 +109,14 @@ class Remove(StreamRecord[T_co]):
 
 Change = Insert[T_co] | Modify[T_co] | Remove[T_co]
 """Any of the three changes, for a handler of them all: ``Change[Product]``."""
+
+
+EVENTS: Final[Mapping[str, type[StreamRecord[Any]]]] = {
+    "INSERT": Insert,
+    "MODIFY": Modify,
+    "REMOVE": Remove,
+}
+"""The class of each ``eventName``; every list of events or classes is made from this one."""
 
 
 @final

@@ -1,6 +1,6 @@
-"""Running a batch: one record after another, or different items at once.
+"""Running a batch: one record after another here, different items at once in `concurrent_batch`.
 
-Rules, beside those of ``_batch``:
+Rules, beside those of ``results``:
 
 * Different items may run at once; one item's records run one after another, in the batch's order.
 * After a failure nothing behind it starts. What stands before it still runs, since the checkpoint
@@ -17,20 +17,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ddbstream._router.handling import failed, finish
+from ddbstream._router.handlers import failed, finish
 from ddbstream._router.results import BatchResult, Failure, identifier
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec
     from ddbstream._records import StreamRecord
     from ddbstream._router.failures import DeadLetterSink, Decisions
-    from ddbstream._router.handling import Handling
+    from ddbstream._router.handlers import Handlers
+    from ddbstream._router.matching import Candidates
+    from ddbstream._router.routes import Route
     from ddbstream._router.windows import Folding
 
-__all__ = ["Terms", "run_in_order"]
+__all__ = ["BatchOptions", "run_in_order"]
 
 
-class Terms(NamedTuple):
+class BatchOptions(NamedTuple):
     """What holds for one batch.
 
     Attributes:
@@ -62,47 +64,51 @@ def _typed(record: StreamRecord[Any], codec: Codec[Any], own: Codec[Any]) -> Str
     return record._with_codec(codec)
 
 
+def _route_of(candidates: Candidates | None, handler: object) -> Route | None:
+    return candidates.route_of(handler) if candidates and handler else None
+
+
 def run_in_order(
-    records: Iterable[StreamRecord[Any]], handling: Handling, terms: Terms
+    records: Iterable[StreamRecord[Any]], handlers: Handlers, options: BatchOptions
 ) -> BatchResult:
     """Handle one record after another, up to the first that fails.
 
     Args:
         records: Taken one at a time, so that a batch of any size holds one record's objects.
-        handling: Runs a record's handlers.
-        terms: What holds for this batch.
+        handlers: Runs a record's handlers.
+        options: What holds for this batch.
     """
-    lookup, own = handling.plans.lookup, handling.codec
-    context, stop_when, folding = terms.context, terms.stop_when, terms.folding
+    lookup, own = handlers.table.lookup, handlers.codec
+    context, stop_when, folding = options.context, options.stop_when, options.folding
     processed = 0
     for record in records:
         if stop_when is not None and processed and stop_when():
             return BatchResult(processed, (), identifier(record))
-        failure = handler = plan = None
+        failure = handler = candidates = None
         typed = record
-        # The everyday record is handled here: a function of its own would take a third longer.
+        # Inlined: a call for each everyday record would take a third longer.
         try:
             found = lookup.get(type(record))
             if found is None:  # malformed, or there are several classifiers
-                failure = handling.handle(record, context)
+                failure = handlers.handle(record, context)
             else:
                 classify, by_entity, rest = found
-                plan = by_entity.get(classify(record), rest)
-                if plan.handlers is None:
-                    failure = handling.handle(record, context, plan)
+                candidates = by_entity.get(classify(record), rest)
+                if candidates.handlers is None:
+                    failure = handlers.handle(record, context, candidates)
                 else:
-                    if record._codec is not plan.codec and plan.codec is not None:
-                        typed = _typed(record, plan.codec, own)
-                    for handler in plan.handlers:
+                    if record._codec is not candidates.codec and candidates.codec is not None:
+                        typed = _typed(record, candidates.codec, own)
+                    for handler in candidates.handlers:
                         result = handler(typed)
                         if result is not None:
                             finish(result)
         except Exception as error:  # noqa: BLE001 - its record's failure, whatever it is
-            failure = failed(typed, error, plan.route_of(handler) if plan and handler else None)
+            failure = failed(typed, error, _route_of(candidates, handler))
         if failure is None and folding is not None:
             failure = folding.fold(record)
         if failure is not None:
-            failure = terms.settle(failure)
+            failure = options.settle(failure)
             if failure is not None:
                 return BatchResult(processed, (failure,), identifier(record))
         processed += 1

@@ -6,7 +6,7 @@ that fails all leave the record not done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._router.log import log, log_failure
@@ -15,7 +15,6 @@ from ddbstream._router.signatures import name_of, positional_count
 from ddbstream.exceptions import RouteDefinitionError
 
 if TYPE_CHECKING:
-    from ddbstream._router.plans import Resolved
     from ddbstream._router.routes import Route
 
 __all__ = ["DeadLetterSink", "Decisions", "ErrorRoute", "make_error_route"]
@@ -93,23 +92,20 @@ class Decisions:
     """Decides about failures, innermost router first, in a router's order of registration.
 
     Args:
-        resolved: The routes with the routers they came through.
+        by_route: The functions to ask about each route's failures, in order.
         root: The dispatching router's own, for failures before any route.
     """
 
-    def __init__(self, resolved: list[Resolved], root: tuple[ErrorRoute, ...]) -> None:
+    def __init__(
+        self, by_route: Mapping[Route, Sequence[ErrorRoute]], root: Sequence[ErrorRoute]
+    ) -> None:
+        self._by_route = by_route
         self._root = root
-        self._resolved = {id(one.route): one for one in resolved}
 
     def decide(self, failure: Failure) -> Disposition:
         """What is to become of the record; RETRY where nobody decides, or deciding fails."""
-        resolved = self._resolved.get(id(failure.origin))
-        candidates = list(self._root)
-        route = None
-        if resolved is not None:
-            route = resolved.route
-            candidates = [one for s in reversed(resolved.scopes) for one in s.error_routes]
-        for one in candidates:
+        route = failure.origin if failure.origin in self._by_route else None
+        for one in self._root if route is None else self._by_route[route]:
             if not one.wants(failure.error, route):
                 continue
             try:

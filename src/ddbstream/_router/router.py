@@ -10,43 +10,113 @@ Rules:
   threads may dispatch at once.
 
 Theory of operation: the first dispatch compiles the routes into a table from record class and
-entity to a plan, the routes in order. The number of routes therefore costs nothing per record.
+entity to the routes to try, in order. The number of routes therefore costs nothing per record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from threading import Lock
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, final
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    TypeVar,
+    final,
+    get_origin,
+    overload,
+)
 
-from ddbstream._router.around_decorators import AroundDecorators
-from ddbstream._router.batch import Terms, run_in_order
-from ddbstream._router.classify import Classifier, by_table_name, with_bindings
-from ddbstream._router.decorators import Decorators
-from ddbstream._router.handling import Handling
-from ddbstream._router.plans import Plans, Resolved, Scope
-from ddbstream._router.routes import Route, entity_of
-from ddbstream._router.window_decorators import WindowDecorators
-from ddbstream._wire import _read as read
-from ddbstream.exceptions import BatchError, RouteDefinitionError
+from ddbstream._model import codec_for
+from ddbstream._records import EVENTS, Insert, Modify, Remove
+from ddbstream._router.batch import BatchOptions, run_in_order
+from ddbstream._router.classify import Classifier, by_table_name, tests_of, with_bindings
+from ddbstream._router.handlers import Handlers
+from ddbstream._router.matching import PlacedRoute, RouteTable, Scope
+from ddbstream._router.routes import Route, build_route, entity_of
+from ddbstream._router.signatures import (
+    EVERY_KIND,
+    callers_names,
+    name_of,
+    positional_count,
+    read_fold,
+)
+from ddbstream._wire import read_with
+from ddbstream.exceptions import (
+    BatchError,
+    PayloadError,
+    RouteDefinitionError,
+    RouterFrozenError,
+)
 
 if TYPE_CHECKING:
-    from ddbstream._filters.criteria import FilterCriteria
+    from typing_extensions import TypedDict, Unpack
+
+    from ddbstream._diff.filters import Changed
+    from ddbstream._filters.criteria import FilterCriteria, Wanted
     from ddbstream._model import Registry
-    from ddbstream._router.failures import DeadLetterSink, Decisions
-    from ddbstream._router.observers import Observers
+    from ddbstream._records import Change
+    from ddbstream._router.descriptions import Explanation, RouteDescription
+    from ddbstream._router.failures import DeadLetterSink, Decisions, ErrorRoute
+    from ddbstream._router.middleware import Middleware
+    from ddbstream._router.observers import Observer, Observers
     from ddbstream._router.results import BatchResult
-    from ddbstream._router.windows import FoldState, WindowEnd
+    from ddbstream._router.routes import Kind
+    from ddbstream._router.windows import FoldState, WindowBatch, WindowEnd
+
+    RecordT = TypeVar("RecordT")
+    WideT = TypeVar("WideT")
+    ContextT = TypeVar("ContextT")
+    ResultT = TypeVar("ResultT")
+    ModelT = TypeVar("ModelT")
+
+    class Options(TypedDict, Generic[RecordT], total=False):
+        """What narrows a route; see `StreamRouter.on_insert`."""
+
+        changed: Changed | None
+        where: Callable[[RecordT], object] | None
+        pattern: Any
+        ttl: bool | None
+        replica: bool | None
+        unchanged: bool | None
+        middleware: Iterable[Callable[..., Any]]
+
+    class Decorator(Generic[RecordT, WideT]):
+        """Takes functions of ``RecordT``; one of ``WideT`` can have more decorators on it."""
+
+        @overload
+        def __call__(
+            self, handler: Callable[[WideT], ResultT], /
+        ) -> Callable[[WideT], ResultT]: ...
+        @overload
+        def __call__(
+            self, handler: Callable[[WideT, ContextT], ResultT], /
+        ) -> Callable[[WideT, ContextT], ResultT]: ...
+        @overload
+        def __call__(
+            self, handler: Callable[[RecordT], ResultT], /
+        ) -> Callable[[RecordT], ResultT]: ...
+        @overload
+        def __call__(
+            self, handler: Callable[[RecordT, ContextT], ResultT], /
+        ) -> Callable[[RecordT, ContextT], ResultT]: ...
+        def __call__(self, handler: Any, /) -> Any:
+            """Register it."""
+
 
 __all__ = ["StreamRouter", "default_router", "on_change", "on_insert", "on_modify", "on_remove"]
 
+F = TypeVar("F", bound=Callable[..., Any])
 Unmatched = Literal["ignore", "raise"]
 
 
 class Compiled(NamedTuple):
     """What the first dispatch makes of a router."""
 
-    handling: Handling
+    handlers: Handlers
     decisions: Decisions | None
     observers: Observers | None
     folds: Folds | None
@@ -55,13 +125,13 @@ class Compiled(NamedTuple):
 class Folds(NamedTuple):
     """What a router does with tumbling windows."""
 
-    plans: Plans
+    table: RouteTable
     states: dict[Route, FoldState]
     ends: tuple[WindowEnd, ...]
 
 
 @final
-class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
+class StreamRouter:
     """Sends stream records to the handlers that want them.
 
     Args:
@@ -92,11 +162,362 @@ class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
 
             if not isinstance(registry, Registry):
                 raise RouteDefinitionError("registry= takes a ddbstream.models.Registry")
-        super().__init__(registry)
+        self._registry = registry
         self._classify = classify
         self._unmatched = unmatched
-        self._entities: dict[Any, str] = {}
+        self._entities: dict[Any, str] = {}  # class to the name that `bind` gave it
+        self._entries: list[Any] = []  # routes and routers, in order
+        self._middleware: list[Middleware] = []
+        self._error_routes: list[ErrorRoute] = []
+        self._observers: list[Observer] = []
+        self._folds: list[tuple[Route, FoldState]] = []
+        self._window_ends: list[WindowEnd] = []
+        self._lock = Lock()
+        self._frozen = False  # this router, or one that includes it, has dispatched
         self._compiled: Compiled | None = None
+
+    # Routes: which records a handler gets.
+
+    @overload
+    def on_insert(
+        self, entity_or_model: str | None = None, **options: Unpack[Options[Insert[Any]]]
+    ) -> Decorator[Insert[Any], Change[Any]]: ...
+    @overload
+    def on_insert(  # type: ignore[overload-overlap] # a class is callable, too, and is a model
+        self, entity_or_model: type[ModelT], **options: Unpack[Options[Insert[ModelT]]]
+    ) -> Decorator[Insert[ModelT], Change[ModelT]]: ...
+    @overload
+    def on_insert(
+        self, entity_or_model: Callable[[Insert[Any]], ResultT]
+    ) -> Callable[[Insert[Any]], ResultT]: ...
+    @overload
+    def on_insert(
+        self, entity_or_model: Callable[[Insert[Any], ContextT], ResultT]
+    ) -> Callable[[Insert[Any], ContextT], ResultT]: ...
+    def on_insert(
+        self,
+        entity_or_model: Any = None,
+        *,
+        changed: Changed | None = None,
+        where: Callable[[Any], object] | None = None,
+        pattern: Any = None,
+        ttl: bool | None = None,
+        replica: bool | None = None,
+        unchanged: bool | None = None,
+        middleware: Iterable[Callable[..., Any]] = (),
+    ) -> Any:
+        """Register a handler of new items: ``@router.on_insert(Product)``.
+
+        The handler takes the record, and as a second argument the context if it wants that. It may
+        be ``async def``. What it returns means nothing. Without parentheses the decorator is for
+        every entity.
+
+        Args:
+            entity_or_model: An entity's name; or a model class, whose name is the entity, and as
+                which the images are read. None is every entity. Without a class the handler's
+                annotation says how to read the images, ``Insert[Product]``; else they are dicts.
+            changed: A document path, or several, one of which has to differ between the images:
+                ``"price"``, ``"dims.w"``, ``"tags[0]"``. The first name is a field of the model, or
+                an attribute. In an insert or a removal an attribute that is there counts as
+                changed. On a stream that does not capture the images that this needs, the record
+                fails.
+            where: A predicate over the typed record. What it raises is the record's failure.
+            pattern: A filter pattern in EventBridge syntax, over the wire record.
+            ttl: True for deletions by Time to Live alone, False for everything but them.
+            replica: True for records that global tables of version 2017.11.29 made for certain,
+                False for everything but them.
+            unchanged: True for a MODIFY whose images hold the same item for certain, False for
+                everything but them.
+            middleware: Functions ``(record, call_next)`` around this handler, the first outermost.
+
+        Raises:
+            RouteDefinitionError: It can never work: the handler, its annotation or an option.
+            ModelDefinitionError: The class cannot be a model.
+            RouterFrozenError: The router has dispatched.
+        """
+        options = _options(changed, where, pattern, (ttl, replica, unchanged), middleware)
+        return self._decorator(frozenset({Insert}), entity_or_model, options)
+
+    @overload
+    def on_modify(
+        self, entity_or_model: str | None = None, **options: Unpack[Options[Modify[Any]]]
+    ) -> Decorator[Modify[Any], Change[Any]]: ...
+    @overload
+    def on_modify(  # type: ignore[overload-overlap] # a class is callable, too, and is a model
+        self, entity_or_model: type[ModelT], **options: Unpack[Options[Modify[ModelT]]]
+    ) -> Decorator[Modify[ModelT], Change[ModelT]]: ...
+    @overload
+    def on_modify(
+        self, entity_or_model: Callable[[Modify[Any]], ResultT]
+    ) -> Callable[[Modify[Any]], ResultT]: ...
+    @overload
+    def on_modify(
+        self, entity_or_model: Callable[[Modify[Any], ContextT], ResultT]
+    ) -> Callable[[Modify[Any], ContextT], ResultT]: ...
+    def on_modify(
+        self,
+        entity_or_model: Any = None,
+        *,
+        changed: Changed | None = None,
+        where: Callable[[Any], object] | None = None,
+        pattern: Any = None,
+        ttl: bool | None = None,
+        replica: bool | None = None,
+        unchanged: bool | None = None,
+        middleware: Iterable[Callable[..., Any]] = (),
+    ) -> Any:
+        """Register a handler of changed items; all else as for `on_insert`."""
+        options = _options(changed, where, pattern, (ttl, replica, unchanged), middleware)
+        return self._decorator(frozenset({Modify}), entity_or_model, options)
+
+    @overload
+    def on_remove(
+        self, entity_or_model: str | None = None, **options: Unpack[Options[Remove[Any]]]
+    ) -> Decorator[Remove[Any], Change[Any]]: ...
+    @overload
+    def on_remove(  # type: ignore[overload-overlap] # a class is callable, too, and is a model
+        self, entity_or_model: type[ModelT], **options: Unpack[Options[Remove[ModelT]]]
+    ) -> Decorator[Remove[ModelT], Change[ModelT]]: ...
+    @overload
+    def on_remove(
+        self, entity_or_model: Callable[[Remove[Any]], ResultT]
+    ) -> Callable[[Remove[Any]], ResultT]: ...
+    @overload
+    def on_remove(
+        self, entity_or_model: Callable[[Remove[Any], ContextT], ResultT]
+    ) -> Callable[[Remove[Any], ContextT], ResultT]: ...
+    def on_remove(
+        self,
+        entity_or_model: Any = None,
+        *,
+        changed: Changed | None = None,
+        where: Callable[[Any], object] | None = None,
+        pattern: Any = None,
+        ttl: bool | None = None,
+        replica: bool | None = None,
+        unchanged: bool | None = None,
+        middleware: Iterable[Callable[..., Any]] = (),
+    ) -> Any:
+        """Register a handler of deleted items; all else as for `on_insert`."""
+        options = _options(changed, where, pattern, (ttl, replica, unchanged), middleware)
+        return self._decorator(frozenset({Remove}), entity_or_model, options)
+
+    @overload
+    def on_change(
+        self, entity_or_model: str | None = None, **options: Unpack[Options[Change[Any]]]
+    ) -> Decorator[Change[Any], Change[Any]]: ...
+    @overload
+    def on_change(  # type: ignore[overload-overlap] # a class is callable, too, and is a model
+        self, entity_or_model: type[ModelT], **options: Unpack[Options[Change[ModelT]]]
+    ) -> Decorator[Change[ModelT], Change[ModelT]]: ...
+    @overload
+    def on_change(
+        self, entity_or_model: Callable[[Change[Any]], ResultT]
+    ) -> Callable[[Change[Any]], ResultT]: ...
+    @overload
+    def on_change(
+        self, entity_or_model: Callable[[Change[Any], ContextT], ResultT]
+    ) -> Callable[[Change[Any], ContextT], ResultT]: ...
+    def on_change(
+        self,
+        entity_or_model: Any = None,
+        *,
+        changed: Changed | None = None,
+        where: Callable[[Any], object] | None = None,
+        pattern: Any = None,
+        ttl: bool | None = None,
+        replica: bool | None = None,
+        unchanged: bool | None = None,
+        middleware: Iterable[Callable[..., Any]] = (),
+    ) -> Any:
+        """Register a handler of all three; all else as for `on_insert`."""
+        options = _options(changed, where, pattern, (ttl, replica, unchanged), middleware)
+        return self._decorator(EVERY_KIND, entity_or_model, options)
+
+    def _decorator(self, kinds: frozenset[Kind], target: Any, options: dict[str, Any]) -> Any:
+        def register(handler: Callable[..., Any]) -> Callable[..., Any]:
+            names = callers_names(1)
+            self._add(build_route(handler, names, kinds=kinds, target=target, **options))
+            return handler
+
+        options["registry"] = self._registry
+        if not _is_handler(target):
+            return register
+        self._add(build_route(target, callers_names(2), kinds=kinds, **options))
+        return target
+
+    # Around handlers: middleware, decisions about failures, observers.
+
+    def middleware(self, function: F) -> F:
+        """Put a function around handling: ``@router.middleware``, ``(record, call_next)``.
+
+        It runs once for each record that some route of this router wants, an included router's for
+        that router's routes, the first registered outermost. It gets the record as the routes read
+        it, or with dicts if they differ. ``call_next(record)`` runs what is inside and raises what
+        that raises; a middleware that does not call it, or swallows what it raises, has handled the
+        record itself. An ``async def`` awaits ``call_next(record)``.
+
+        Raises:
+            RouteDefinitionError: It is no function.
+            RouterFrozenError: The router has dispatched.
+        """
+        from ddbstream._router.middleware import make_middleware
+
+        with self._lock:
+            self._check_open()
+            self._middleware.extend(make_middleware((function,)))
+        return function
+
+    @overload
+    def on_error(self, *types: type[Exception], route: Any = None) -> Callable[[F], F]: ...
+    @overload
+    def on_error(self, decide: F, /) -> F: ...
+    def on_error(self, *types: Any, route: Any = None) -> Any:
+        """Decide what becomes of failures: ``@router.on_error(ValueError)``.
+
+        The function takes the `Failure`, or the record and the exception, and returns a
+        `Disposition`; a None leaves it to the next. Those of the router that has the route are
+        asked first, then those of the routers that include it, each in the order of registration.
+        Without a decision it is ``Disposition.RETRY``.
+
+        Args:
+            types: Classes of exception; none means all.
+            route: A handler, or a tuple of them, whose failures it decides about; None means all,
+                also failures before any handler: a malformed record, one that no route wants.
+
+        Raises:
+            RouteDefinitionError: The function or a condition can never work.
+            RouterFrozenError: The router has dispatched.
+        """
+        from ddbstream._router.failures import make_error_route
+
+        def register(decide: F) -> F:
+            made = make_error_route(decide, types, route)
+            with self._lock:
+                self._check_open()
+                self._error_routes.append(made)
+            return decide
+
+        if len(types) == 1 and callable(types[0]) and not isinstance(types[0], type):
+            decide, types = types[0], ()
+            return register(decide)
+        return register
+
+    def observe(self, function: F) -> F:
+        """Tell a function of each handler that ran and each batch that ended, for metrics.
+
+        It takes a `HandlerEvent` or a `BatchEvent` of ``ddbstream.metrics``. It is told in the
+        thread that did the work; what it raises is logged and changes nothing.
+
+        Raises:
+            RouterFrozenError: The router has dispatched.
+        """
+        with self._lock:
+            self._check_open()
+            self._observers.append(function)
+        return function
+
+    # Tumbling windows.
+
+    def fold(
+        self,
+        entity_or_model: Any = None,
+        *,
+        name: str | None = None,
+        initial: Callable[[], Any] | None = None,
+        where: Callable[[Any], object] | None = None,
+    ) -> Callable[[F], F]:
+        """Fold records into a tumbling window's state: ``(state, record) -> state``.
+
+        A record is folded once all its handlers have returned. The state's type is the annotation
+        of the first parameter: any type that a model's field can have. The function only computes:
+        it may be called again for the same record. Only `LambdaHandler` has windows.
+
+        Args:
+            entity_or_model: As for ``on_insert``. The second parameter's annotation says which
+                changes it takes: ``Insert[Product]``, ``Change[Product]``; without one, all.
+            name: What the state is stored under; the function's name if not given.
+            initial: Makes a window's first state; its type without arguments if not given.
+            where: A predicate over the typed record.
+
+        Raises:
+            RouteDefinitionError: It can never work, or another fold has the name.
+            RouterFrozenError: The router has dispatched.
+        """
+        names = callers_names(1)
+
+        def register(function: F) -> F:
+            from ddbstream._router.windows import make_fold_state
+
+            annotation, signature = read_fold(function, names)
+            route = build_route(
+                function,
+                names,
+                kinds=signature.kinds,
+                target=entity_or_model,
+                where=where,
+                signature=signature,
+                registry=self._registry,
+            )
+            state = make_fold_state(
+                name or function.__name__, annotation, initial, registry=self._registry
+            )
+            with self._lock:
+                self._check_open()
+                if any(state.name == other.name for _, other in self._folds):
+                    raise RouteDefinitionError(f"there is a fold named {state.name} already")
+                self._folds.append((route, state))
+            return function
+
+        return register
+
+    @overload
+    def on_window_end(self, *, fold: Callable[..., Any] | None = None) -> Callable[[F], F]: ...
+    @overload
+    def on_window_end(self, function: F) -> F: ...
+    def on_window_end(self, function: Any = None, *, fold: Any = None) -> Any:
+        """Call a function with a window's final state: ``(state)``, or ``(state, window)``.
+
+        If it raises, the invocation fails, and the shard waits until it succeeds.
+
+        Args:
+            function: The function, where the decorator is written without parentheses.
+            fold: The fold whose state it wants, where there are several.
+
+        Raises:
+            RouteDefinitionError: There is no such fold, or more than one and none is named.
+            RouterFrozenError: The router has dispatched.
+        """
+
+        def register(function: F) -> F:
+            from ddbstream._router.windows import WindowEnd
+
+            count = positional_count(function)
+            if count not in (1, 2):
+                raise RouteDefinitionError(f"{name_of(function)} takes a state, and the window")
+            with self._lock:
+                self._check_open()
+                found = [s for route, s in self._folds if fold is None or route.handler is fold]
+                if len(found) != 1:
+                    raise RouteDefinitionError(
+                        f"{name_of(function)}: "
+                        + ("say which fold's state it wants" if found else "there is no such fold")
+                    )
+                self._window_ends.append(WindowEnd(function, found[0].name, count == 2))
+            return function
+
+        return register if function is None else register(function)
+
+    def _add(self, route: Route) -> None:
+        with self._lock:
+            self._check_open()
+            self._entries.append(route)
+
+    def _check_open(self) -> None:
+        if self._frozen:
+            raise RouterFrozenError("a router that has dispatched cannot change any more")
+
+    # Names and composition.
 
     def bind(self, entity: str, model: Any) -> None:
         """Give a class another entity name than its own: ``router.bind("Product", ProductV2)``.
@@ -142,6 +563,8 @@ class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
             router._check_models(self._registry)
             self._entries.append(router)
 
+    # Records.
+
     def dispatch(
         self,
         payload_or_records: object,
@@ -175,27 +598,123 @@ class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
         """
         if (self._compiled or self._freeze()).folds is not None:
             raise BatchError("folds need a tumbling window, which LambdaHandler alone has")
-        terms = Terms(context, stop_when, None, dead_letter)
-        return self._run(payload_or_records, stream_arn, concurrency, terms)
+        options = BatchOptions(context, stop_when, None, dead_letter)
+        return self._run(payload_or_records, stream_arn, concurrency, options)
 
     def _run(
-        self, payload: object, stream_arn: str | None, concurrency: int, terms: Terms
+        self, payload: object, stream_arn: str | None, concurrency: int, options: BatchOptions
     ) -> BatchResult:
         check_concurrency(concurrency)
         compiled = self._compiled or self._freeze()
         if compiled.decisions is not None:
-            terms = terms._replace(decisions=compiled.decisions)
-        records = read(payload, stream_arn, compiled.handling.codec)
+            options = options._replace(decisions=compiled.decisions)
+        records = read_with(payload, stream_arn, compiled.handlers.codec)
         started = perf_counter() if compiled.observers is not None else 0.0
         if concurrency == 1:
-            result = run_in_order(records, compiled.handling, terms)
+            result = run_in_order(records, compiled.handlers, options)
         else:
-            from ddbstream._router.lanes import run_in_lanes
+            # Threads are loaded by those who want them.
+            from ddbstream._router.concurrent_batch import run_concurrently
 
-            result = run_in_lanes(records, compiled.handling, terms, concurrency)
+            result = run_concurrently(records, compiled.handlers, options, concurrency)
         if compiled.observers is not None:
             compiled.observers.batch(result, perf_counter() - started)
         return result
+
+    def dispatch_window(
+        self,
+        event: Mapping[str, Any],
+        *,
+        context: object = None,
+        concurrency: int = 1,
+        stop_when: Callable[[], object] | None = None,
+        dead_letter: DeadLetterSink | None = None,
+    ) -> WindowBatch:
+        """As `dispatch`, for an invocation of a tumbling window: each record done is folded, too.
+
+        Args:
+            event: The Lambda event, with its ``window`` and ``state``.
+            context: As for `dispatch`, and so are the others.
+            concurrency: Handlers run at once; folds run in order.
+            stop_when: As for `dispatch`.
+            dead_letter: As for `dispatch`.
+
+        Returns:
+            The batch's result, and the state to answer with.
+
+        Raises:
+            BatchError: The event's window or state cannot be read; or the router has no folds.
+            PayloadError: The event holds no stream records.
+        """
+        folds = (self._compiled or self._freeze()).folds
+        if folds is None:
+            raise BatchError("the router has no folds")
+        # Only a function with folds pays for the module.
+        from ddbstream._router.windows import Folding, WindowBatch, window_of
+
+        window = window_of(event, context)
+        if event.get("Records") is None:  # a window's last invocation may have none
+            event = {**event, "Records": []}
+        folding = Folding(folds.table, folds.states, event.get("state"))
+        options = BatchOptions(context, stop_when, None, dead_letter, folding)
+        result = self._run(event, None, concurrency, options)
+        return WindowBatch(result, window, folding, folds.ends)
+
+    # What others ask about a router.
+
+    @property
+    def classify(self) -> Classifier:
+        """Names a record's entity as this router does, with the names that `bind` gave."""
+        return with_bindings(self._classify or by_table_name(), self._entities)
+
+    @property
+    def has_folds(self) -> bool:
+        """Whether this router, or one that it includes, has folds: records then need a window."""
+        if self._compiled is not None:
+            return self._compiled.folds is not None
+        return any(router._folds for router in self._tree())
+
+    def routes(self) -> tuple[RouteDescription, ...]:
+        """Every route in the order in which handlers run, those of included routers as well.
+
+        A description has ``name``, ``events`` (``"INSERT"``, ``"MODIFY"``, ``"REMOVE"``),
+        ``entity``, ``model``, ``handler``, and what narrows the route. Asking does not close the
+        router. See `folds` for folds.
+        """
+        # Tools ask this, functions do not.
+        from ddbstream._router.descriptions import describe
+
+        return tuple(map(describe, self._placed()))
+
+    def folds(self) -> tuple[RouteDescription, ...]:
+        """Every fold, described as `routes` describes a route."""
+        from ddbstream._router.descriptions import describe  # as in `routes`
+
+        return tuple(map(describe, self._placed(folds=True)))
+
+    def explain(self, record: object, *, stream_arn: str | None = None) -> Explanation:
+        """Say which routes want a record, and why each of the others does not: ``print`` it.
+
+        No handler and no middleware runs. An exception in a classifier or a predicate is a reason,
+        and is not raised. Asking does not close the router.
+
+        Args:
+            record: A record, wire or made; or a payload of one record.
+            stream_arn: Where the record comes from, if it does not say it itself.
+
+        Returns:
+            ``entity``, ``chosen`` (descriptions, as `routes` gives them), ``rejected`` (pairs of a
+            description and a reason), and ``problem``, if the record would fail before any handler.
+
+        Raises:
+            PayloadError: It is no stream record, or more than one.
+        """
+        from ddbstream._router.descriptions import explain  # as in `routes`
+
+        records = list(read_with(record, stream_arn, codec_for(None)))
+        if len(records) != 1:
+            raise PayloadError(f"explain() takes one record, and here are {len(records)}")
+        return explain(records[0], self._placed(), self.classify)
 
     def filter_criteria(
         self, *, keys: Collection[str] | None = None, max_filters: int = 5
@@ -217,17 +736,18 @@ class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
         Raises:
             ValueError: ``max_filters`` is below 1.
         """
+        # Tools ask this, functions do not.
         from ddbstream._filters.criteria import derive
 
         if max_filters < 1:
             raise ValueError("max_filters= takes a whole number above 0")
         if self._unmatched == "raise":
             return None
-        classify = self._classify or by_table_name()
-        resolved = list(self._resolved(classify, {}, ()))
-        resolved += self._resolved(classify, {}, (), folds=True)
+        placed = [*self._placed(), *self._placed(folds=True)]
         names = None if keys is None else frozenset(keys)
-        return derive(resolved, keys=names, max_filters=max_filters)
+        return derive(map(_wanted, placed), keys=names, max_filters=max_filters)
+
+    # The first dispatch compiles what the decorators have written.
 
     def _freeze(self) -> Compiled:
         with self._lock:
@@ -239,7 +759,7 @@ class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
             return self._compiled
 
     def _compile(self, tree: list[StreamRouter]) -> Compiled:
-        resolved = list(self._resolved(self._classify or by_table_name(), {}, ()))
+        placed = self._placed()
         functions = [one for router in tree for one in router._observers]
         observers: Observers | None = None
         if functions:
@@ -250,11 +770,16 @@ class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
         if any(router._error_routes for router in tree):
             from ddbstream._router.failures import Decisions
 
-            decisions = Decisions(resolved, tuple(self._error_routes))
+            # Innermost router first.
+            by_route = {
+                one.route: [decide for s in reversed(one.scopes) for decide in s.error_routes]
+                for one in placed
+            }
+            decisions = Decisions(by_route, tuple(self._error_routes))
         unmatched = self._unmatched == "raise"
-        plans = Plans(resolved, observed=bool(functions), unmatched=unmatched)
-        handling = Handling(plans, raise_unmatched=unmatched, observers=observers)
-        return Compiled(handling, decisions, observers, self._compile_folds(tree))
+        table = RouteTable(placed, observed=bool(functions), unmatched=unmatched)
+        handlers = Handlers(table, raise_unmatched=unmatched, observers=observers)
+        return Compiled(handlers, decisions, observers, self._compile_folds(tree))
 
     def _compile_folds(self, tree: list[StreamRouter]) -> Folds | None:
         states = {route: state for router in tree for route, state in router._folds}
@@ -263,14 +788,14 @@ class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
             raise RouteDefinitionError("included routers have folds of one name: give them name=")
         if not states:
             return None
-        resolved = list(self._resolved(self._classify or by_table_name(), {}, (), folds=True))
+        placed = self._placed(folds=True)
         # Both are in the order of the tree.
         states = {
             one.route: state.read_with(one.registry)
-            for one, state in zip(resolved, states.values(), strict=True)
+            for one, state in zip(placed, states.values(), strict=True)
         }
         ends = tuple(end for router in tree for end in router._window_ends)
-        return Folds(Plans(resolved), states, ends)
+        return Folds(RouteTable(placed), states, ends)
 
     def _tree(self) -> Iterator[StreamRouter]:
         yield self
@@ -278,7 +803,11 @@ class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
             if isinstance(entry, StreamRouter):
                 yield from entry._tree()
 
-    def _resolved(
+    def _placed(self, *, folds: bool = False) -> list[PlacedRoute]:
+        """Every route in order, or every fold, with what holds for it."""
+        return list(self._walk(self._classify or by_table_name(), {}, (), folds=folds))
+
+    def _walk(
         self,
         classify: Classifier,
         outer: dict[Any, str],
@@ -286,8 +815,7 @@ class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
         registry: Registry | None = None,
         *,
         folds: bool = False,
-    ) -> Iterator[Resolved]:
-        """Every route in order, or every fold, with what holds for it."""
+    ) -> Iterator[PlacedRoute]:
         registry = self._registry or registry
         entities = {**outer, **self._entities}
         classify = with_bindings(self._classify or classify, entities)
@@ -295,14 +823,14 @@ class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
         own = [route for route, _ in self._folds] if folds else []
         for entry in (*own, *self._entries):
             if isinstance(entry, StreamRouter):
-                yield from entry._resolved(classify, entities, scopes, registry, folds=folds)
+                yield from entry._walk(classify, entities, scopes, registry, folds=folds)
                 continue
             if folds and entry not in own:
                 continue
             entity = entry.entity
             if entry.model is not None:
                 entity = entities.get(entry.model) or entity_of(entry.model)
-            yield Resolved(entry.read_with(registry), classify, entity, scopes, registry)
+            yield PlacedRoute(entry.read_with(registry), classify, entity, scopes, registry)
 
     def _check_models(self, registry: Registry | None) -> None:
         """Raise ModelDefinitionError unless all can be read with an including router's registry."""
@@ -318,6 +846,35 @@ class StreamRouter(Decorators, AroundDecorators, WindowDecorators):
 
     def __repr__(self) -> str:
         return f"<StreamRouter of {len(self._entries)} routes and routers>"
+
+
+def _options(
+    changed: object, where: object, pattern: object, traits: tuple[object, ...], middleware: object
+) -> dict[str, Any]:
+    return {
+        "changed": changed,
+        "where": where,
+        "pattern": pattern,
+        **dict(zip(("ttl", "replica", "unchanged"), traits, strict=True)),
+        "middleware": middleware,
+    }
+
+
+def _is_handler(target: Any) -> bool:
+    """Whether the decorator stands without parentheses; a class or alias is a model."""
+    return callable(target) and not isinstance(target, type) and get_origin(target) is None
+
+
+def _wanted(placed: PlacedRoute) -> Wanted:
+    """What a mapping's filter can say of a route."""
+    from ddbstream._filters.criteria import Wanted  # as in `filter_criteria`
+
+    route, tests = placed.route, tests_of(placed.classify)
+    events = frozenset(name for name, cls in EVENTS.items() if cls in route.kinds)
+    if placed.entity is None or tests is None:
+        return Wanted(events, route.ttl is True, route.pattern)
+    items = tests.of(placed.entity)
+    return Wanted(events, route.ttl is True, route.pattern, items, tests.are_keys)
 
 
 def check_concurrency(value: object) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
-from typing import TYPE_CHECKING, Any, Final, get_origin
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_origin
 
 from ddbstream._model import codec_for
 from ddbstream._records import Insert, Modify, Remove
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ddbstream._records import StreamRecord
     from ddbstream._router.middleware import Middleware
 
-__all__ = ["Kind", "Route", "build_route", "entity_of"]
+__all__ = ["Condition", "Kind", "Route", "build_route", "entity_of"]
 
 Kind = type["StreamRecord[Any]"]
 Guard = Callable[["StreamRecord[Any]"], object]
@@ -36,6 +36,20 @@ _VERBS: dict[frozenset[Kind], str] = {
 }
 
 
+class Condition(NamedTuple):
+    """What narrows a route beyond class and entity.
+
+    Attributes:
+        option: As it was written, as far as it has a short form: ``changed=price``, ``where=``.
+        holds: Whether a record meets it; raises what a predicate raises.
+        refusal: Says in words why a record does not meet it.
+    """
+
+    option: str
+    holds: Guard
+    refusal: Callable[[StreamRecord[Any]], str]
+
+
 class Route:
     """One handler and what it wants. Never changes once built.
 
@@ -46,18 +60,21 @@ class Route:
             entity.
         model: The class given to the decorator, whose entity a router can rename, or None.
         codec: Reads the images.
-        guards: What narrows it further, each a function of the record; all must hold.
+        conditions: What narrows it further; all must hold.
+        guards: Their functions of the record.
         handler: The function.
         wants_context: Whether it takes the context as well.
         is_async: Whether calling it gives something to await.
         pattern: The option, parsed.
         ttl: The option as given.
-        changed: Whether it compares the images, and so needs all that the event has.
+        changed: The paths that ``changed=`` looks at; None without one. With one the route needs
+            all images that the event has.
     """
 
     __slots__ = (
         "changed",
         "codec",
+        "conditions",
         "entity",
         "guards",
         "handler",
@@ -91,7 +108,8 @@ class Route:
         self.codec = codec
         self.pattern: Pattern | None = None
         self.ttl: bool | None = None
-        self.changed = False
+        self.changed: tuple[str, ...] | None = None
+        self.conditions: tuple[Condition, ...] = ()
         self.guards: tuple[Guard, ...] = ()
         self.middleware: tuple[Middleware, ...] = ()
 
@@ -159,27 +177,23 @@ def build_route(  # noqa: PLR0913 - one for each option of the decorators
     entity, model = _target(target, about)
     codec = _codec(_bound(model, signature.model, about), registry)
     route = Route(handler, signature, kinds=kinds, entity=entity, model=model, codec=codec)
-    # First what a mapping's filter can say as well: a record that the filter leaves out, since this
-    # does not want it, may not fail in what comes behind.
-    guards: list[Guard] = []
+    # The conditions that a mapping's filter can express come first. A record that the filter would
+    # drop must not fail here, where no mapping filters, in a predicate that comes later.
+    conditions: list[Condition] = []
     for option, wanted in (("ttl", ttl), ("replica", replica), ("unchanged", unchanged)):
         if wanted is not None:
-            guards.append(_trait_guard(option, wanted, kinds, about))
+            conditions.append(_trait_condition(option, wanted, kinds, about))
     route.ttl = ttl is True
     if pattern is not None:
-        from ddbstream._filters.patterns import Pattern
-
-        route.pattern = Pattern(pattern)
-        _refuse_dead(route.pattern, about)
-        guards.append(route.pattern.matches_record)
+        conditions.append(_pattern_condition(route, pattern, about))
     if changed is not None:
-        route.changed = True
-        guards.append(_changed_guard(changed, codec, about))
+        conditions.append(_changed_condition(route, changed, about))
     if where is not None:
         if not callable(where) or is_async(where):
             raise RouteDefinitionError(f"{about}: where= takes a plain function of the record")
-        guards.append(where)
-    route.guards = tuple(guards)
+        conditions.append(Condition("where=", where, lambda _: "where= said no"))
+    route.conditions = tuple(conditions)
+    route.guards = tuple(one.holds for one in conditions)
     if middleware:
         from ddbstream._router.middleware import make_middleware
 
@@ -229,41 +243,77 @@ def _spelled(model: Any) -> str:
     return getattr(model, "__qualname__", None) or str(model)
 
 
-def _refuse_dead(pattern: Pattern, about: str) -> None:
+def _pattern_condition(route: Route, source: object, about: str) -> Condition:
+    # Only a route that asks for it pays for the modules.
     from ddbstream._filters.lint import lint
+    from ddbstream._filters.patterns import Pattern
 
+    pattern = route.pattern = Pattern(source)
     problems = lint(pattern)
     if problems and problems[0].fatal:
         raise RouteDefinitionError(
             f"{about}: the pattern never matches: {problems[0].message}", path=problems[0].path
         )
+    return Condition(
+        "pattern=",
+        pattern.matches_record,
+        lambda record: f"pattern= does not match at {pattern.mismatch(record.raw)}",
+    )
 
 
-# What each option asks of a record, and the only kind of record that can have it.
-_TRAITS: Final[Mapping[str, tuple[Guard, Kind | None]]] = {
-    "ttl": (lambda record: record.is_ttl_removal, Remove),
-    "replica": (lambda record: record.is_replica, None),
-    "unchanged": (lambda record: record.is_unchanged, Modify),
+class _Trait(NamedTuple):
+    """What an option asks of a record, and the only class of record that can have it."""
+
+    holds: Guard
+    only: Kind | None
+    without: str
+    with_it: str
+
+
+_TRAITS: Final[Mapping[str, _Trait]] = {
+    "ttl": _Trait(
+        lambda record: record.is_ttl_removal,
+        Remove,
+        "Time to Live did not delete the item",
+        "Time to Live deleted the item",
+    ),
+    "replica": _Trait(
+        lambda record: record.is_replica,
+        None,
+        "the record does not say for certain that it is a replica",
+        "the record is a replica",
+    ),
+    "unchanged": _Trait(
+        lambda record: record.is_unchanged,
+        Modify,
+        "the images are not certain to hold the same item",
+        "the images hold the same item",
+    ),
 }
 
 
-def _trait_guard(option: str, wanted: object, kinds: frozenset[Kind], about: str) -> Guard:
-    has, only = _TRAITS[option]
+def _trait_condition(option: str, wanted: object, kinds: frozenset[Kind], about: str) -> Condition:
+    has, only, without, with_it = _TRAITS[option]
     if wanted is True:
         if only is not None and only not in kinds:
             raise RouteDefinitionError(
                 f"{about}: {option}=True never holds: only a {only.__name__} can have it"
             )
-        return has
+        return Condition(f"{option}=True", has, lambda _: f"{option}=True, and {without}")
     if wanted is False:
-        return lambda record: not has(record)
+        return Condition(
+            f"{option}=False",
+            lambda record: not has(record),
+            lambda _: f"{option}=False, and {with_it}",
+        )
     raise RouteDefinitionError(f"{about}: {option}= takes True or False")
 
 
-def _changed_guard(changed: Changed, codec: Codec[Any], about: str) -> Guard:
+def _changed_condition(route: Route, changed: Changed, about: str) -> Condition:
     # Only a route that asks for it pays for the module.
     from ddbstream._diff.filters import change_filter
 
+    codec = route.codec
     try:
         found = change_filter(changed)
     except DDBStreamError as error:
@@ -282,4 +332,10 @@ def _changed_guard(changed: Changed, codec: Codec[Any], about: str) -> Guard:
         # Against no item at all, an attribute that is there counts as changed.
         return found.matches(*record._images(), record._codec)
 
-    return differs
+    def refusal(record: StreamRecord[Any]) -> str:
+        paths = [str(change.path) for change in record._with_codec(codec_for(None)).diff]
+        return f"{option}, and what changed is {', '.join(paths) or 'nothing'}"
+
+    route.changed = tuple(str(path) for path in found.paths)
+    option = f"changed={', '.join(route.changed)}"
+    return Condition(option, differs, refusal)

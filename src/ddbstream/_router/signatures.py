@@ -22,7 +22,7 @@ from typing import (
     get_origin,
 )
 
-from ddbstream._records import Insert, Modify, Remove, StreamRecord
+from ddbstream._records import EVENTS, StreamRecord
 from ddbstream.exceptions import RouteDefinitionError
 
 __all__ = [
@@ -38,7 +38,7 @@ __all__ = [
 
 Kind = type[StreamRecord[Any]]
 
-EVERY_KIND: Final[frozenset[Kind]] = frozenset({Insert, Modify, Remove})
+EVERY_KIND: Final[frozenset[Kind]] = frozenset(EVENTS.values())
 
 # inspect's constants, without importing it
 _OPTIMIZED: Final = 0x01

@@ -11,9 +11,8 @@ Rules, from AWS Lambda's `stateful processing`_:
   that was returned: so the state returned has exactly the records in it that are reported as done.
 
 Theory of operation: a fold's state is stored under the fold's name as a DynamoDB attribute value,
-so that it is exact and JSON-plain, whatever a model can hold. A fold that fails half-way may have
-changed its
-state: the state of before is then folded anew from what the invocation brought.
+so that it is exact, and plain JSON, whatever a model can hold. A fold that fails half-way may have
+changed its state: the earlier state is then folded anew from what the invocation brought.
 
 .. _stateful processing: https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-windows.html
 """
@@ -25,7 +24,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_origin
 
 from ddbstream._model import codec_for
-from ddbstream._router.handling import failed
+from ddbstream._router.handlers import failed
 from ddbstream._router.log import log
 from ddbstream._router.results import Failure
 from ddbstream.exceptions import BatchError, DDBStreamError, RouteDefinitionError
@@ -33,10 +32,19 @@ from ddbstream.exceptions import BatchError, DDBStreamError, RouteDefinitionErro
 if TYPE_CHECKING:
     from ddbstream._model import Codec, Registry
     from ddbstream._records import StreamRecord
-    from ddbstream._router.plans import Plans
+    from ddbstream._router.matching import RouteTable
+    from ddbstream._router.results import BatchResult
     from ddbstream._router.routes import Route
 
-__all__ = ["FoldState", "Folding", "Window", "WindowEnd", "make_fold_state", "window_of"]
+__all__ = [
+    "FoldState",
+    "Folding",
+    "Window",
+    "WindowBatch",
+    "WindowEnd",
+    "make_fold_state",
+    "window_of",
+]
 
 # "State size of 1 MB per shard": services-ddb-windows. Bytes of the JSON text.
 MAX_STATE: Final = 1_000_000
@@ -134,7 +142,7 @@ class Folding:
     """The states of one invocation.
 
     Args:
-        plans: Which folds a record leads to; their routes' handlers are the fold functions.
+        table: Which folds a record leads to; their routes' handlers are the fold functions.
         states: Each fold's, by its route.
         stored: The event's ``state``.
 
@@ -142,8 +150,10 @@ class Folding:
         BatchError: The stored state is not what these folds return.
     """
 
-    def __init__(self, plans: Plans, states: Mapping[Route, FoldState], stored: object) -> None:
-        self._plans = plans
+    def __init__(
+        self, table: RouteTable, states: Mapping[Route, FoldState], stored: object
+    ) -> None:
+        self._table = table
         self._states = states
         self._stored = stored if isinstance(stored, Mapping) else {}
         self._folded: list[StreamRecord[Any]] = []
@@ -183,7 +193,9 @@ class Folding:
         return None
 
     def _wanting(self, record: StreamRecord[Any]) -> list[tuple[Route, StreamRecord[Any]]]:
-        views = [(r, record._with_codec(r.codec)) for r in self._plans.plan_for(record).routes]
+        views = [
+            (r, record._with_codec(r.codec)) for r in self._table.candidates_for(record).routes
+        ]
         return [(route, view) for route, view in views if route.wants(view)]
 
     def end(self, ends: Sequence[WindowEnd], window: Window) -> None:
@@ -214,6 +226,34 @@ class Folding:
         size = len(dumps(written).encode())
         if size > MAX_STATE:
             log("warning", "the window's state is over 1 MB: Lambda will end it early", size=size)
+
+
+class WindowBatch:
+    """One invocation's outcome in a window.
+
+    Attributes:
+        result: What became of the batch.
+    """
+
+    def __init__(
+        self, result: BatchResult, window: Window, folding: Folding, ends: Sequence[WindowEnd]
+    ) -> None:
+        self.result = result
+        self._window = window
+        self._folding = folding
+        self._ends = ends
+
+    def close(self) -> dict[str, Any]:
+        """The state to answer with; ``{}`` at the window's end, once its functions were called.
+
+        Raises:
+            Exception: What a function at the window's end raises.
+            EncodeError: A state cannot be stored.
+        """
+        if self._window.is_final and self.result.checkpoint is None:
+            self._folding.end(self._ends, self._window)
+            return {}
+        return self._folding.stored()
 
 
 def window_of(event: Mapping[str, Any], context: object) -> Window:

@@ -1,8 +1,8 @@
 """From payloads to records: recognise the form, then make one record from each entry.
 
-One module a form: ``_dynamodb`` (Lambda events, ``GetRecords`` pages, Pipes batches), ``_kinesis``,
-``_envelopes`` (SQS, SNS, EventBridge), ``_on_failure``, ``_export``; ``_text`` reads JSON;
-``_recognise`` tells them apart. Only the first is loaded until another is met.
+One module a form: ``dynamodb`` (Lambda events, ``GetRecords`` pages, Pipes batches), ``kinesis``,
+``envelopes`` (SQS, SNS, EventBridge), ``on_failure``, ``export``; ``text`` reads JSON;
+``recognise`` tells them apart. Only the first is loaded until another is met.
 
 A payload that is no form at all is refused at once. A malformed record never hides the others:
 `read` yields it as a `MalformedRecord` in its place.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ddbstream._model import Codec, Registry
     from ddbstream._records import Change
 
-__all__ = ["parse", "read"]
+__all__ = ["parse", "read", "read_with"]
 
 T = TypeVar("T")
 
@@ -36,26 +36,35 @@ def read(payload: object, *, stream_arn: str | None = None) -> Iterator[StreamRe
     Raises:
         PayloadError: At once, where the payload is no such form.
     """
-    return _read(payload, stream_arn, codec_for(None))
+    return read_with(payload, stream_arn, codec_for(None))
 
 
-def _read(
+def read_with(
     payload: object, stream_arn: str | None, codec: Codec[Any]
 ) -> Iterator[StreamRecord[Any]]:
+    """As `read`, the images read with a codec."""
     entries, at = payload, ""
     if type(payload) is dict:
         entries, at = payload.get("Records"), "Records"
         if stream_arn is None:
             # A tumbling window's event names the stream beside its records.
             stream_arn = payload.get("eventSourceARN")
-    # The everyday forms, told apart from all others by one look at their first entry.
+    # The everyday forms: one look at the first entry distinguishes them from all others.
     if type(entries) is list and (
         not entries or (type(entries[0]) is dict and "dynamodb" in entries[0])
     ):
-        return records(entries, Origin("dynamodb", stream_arn), codec, at)
-    from ddbstream._wire.recognise import records_of
+        return records(entries, Origin("dynamodb", stream_arn), codec, at, _read_other)
+    from ddbstream._wire.recognise import records_of  # loads every other form
 
     return records_of(payload, Origin("dynamodb", stream_arn), codec, "")
+
+
+def _read_other(
+    entry: object, origin: Origin, codec: Codec[Any], where: str
+) -> Iterator[StreamRecord[Any]]:
+    from ddbstream._wire.recognise import unwrap  # loads every other form
+
+    return unwrap(entry, origin, codec, where)
 
 
 class _Parsed(Iterator["StreamRecord[Any]"]):
@@ -108,4 +117,4 @@ def parse(
         RecordError: While iterating: one record is malformed.
     """
     codec = codec_for(model, registry)
-    return _Parsed(_read(payload, None, codec), codec)
+    return _Parsed(read_with(payload, None, codec), codec)

@@ -12,27 +12,23 @@ Sources: `Lambda event`_, `GetRecords`_, `Pipes`_.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from ddbstream._records import Insert, MalformedRecord, Modify, Origin, Remove, StreamRecord
+from ddbstream._records import EVENTS, MalformedRecord, Origin, StreamRecord
 from ddbstream._values.json_values import is_map
 from ddbstream.exceptions import RecordError
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec
 
-__all__ = ["EVENTS", "malformed", "record", "records"]
+    Reader = Callable[[Any, Origin, Codec[Any], str], Iterator[StreamRecord[Any]]]
 
-EVENTS: Final[Mapping[str, type[StreamRecord[Any]]]] = {
-    "INSERT": Insert,
-    "MODIFY": Modify,
-    "REMOVE": Remove,
-}
+__all__ = ["malformed", "record", "records"]
 
 
 def records(
-    entries: Iterable[Any], origin: Origin, codec: Codec[Any], at: str
+    entries: Iterable[Any], origin: Origin, codec: Codec[Any], at: str, read_other: Reader
 ) -> Iterator[StreamRecord[Any]]:
     """One record from each entry; an entry of another form becomes what it holds.
 
@@ -41,6 +37,7 @@ def records(
         origin: What the payload knows of all of them.
         codec: Reads the images.
         at: Where in the payload the list is: ``Records``.
+        read_other: Reads an entry that is no everyday record.
     """
     index = -1
     for entry in entries:
@@ -58,9 +55,7 @@ def records(
         if isinstance(entry, StreamRecord):
             yield entry
             continue
-        from ddbstream._wire.recognise import unwrap
-
-        yield from unwrap(entry, origin, codec, f"{at}[{index}]")
+        yield from read_other(entry, origin, codec, f"{at}[{index}]")
 
 
 def record(

@@ -1,7 +1,7 @@
 """A line of a table's S3 export in DynamoDB JSON: an item, or what a window changed about one.
 
 A full export has ``Item``. An incremental one has ``Metadata``, ``Keys`` and images, all writes of
-the window folded into one, and names no event: the images tell it.
+the window folded into one, and names no event: which images there are says it.
 
 Source: `export output`_.
 
@@ -11,9 +11,9 @@ Source: `export output`_.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from ddbstream._records import Insert, Modify, Origin, Remove, StreamRecord
+from ddbstream._records import EVENTS, Origin, StreamRecord
 from ddbstream._values.json_values import is_map
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def export_record(
     change: dict[str, Any] = dict(known or {})
     if "Item" in line:
         change["NewImage"] = line["Item"]
-        cls: type[StreamRecord[Any]] = Insert
+        event = "INSERT"
     else:
         change.update(
             (name, line[name]) for name in ("Keys", "OldImage", "NewImage") if name in line
@@ -63,15 +63,12 @@ def export_record(
         if written is not None:
             change["ApproximateCreationDateTime"] = written
             change["ApproximateCreationDateTimePrecision"] = "MICROSECOND"
-        cls = _event(line)
-    raw = {"eventName": _NAMES[cls], "eventSource": "aws:dynamodb", "dynamodb": change}
-    return cls(raw, change, origin, codec)
+        event = _event(line)
+    raw = {"eventName": event, "eventSource": "aws:dynamodb", "dynamodb": change}
+    return EVENTS[event](raw, change, origin, codec)
 
 
-def _event(line: Mapping[str, Any]) -> type[StreamRecord[Any]]:
+def _event(line: Mapping[str, Any]) -> str:
     if "NewImage" not in line:
-        return Remove
-    return Modify if "OldImage" in line else Insert
-
-
-_NAMES: Final[Mapping[type, str]] = {Insert: "INSERT", Modify: "MODIFY", Remove: "REMOVE"}
+        return "REMOVE"
+    return "MODIFY" if "OldImage" in line else "INSERT"

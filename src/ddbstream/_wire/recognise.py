@@ -1,4 +1,4 @@
-"""Which form a payload, or one entry of it, is: told by its shape alone.
+"""Which form a payload, or one entry of it, has: its names and types alone decide.
 
 Rules:
 
@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from ddbstream._records import MalformedRecord, Origin, StreamRecord
+from ddbstream._records import EVENTS, MalformedRecord, Origin, StreamRecord
 from ddbstream._values.json_values import is_map, text_of
-from ddbstream._wire.dynamodb import EVENTS, malformed, record, records
+from ddbstream._wire.dynamodb import malformed, record, records
 from ddbstream._wire.envelopes import contents
 from ddbstream._wire.export import export_record, is_export_line
 from ddbstream._wire.kinesis import is_kinesis, kinesis_record
@@ -66,7 +66,7 @@ def records_of(
         return iter((payload,))
     if not isinstance(payload, Iterable):
         raise _refused(looks_like(payload), at)
-    return records(_checked(payload, at), origin, codec, at)
+    return records(_checked(payload, at), origin, codec, at, unwrap)
 
 
 def unwrap(
@@ -153,7 +153,7 @@ def _read_list(
     # A tumbling window's event names the stream once more beside its records.
     origin = origin.with_stream(payload.get("eventSourceARN"))
     at = _join(at, name)
-    return records(_checked(entries, at), origin, codec, at)
+    return records(_checked(entries, at), origin, codec, at, unwrap)
 
 
 _FORMS: Final[tuple[tuple[Callable[[Mapping[str, Any]], bool], _Reader], ...]] = (

@@ -11,13 +11,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from ddbstream import Insert, Modify, Remove
-from ddbstream._router.routes import Route
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ddbstream import StreamRouter
+    from ddbstream._router.descriptions import RouteDescription
 
 __all__ = ["App", "Check", "check_mapping", "check_readers", "check_view_type"]
 
@@ -56,10 +54,10 @@ _CARRIED: dict[str, frozenset[str]] = {
     "OLD_IMAGE": frozenset({"old"}),
     "KEYS_ONLY": frozenset(),
 }
-_IMAGES: dict[Any, frozenset[str]] = {
-    Insert: frozenset({"new"}),
-    Modify: frozenset({"new", "old"}),
-    Remove: frozenset({"old"}),
+_IMAGES: dict[str, frozenset[str]] = {
+    "INSERT": frozenset({"new"}),
+    "MODIFY": frozenset({"new", "old"}),
+    "REMOVE": frozenset({"old"}),
 }
 _OTHER_FILTERS = "others than the routes ask for: they may leave out what a route wants"
 _REMEDY = "switch the stream off and on again with NEW_AND_OLD_IMAGES; it gets a new ARN"
@@ -70,9 +68,9 @@ def check_view_type(view_type: str, app: App | None) -> Iterator[Check]:
     name = "view type"
     carried = _CARRIED.get(view_type, frozenset())
     short = False
-    for route in _routes(app.router) if app is not None else ():
-        images = frozenset().union(*(_IMAGES.get(kind, frozenset()) for kind in route.kinds))
-        if route.changed and not images <= carried:
+    for route in (*app.router.routes(), *app.router.folds()) if app is not None else ():
+        images = frozenset().union(*(_IMAGES[event] for event in route.events))
+        if route.changed is not None and not images <= carried:
             short = True
             message = f"{view_type}: the route {route.name} has changed=, which fails without "
             yield Check(name, "problem", message + _named(images - carried), _REMEDY)
@@ -84,13 +82,7 @@ def check_view_type(view_type: str, app: App | None) -> Iterator[Check]:
         yield Check(name, "ok", view_type)
 
 
-def _routes(router: StreamRouter) -> Iterator[Route]:
-    for one in router._tree():
-        yield from (entry for entry in one._entries if isinstance(entry, Route))
-        yield from (route for route, _ in one._folds)
-
-
-def _read(route: Route, images: frozenset[str]) -> frozenset[str]:
+def _read(route: RouteDescription, images: frozenset[str]) -> frozenset[str]:
     """The images that a handler seems to read, by the attributes that its own code names."""
     names = getattr(getattr(route.handler, "__code__", None), "co_names", ())
     return images if "diff" in names else images.intersection(names)
@@ -202,7 +194,7 @@ def _batch_size(mapping: Mapping[str, Any]) -> Check:
 
 
 def _window(mapping: Mapping[str, Any], app: App) -> Iterator[Check]:
-    if not any(one._folds for one in app.router._tree()):
+    if not app.router.has_folds:
         return
     seconds = mapping.get("TumblingWindowInSeconds") or 0
     if seconds:

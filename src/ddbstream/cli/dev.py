@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 from rich.text import Text
 
-from ddbstream import Change, Insert, Modify, Remove, StreamRouter, by_table_name
+from ddbstream import Change, Insert, Modify, Remove, StreamRouter
 from ddbstream.cli._aws import dynamodb, environment, need, reported
 from ddbstream.cli._load import Loaded, stream_router
 from ddbstream.cli._local import REGION, make_table, serving_dynamodb
@@ -160,7 +160,7 @@ def _run(settings: _Options, output: Output) -> None:
     from ddbstream.poller import StreamPoller
 
     router = stream_router(Loaded("router").convert(settings.app, None, None))
-    if any(one._folds for one in router._tree()):
+    if router.has_folds:
         raise click.ClickException(
             "its folds need a tumbling window: test them with ddbstream.testing.EventSourceMapping"
         )
@@ -190,7 +190,7 @@ class Shown:
 
     def __init__(self, router: StreamRouter, output: Output) -> None:
         self._output = output
-        self._classify = router._classify or by_table_name()
+        self._classify = router.classify
         self._last: str | None = None
         self._own = False
         self._unwanted = False

@@ -54,14 +54,14 @@ def _loaded_app(ctx: click.Context, param: click.Parameter, value: str | None) -
         return None
     found = Loaded("router").convert(value, param, ctx)
     if isinstance(found, LambdaHandler):
-        return App(found._router, found._report)
+        return App(found.router, found.report_batch_item_failures)
     if not isinstance(found, StreamRouter):
         raise click.BadParameter(
             f"{value} is a {type(found).__name__}, and no StreamRouter or LambdaHandler", ctx, param
         )
     module = value.partition(":")[0] if ":" in value else value.rpartition(".")[0]
     handlers = [one for one in vars(sys.modules[module]).values() if isinstance(one, LambdaHandler)]
-    reports = {one._report for one in handlers if one._router is found}
+    reports = {one.report_batch_item_failures for one in handlers if one.router is found}
     return App(found, reports.pop() if len(reports) == 1 else None)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ddbstream import Disposition, Insert, LambdaHandler, StreamRouter
-from ddbstream._router.lanes import Lanes, item_of
+from ddbstream._router.concurrent_batch import ItemOrder, item_of
 from ddbstream._wire import read
 from ddbstream.exceptions import BatchError
 from tests.support.stream_records import sequence_number, wire_record
@@ -46,7 +46,7 @@ class TestLanes:
     """The scheduler itself: pure."""
 
     def test_offers_the_lowest_record_whose_item_is_free(self) -> None:
-        lanes = Lanes("aabac")
+        lanes = ItemOrder("aabac")
         assert [lanes.take(), lanes.take(), lanes.take(), lanes.take()] == [0, 2, 4, None]
         lanes.done(0)
         assert [lanes.take(), lanes.take()] == [1, None]
@@ -54,13 +54,13 @@ class TestLanes:
         assert lanes.take() == 3
 
     def test_offers_nothing_behind_a_failure(self) -> None:
-        lanes = Lanes("abcde")
+        lanes = ItemOrder("abcde")
         assert [lanes.take(), lanes.take(), lanes.take()] == [0, 1, 2]
         lanes.failed(1)
         assert lanes.take() is None
 
     def test_still_offers_what_stands_before_a_failure(self) -> None:
-        lanes = Lanes("aab")
+        lanes = ItemOrder("aab")
         assert [lanes.take(), lanes.take()] == [0, 2]
         lanes.failed(2)
         lanes.done(0)
@@ -69,7 +69,7 @@ class TestLanes:
         assert lanes.first_not_done == 2
 
     def test_the_checkpoint_is_the_first_that_is_not_done(self) -> None:
-        lanes = Lanes("abc")
+        lanes = ItemOrder("abc")
         for _ in range(3):
             lanes.take()
         lanes.done(1)

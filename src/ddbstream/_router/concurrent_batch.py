@@ -1,8 +1,8 @@
 """Different items at once: which record may start, and the threads and tasks that run them.
 
-Theory of operation: `Lanes` is pure. It puts the records of one item in one lane, and offers the
-lowest record whose lane is free and that no failure stands before. One thread, the caller's, starts
-what it offers and waits for what ends; so nothing in here needs a lock. A record runs as a task on
+Theory of operation: `ItemOrder` is pure. It queues the records of each item, and offers the lowest
+record that heads its queue and has no failure before it. One thread, the caller's, starts what it
+offers and waits for what ends; so nothing in here needs a lock. A record runs as a task on
 the event loop if everything it reaches is async, else in a thread.
 """
 
@@ -17,16 +17,16 @@ from heapq import heapify, heappop, heappush
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from ddbstream._router.handling import failed
+from ddbstream._router.handlers import failed
 from ddbstream._router.results import BatchResult, Failure, identifier
 
 if TYPE_CHECKING:
     from ddbstream._records import StreamRecord
-    from ddbstream._router.batch import Terms
-    from ddbstream._router.handling import Handling
-    from ddbstream._router.plans import Plan
+    from ddbstream._router.batch import BatchOptions
+    from ddbstream._router.handlers import Handlers
+    from ddbstream._router.matching import Candidates
 
-__all__ = ["Lanes", "item_of", "run_in_lanes"]
+__all__ = ["ItemOrder", "item_of", "run_concurrently"]
 
 Outcome = tuple[int, "Failure | None", "BaseException | None"]
 
@@ -34,7 +34,7 @@ Outcome = tuple[int, "Failure | None", "BaseException | None"]
 def item_of(record: StreamRecord[Any]) -> object:
     """What two records have in common if and only if they are of one item.
 
-    Records without readable keys share one lane: they may be of one item.
+    Records without readable keys share one queue: they may be of one item.
     """
     raw, keys = record.raw, record._change.get("Keys")
     if not isinstance(keys, Mapping):
@@ -44,7 +44,7 @@ def item_of(record: StreamRecord[Any]) -> object:
     return repr((source, sorted((name, repr(value)) for name, value in keys.items())))
 
 
-class Lanes:
+class ItemOrder:
     """Which record of a batch may start next.
 
     Args:
@@ -52,15 +52,15 @@ class Lanes:
     """
 
     def __init__(self, items: Iterable[object]) -> None:
-        lanes: dict[object, deque[int]] = {}
-        self._lane_of: list[deque[int]] = []
+        queues: dict[object, deque[int]] = {}
+        self._queue_of: list[deque[int]] = []
         for index, item in enumerate(items):
-            lane = lanes.setdefault(item, deque())
-            lane.append(index)
-            self._lane_of.append(lane)
-        self._free = [lane[0] for lane in lanes.values()]
+            queue = queues.setdefault(item, deque())
+            queue.append(index)
+            self._queue_of.append(queue)
+        self._free = [queue[0] for queue in queues.values()]
         heapify(self._free)
-        self._limit = len(self._lane_of)
+        self._limit = len(self._queue_of)
         self._done = [False] * self._limit
 
     def take(self) -> int | None:
@@ -72,13 +72,13 @@ class Lanes:
     def done(self, index: int) -> None:
         """A taken record is done: the next one of its item may start."""
         self._done[index] = True
-        lane = self._lane_of[index]
-        lane.popleft()
-        if lane:
-            heappush(self._free, lane[0])
+        queue = self._queue_of[index]
+        queue.popleft()
+        if queue:
+            heappush(self._free, queue[0])
 
     def failed(self, index: int) -> None:
-        """A taken record failed: nothing behind it starts any more, nor does its lane."""
+        """A taken record failed: nothing behind it starts any more."""
         self._limit = min(self._limit, index)
 
     @property
@@ -92,24 +92,27 @@ class Lanes:
         return sum(self._done)
 
 
-def run_in_lanes(
-    records: Iterable[StreamRecord[Any]], handling: Handling, terms: Terms, concurrency: int
+def run_concurrently(
+    records: Iterable[StreamRecord[Any]],
+    handlers: Handlers,
+    options: BatchOptions,
+    concurrency: int,
 ) -> BatchResult:
     """Handle a batch, at most ``concurrency`` records at once.
 
     Args:
         records: All are taken before the first is handled.
-        handling: Runs a record's handlers.
-        terms: What holds for this batch.
+        handlers: Runs a record's handlers.
+        options: What holds for this batch.
         concurrency: At least 1.
     """
     batch = list(records)
-    lanes = Lanes(map(item_of, batch))
+    order = ItemOrder(map(item_of, batch))
     failures: dict[int, Failure] = {}
     with ThreadPoolExecutor(concurrency, thread_name_prefix="ddbstream-lane") as threads:
-        runner = _Runner(batch, handling, terms, threads)
+        runner = _Runner(batch, handlers, options, threads)
         try:
-            while runner.start_all(lanes, concurrency):
+            while runner.start_all(order, concurrency):
                 index, failure, fatal = runner.ended.get()
                 if fatal is not None:
                     runner.running -= 1
@@ -118,22 +121,22 @@ def run_in_lanes(
                     continue  # it still runs: somebody is deciding about it
                 runner.running -= 1
                 if failure is None:
-                    lanes.done(index)
+                    order.done(index)
                 else:
                     failures[index] = failure
-                    lanes.failed(index)
+                    order.failed(index)
         except BaseException:
             for _ in range(runner.running):
                 runner.ended.get()
             raise
-    processed, checkpoint = lanes.count_done, lanes.first_not_done
-    if terms.folding is not None:
+    processed, checkpoint = order.count_done, order.first_not_done
+    if options.folding is not None:
         # State has to be of records in order, without a gap: what is behind the checkpoint comes
         # again.
         for index in range(len(batch) if checkpoint is None else checkpoint):
-            failure = None if index in runner.settling else terms.folding.fold(batch[index])
+            failure = None if index in runner.settling else options.folding.fold(batch[index])
             if failure is not None:
-                failure = terms.settle(failure)
+                failure = options.settle(failure)
                 if failure is not None:
                     processed, checkpoint, failures = index, index, {index: failure}
                     break
@@ -150,26 +153,26 @@ class _Runner:
     def __init__(
         self,
         batch: list[StreamRecord[Any]],
-        handling: Handling,
-        terms: Terms,
+        handlers: Handlers,
+        options: BatchOptions,
         threads: ThreadPoolExecutor,
     ) -> None:
         self._batch = batch
-        self._handling = handling
-        self._terms = terms
+        self._handlers = handlers
+        self._options = options
         self._threads = threads
         self.settling: set[int] = set()
         self._started = False
         self.running = 0
         self.ended: SimpleQueue[Outcome] = SimpleQueue()
 
-    def start_all(self, lanes: Lanes, concurrency: int) -> int:
+    def start_all(self, order: ItemOrder, concurrency: int) -> int:
         """Start what may start, and count what runs."""
-        stop_when = self._terms.stop_when
+        stop_when = self._options.stop_when
         while self.running < concurrency:
             if self._started and stop_when is not None and stop_when():
                 break
-            index = lanes.take()
+            index = order.take()
             if index is None:
                 break
             self._started = True
@@ -180,21 +183,21 @@ class _Runner:
     def _start(self, index: int) -> None:
         record = self._batch[index]
         try:
-            plan = self._handling.plans.plan_for(record)
+            candidates = self._handlers.table.candidates_for(record)
         except Exception as error:  # noqa: BLE001 - its record's failure, whatever it is
             self.ended.put((index, failed(record, error, None), None))
             return
-        if plan.is_async:
-            self._start_task(index, record, plan)
+        if candidates.is_async:
+            self._start_task(index, record, candidates)
         else:
-            self._submit(index, self._handling.handle, record, self._terms.context, plan)
+            self._submit(index, self._handlers.handle, record, self._options.context, candidates)
 
     def settle(self, index: int, failure: Failure) -> bool:
         """Have a failure decided about, unless it has been; that may take its time."""
         if index in self.settling:
             return False
         self.settling.add(index)
-        self._submit(index, self._terms.settle, failure)
+        self._submit(index, self._options.settle, failure)
         return True
 
     def _submit(self, index: int, function: Any, *arguments: Any) -> None:
@@ -206,11 +209,11 @@ class _Runner:
 
         self._threads.submit(contextvars.copy_context().run, run)
 
-    def _start_task(self, index: int, record: StreamRecord[Any], plan: Plan) -> None:
+    def _start_task(self, index: int, record: StreamRecord[Any], candidates: Candidates) -> None:
         from ddbstream._router.event_loop import start
 
         start(
-            self._handling.handle_async(record, self._terms.context, plan),
+            self._handlers.handle_async(record, self._options.context, candidates),
             partial(self._task_ended, index),
         )
 

@@ -1,6 +1,6 @@
-"""Handling one record: the handlers that its plan names, with what goes around them.
+"""Running one record's handlers, with what goes around them.
 
-Matching comes first and is pure; then the handlers run. Both are the same in a thread and on the
+All conditions are asked first; then the handlers run. Both are the same in a thread and on the
 event loop, but for the waiting.
 """
 
@@ -12,57 +12,60 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._model import Codec, codec_for
-from ddbstream._router.plans import Group
+from ddbstream._router.matching import Group
 from ddbstream._router.results import Failure, annotate
 from ddbstream.exceptions import UnmatchedRecordError
 
 if TYPE_CHECKING:
     from ddbstream._records import StreamRecord
+    from ddbstream._router.matching import Candidates, Node, RouteTable
     from ddbstream._router.observers import Observers
-    from ddbstream._router.plans import Node, Plan, Plans
     from ddbstream._router.routes import Route
 
-__all__ = ["Handling", "finish"]
+__all__ = ["Handlers", "finish"]
 
 Views = dict["Codec[Any]", "StreamRecord[Any]"]
 
 
-class Handling:
-    """How a router handles one record. Holds nothing of a batch.
+class Handlers:
+    """Runs a router's handlers for one record at a time. Holds nothing of a batch.
 
     Attributes:
-        plans: Which routes a record leads to.
+        table: Which routes a record leads to.
         codec: What to read records with before they are routed: without a model.
 
     Args:
-        plans: Which routes a record leads to.
+        table: Which routes a record leads to.
         raise_unmatched: Whether a record that no route wants is a failure.
         observers: Are told of every handler that ran; None if nobody is.
     """
 
-    def __init__(self, plans: Plans, *, raise_unmatched: bool, observers: Observers | None) -> None:
-        self.plans = plans
-        # Records of this router's own making are told by a codec of its own. Where no route has a
-        # model there is nothing to tell.
+    def __init__(
+        self, table: RouteTable, *, raise_unmatched: bool, observers: Observers | None
+    ) -> None:
+        self.table = table
+        # A record that this router has made can be given a route's codec in place; one that the
+        # caller holds must be copied. A codec of the router's own marks the former. Where no route
+        # has a model, every record keeps the codec that it has, and no mark is needed.
         untyped = codec_for(None)
-        typed = any(one.route.codec is not untyped for one in plans.resolved)
+        typed = any(one.route.codec is not untyped for one in table.placed)
         self.codec: Codec[Any] = Codec() if typed else untyped
         self._raise_unmatched = raise_unmatched
         self._observers = observers
 
     def handle(
-        self, record: StreamRecord[Any], context: object, plan: Plan | None = None
+        self, record: StreamRecord[Any], context: object, candidates: Candidates | None = None
     ) -> Failure | None:
         """Run every handler that wants the record, here; the failure, if one failed."""
         run = _Run(record, context, self._observers)
         try:
-            if plan is None:
-                plan = self.plans.plan_for(record)
-            chosen = run.match(plan)
+            if candidates is None:
+                candidates = self.table.candidates_for(record)
+            chosen = run.match(candidates)
             if not chosen:
                 self._refuse_unmatched(record)
-            elif plan.wrapped:
-                run.nodes(plan.nodes, run.view(plan.codec), chosen)
+            elif candidates.wrapped:
+                run.nodes(candidates.nodes, run.view(candidates.codec), chosen)
             else:
                 for route in chosen:
                     run.route = route
@@ -72,14 +75,14 @@ class Handling:
         return None
 
     async def handle_async(
-        self, record: StreamRecord[Any], context: object, plan: Plan
+        self, record: StreamRecord[Any], context: object, candidates: Candidates
     ) -> Failure | None:
-        """The same on the event loop, for a plan all of which can be awaited."""
+        """The same on the event loop, for candidates all of which can be awaited."""
         run = _Run(record, context, self._observers)
         try:
-            chosen = run.match(plan)
+            chosen = run.match(candidates)
             if chosen:
-                await run.nodes_async(plan.nodes, run.view(plan.codec), chosen)
+                await run.nodes_async(candidates.nodes, run.view(candidates.codec), chosen)
             else:
                 self._refuse_unmatched(record)
         except Exception as error:  # noqa: BLE001 - its record's failure, whatever it is
@@ -131,12 +134,12 @@ class _Run:
             found = self._views[codec] = self._base._with_codec(codec)
         return found
 
-    def match(self, plan: Plan) -> Sequence[Route]:
+    def match(self, candidates: Candidates) -> Sequence[Route]:
         """The routes that want the record. Raises what a predicate raises."""
-        if not plan.guarded:
-            return plan.routes
+        if not candidates.guarded:
+            return candidates.routes
         chosen = []
-        for self.route in plan.routes:
+        for self.route in candidates.routes:
             if self.route.guards:
                 self.record = self.view(self.route.codec)
                 if not self.route.wants(self.record):

@@ -1,4 +1,4 @@
-"""What a router compiles its routes into: the routes to try, by class and entity.
+"""Matching: from a record's class and entity to the routes that may want it. Pure.
 
 A router and the routers it includes are scopes, one in another. A scope has its own classifier, its
 own middleware and its own ``on_error`` functions; a route keeps the scopes it came through.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ddbstream._router.middleware import Middleware
     from ddbstream._router.routes import Kind, Route
 
-__all__ = ["Group", "Plan", "Plans", "Resolved", "Scope"]
+__all__ = ["Candidates", "Group", "PlacedRoute", "RouteTable", "Scope"]
 
 
 class Scope:
@@ -36,7 +36,7 @@ class Scope:
         self.error_routes = error_routes
 
 
-class Resolved(NamedTuple):
+class PlacedRoute(NamedTuple):
     """A route with what holds for it where it stands.
 
     Attributes:
@@ -64,8 +64,8 @@ class Group(NamedTuple):
 Node = Union["Route", Group]
 
 
-class Plan:
-    """The routes that a class of record and its entity lead to.
+class Candidates:
+    """The routes that records of one class and entity lead to: all but their conditions hold.
 
     Attributes:
         routes: In order of registration.
@@ -79,13 +79,13 @@ class Plan:
 
     __slots__ = ("codec", "guarded", "handlers", "is_async", "nodes", "routes", "wrapped")
 
-    def __init__(self, resolved: Sequence[Resolved], *, observed: bool, unmatched: bool) -> None:
-        self.routes = routes = tuple(one.route for one in resolved)
-        self.nodes = tuple(_nested(resolved, 0))
+    def __init__(self, placed: Sequence[PlacedRoute], *, observed: bool, unmatched: bool) -> None:
+        self.routes = routes = tuple(one.route for one in placed)
+        self.nodes = tuple(_nested(placed, 0))
         codecs = {id(route.codec): route.codec for route in routes}
         self.codec: Codec[Any] | None = routes[0].codec if len(codecs) == 1 else None
         self.guarded = any(route.guards for route in routes)
-        around = [m for one in resolved for scope in one.scopes for m in scope.middleware]
+        around = [m for one in placed for scope in one.scopes for m in scope.middleware]
         around += [m for route in routes for m in route.middleware]
         self.wrapped = bool(around)
         self.is_async = (
@@ -104,11 +104,11 @@ class Plan:
         return next(route for route in self.routes if route.handler is handler)
 
 
-def _nested(resolved: Sequence[Resolved], depth: int) -> list[Node]:
+def _nested(placed: Sequence[PlacedRoute], depth: int) -> list[Node]:
     """Routes as nodes; an included router's routes stand together, and so do their scopes."""
     nodes: list[Node] = []
     for scope, members in groupby(
-        resolved, key=lambda one: one.scopes[depth] if depth < len(one.scopes) else None
+        placed, key=lambda one: one.scopes[depth] if depth < len(one.scopes) else None
     ):
         inside = list(members)
         if scope is None:
@@ -120,55 +120,55 @@ def _nested(resolved: Sequence[Resolved], depth: int) -> list[Node]:
     return nodes
 
 
-class Plans:
-    """A router's table. Never changes, but for plans that are remembered; safe for threads.
+class RouteTable:
+    """From class and entity to candidates. Safe for threads: it only remembers what it has found.
 
     Attributes:
-        lookup: Where there is one classifier, per class of record: the classifier, the plans by
-            entity, and the plan for every other entity. A class of record for which no route names
+        lookup: Where there is one classifier, per class of record: the classifier, the candidates
+            by entity, and those of every other entity. A class of record for which no route names
             an entity is not classified.
     """
 
     def __init__(
-        self, resolved: Sequence[Resolved], *, observed: bool = False, unmatched: bool = False
+        self, placed: Sequence[PlacedRoute], *, observed: bool = False, unmatched: bool = False
     ) -> None:
-        self.resolved = resolved
+        self.placed = placed
         self._options = {"observed": observed, "unmatched": unmatched}
         self._classifiers: list[Classifier] = []
-        for one in resolved:
+        for one in placed:
             if one.classify not in self._classifiers:
                 self._classifiers.append(one.classify)
-        # Entities that no route names lead to one plan: a table of names out of data never ends.
+        # Entities that no route names share their candidates: names from data have no end.
         self._named = {
             kind: [
-                {o.entity for o in resolved if o.classify is classify and kind in o.route.kinds}
+                {o.entity for o in placed if o.classify is classify and kind in o.route.kinds}
                 - {None}
                 for classify in self._classifiers
             ]
             for kind in EVERY_KIND
         }
-        self._made: dict[tuple[Any, ...], Plan] = {}
-        self.lookup: dict[Kind, tuple[Classifier, dict[str | None, Plan], Plan]] = {}
+        self._made: dict[tuple[Any, ...], Candidates] = {}
+        self.lookup: dict[Kind, tuple[Classifier, dict[str | None, Candidates], Candidates]] = {}
         if len(self._classifiers) <= 1:
             for kind in EVERY_KIND:
-                names = {one.entity for one in resolved if kind in one.route.kinds} - {None}
+                names = {one.entity for one in placed if kind in one.route.kinds} - {None}
                 classify = self._classifiers[0] if names else _no_entity
                 by_entity = {name: self._make(kind, (name,)) for name in names}
                 self.lookup[kind] = (classify, by_entity, self._make(kind, (None,)))
 
-    def _make(self, kind: Kind, entities: tuple[str | None, ...]) -> Plan:
+    def _make(self, kind: Kind, entities: tuple[str | None, ...]) -> Candidates:
         at = dict(zip(map(id, self._classifiers), entities, strict=False))
-        return Plan(
+        return Candidates(
             [
                 one
-                for one in self.resolved
+                for one in self.placed
                 if kind in one.route.kinds
                 and (one.entity is None or one.entity == at[id(one.classify)])
             ],
             **self._options,
         )
 
-    def plan_for(self, record: StreamRecord[Any]) -> Plan:
+    def candidates_for(self, record: StreamRecord[Any]) -> Candidates:
         """The routes to try. Raises what a classifier raises, and a malformed record's error."""
         if isinstance(record, MalformedRecord):
             raise record.error
@@ -180,10 +180,10 @@ class Plans:
             entity if named and (entity := classify(record)) in named else None
             for classify, named in zip(self._classifiers, self._named[kind], strict=True)
         )
-        plan = self._made.get((kind, entities))
-        if plan is None:
-            plan = self._made[kind, entities] = self._make(kind, entities)
-        return plan
+        found = self._made.get((kind, entities))
+        if found is None:
+            found = self._made[kind, entities] = self._make(kind, entities)
+        return found
 
 
 def _no_entity(record: StreamRecord[Any]) -> str | None:  # noqa: ARG001 - a classifier's form
