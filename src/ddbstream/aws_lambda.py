@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast, final
 
+from ddbstream._router.log import log, log_failure
 from ddbstream._router.router import StreamRouter, check_concurrency, default_router
 from ddbstream.exceptions import BatchError
 
@@ -43,7 +44,7 @@ __all__ = ["LambdaHandler", "Window", "lambda_handler"]
 
 
 def __getattr__(name: str) -> object:
-    # What few functions need is imported by those that do.
+    # Only a function with windows pays for the module.
     if name == "Window":
         from ddbstream._router.windows import Window
 
@@ -174,8 +175,6 @@ class LambdaHandler:
 
     def _log(self, result: BatchResult) -> None:
         """What a response makes AWS send again would leave no trace otherwise."""
-        from ddbstream._router.log import log, log_failure
-
         for failure in result.failures:
             log_failure("error", "record failed", failure)
         if not result.failures:

@@ -16,27 +16,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from hashlib import sha256
 from json import dumps
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import Any, Final, final
+from uuid import uuid4
 
-if TYPE_CHECKING:
-    from ddbstream._router.failures import DeadLetterSink
+from ddbstream._router.failures import DeadLetterSink
 
 __all__ = ["DeadLetterSink", "JSONLinesSink", "S3Sink", "SNSSink", "SQSSink"]
 
 # AWS, quotas of SQS messages (1 MiB since August 2025) and of SNS messages (256 KiB), in bytes.
 _SQS_LIMIT: Final = 1_048_576
 _SNS_LIMIT: Final = 262_144
-
-
-def __getattr__(name: str) -> object:
-    if name == "DeadLetterSink":
-        from ddbstream._router.failures import DeadLetterSink
-
-        return DeadLetterSink
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class _AWSSink:
@@ -52,6 +45,7 @@ class _AWSSink:
     def _client(self) -> Any:
         with self._lock:  # making clients is not safe for threads; using them is
             if self._made is None:
+                # Who gives a client, or writes to a file, needs no boto3.
                 import boto3
 
                 self._made = boto3.client(self._service)  # type: ignore[call-overload]
@@ -132,8 +126,6 @@ class S3Sink(_AWSSink):
 
     def __call__(self, document: Mapping[str, Any]) -> None:
         """Put one. Raises what boto3 raises."""
-        from uuid import uuid4
-
         moment = str(document["timestamp"])  # 2026-01-31T12:00:00.000Z
         name = f"{moment[:10].replace('-', '/')}/{moment[:19].replace(':', '.')}-{uuid4()}"
         self._client.put_object(
@@ -175,8 +167,6 @@ def _within(document: Mapping[str, Any], max_bytes: int) -> str:
 
 def _item(document: Mapping[str, Any]) -> str:
     """A name for the item that a document is about, as a message group may be called."""
-    from hashlib import sha256
-
     (record,) = document["payload"]["Records"]
     change = record.get("dynamodb")
     keys = change.get("Keys") if isinstance(change, Mapping) else None

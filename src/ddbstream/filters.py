@@ -7,8 +7,7 @@ mapping's filters.
 
 from __future__ import annotations
 
+from ddbstream._filters import Pattern, Problem, lint
 from ddbstream._filters.criteria import Filter, FilterCriteria
-from ddbstream._filters.lint import Problem, lint
-from ddbstream._filters.patterns import Pattern
 
 __all__ = ["Filter", "FilterCriteria", "Pattern", "Problem", "lint"]

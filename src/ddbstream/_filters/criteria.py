@@ -19,6 +19,7 @@ tests there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from json import dumps, loads
 from typing import Any, Final, NamedTuple, TypedDict
 
 from ddbstream._filters.patterns import Pattern
@@ -201,8 +202,6 @@ def _join(one: Alternative, other: Alternative) -> Alternative | None:
 
 
 def _nested(alternative: Alternative) -> dict[str, Any]:
-    from json import loads
-
     pattern: dict[str, Any] = {}
     for path in sorted(alternative, key=_order):
         inner = pattern
@@ -233,6 +232,4 @@ def _tests(tests: Iterable[object]) -> Tests:
 
 
 def _text(value: object) -> str:
-    from json import dumps
-
     return dumps(value, separators=(",", ":"), sort_keys=True)

@@ -133,6 +133,7 @@ class Pattern:
 
     def __init__(self, source: object) -> None:
         if isinstance(source, str):
+            # Only a pattern in text needs it.
             from json import loads
 
             try:

@@ -13,10 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast
 
 from ddbstream._model import codec_for
 from ddbstream._records.origin import Origin, UserIdentity, table_of
+from ddbstream._records.traits import (
+    Traits,
+    is_ttl_removal,
+    replica_of,
+    ttl_removal_of,
+    unchanged_of,
+)
 from ddbstream._values.json_values import is_map, text_of
 from ddbstream._values.times import aware_datetime, nanoseconds
 from ddbstream.exceptions import DDBStreamError, MissingImageError, RecordError
@@ -29,17 +36,12 @@ if TYPE_CHECKING:
 
     from ddbstream._diff import Diff
     from ddbstream._model import Codec
-    from ddbstream._records.traits import Traits
 
     T_co = _TypeVar("T_co", covariant=True, default=dict[str, Any])
 else:
     T_co = TypeVar("T_co", covariant=True)
 
 __all__ = ["StreamRecord", "T_co"]
-
-# What DynamoDB's own TTL deletions carry:
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html
-_TTL_SERVICE: Final = ("Service", "dynamodb.amazonaws.com")
 
 
 class StreamRecord(Generic[T_co]):
@@ -217,21 +219,17 @@ class StreamRecord(Generic[T_co]):
         In a global table only the region where TTL ran can tell; elsewhere it is an ordinary
         delete, about which `traits` has a hint.
         """
-        return self.raw.get("eventName") == "REMOVE" and self.user_identity == _TTL_SERVICE
+        return is_ttl_removal(self.raw, self.user_identity)
 
     @property
     def is_replica(self) -> bool:
         """Whether global tables version 2017.11.29 made this record, for certain: see `traits`."""
-        from ddbstream._records.traits import replica_of
-
-        return replica_of(self) == "certain"
+        return replica_of(self.raw, self._change) == "certain"
 
     @property
     def is_unchanged(self) -> bool:
         """Whether this is a MODIFY whose images hold the same item, for certain: see `traits`."""
-        from ddbstream._records.traits import unchanged_of
-
-        return unchanged_of(self) == "certain"
+        return unchanged_of(self.raw, self._change) == "certain"
 
     def traits(self, *, ttl_attribute: str | None = None) -> Traits:
         """What kind of change this is, each with how certain it is.
@@ -241,9 +239,12 @@ class StreamRecord(Generic[T_co]):
                 item whose time had come, and that says nothing of TTL, is ``likely`` a replicated
                 TTL deletion.
         """
-        from ddbstream._records.traits import traits_of
-
-        return traits_of(self, ttl_attribute)
+        raw, change = self.raw, self._change
+        return Traits(
+            ttl_removal_of(raw, change, self.user_identity, ttl_attribute),
+            replica_of(raw, change),
+            unchanged_of(raw, change),
+        )
 
     @property
     def keys(self) -> dict[str, Any]:
@@ -273,6 +274,7 @@ class StreamRecord(Generic[T_co]):
                 error of what asks the diff for its changes, and names the record all the same.
         """
         if self._diff is None:
+            # A function that asks for no diff does not load it.
             from ddbstream._diff import diff_images
 
             change = self._change

@@ -7,18 +7,24 @@ global tables made the record while replicating, that a MODIFY changed nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
+from ddbstream._records.origin import UserIdentity
 from ddbstream._values.json_values import is_map
+from ddbstream._values.times import nanoseconds
 from ddbstream.exceptions import DDBStreamError
 
-if TYPE_CHECKING:
-    from ddbstream._records.stream_record import StreamRecord
+__all__ = ["Certainty", "Traits", "is_ttl_removal", "replica_of", "ttl_removal_of", "unchanged_of"]
 
-__all__ = ["Certainty", "Traits", "replica_of", "traits_of", "unchanged_of"]
+Wire = Mapping[str, Any]
+"""A record's wire mapping, or the ``dynamodb`` in it."""
 
 Certainty = Literal["certain", "likely", "unknown", "no"]
 """``unknown``: the record holds nothing that would tell; ``no``: it is certainly not so."""
+
+# What DynamoDB's own TTL deletions carry:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html
+_TTL_SERVICE: Final = ("Service", "dynamodb.amazonaws.com")
 
 _REP: Final = "aws:rep:"
 _MARKS: Final = tuple(_REP + name for name in ("deleting", "updateregion", "updatetime"))
@@ -50,52 +56,54 @@ class Traits(NamedTuple):
     unchanged: Certainty
 
 
-def traits_of(record: StreamRecord[Any], ttl_attribute: str | None) -> Traits:
-    """Classify a record. Never raises: what is malformed tells nothing."""
-    return Traits(_ttl_removal(record, ttl_attribute), replica_of(record), unchanged_of(record))
+# None of these raises: a part that is malformed makes nothing certain.
 
 
-def _map(value: object) -> Mapping[str, Any] | None:
-    return value if is_map(value) else None
+def _images(change: Wire) -> tuple[Wire | None, Wire | None]:
+    old, new = change.get("OldImage"), change.get("NewImage")
+    return old if is_map(old) else None, new if is_map(new) else None
 
 
-def _images(
-    record: StreamRecord[Any],
-) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
-    change = record._change
-    return _map(change.get("OldImage")), _map(change.get("NewImage"))
+def is_ttl_removal(raw: Wire, identity: UserIdentity | None) -> bool:
+    """Whether ``userIdentity`` says that Time to Live deleted the item."""
+    return raw.get("eventName") == "REMOVE" and identity == _TTL_SERVICE
 
 
-def _ttl_removal(record: StreamRecord[Any], attribute: str | None) -> Certainty:
-    if record.is_ttl_removal:
+def ttl_removal_of(
+    raw: Wire, change: Wire, identity: UserIdentity | None, attribute: str | None
+) -> Certainty:
+    """Whether Time to Live deleted the item, here or in another region."""
+    if is_ttl_removal(raw, identity):
         return "certain"
-    if record.user_identity is not None or record.raw.get("eventName") != "REMOVE":
+    if identity is not None or raw.get("eventName") != "REMOVE":
         return "no"
-    old, _ = _images(record)
+    old, _ = _images(change)
     if attribute is None or old is None:
         return "unknown"
     value = old.get(attribute)
     if value is None or (is_map(value) and "N" not in value):
         return "no"  # TTL passes over an item without a number there.
     try:
-        deleted = record.approximate_creation_ns
+        deleted = nanoseconds(
+            change["ApproximateCreationDateTime"],
+            change.get("ApproximateCreationDateTimePrecision"),
+        )
         expires = int(value["N"])
-    except (DDBStreamError, KeyError, TypeError, ValueError, OverflowError):
-        return "unknown"
-    if deleted is None:
+    except (KeyError, TypeError, ValueError, ArithmeticError):
         return "unknown"
     return "likely" if 0 <= deleted // 1_000_000_000 - expires < _TTL_OLDEST else "no"
 
 
-def unchanged_of(record: StreamRecord[Any]) -> Certainty:
+def unchanged_of(raw: Wire, change: Wire) -> Certainty:
     """Whether a MODIFY left its item as it was."""
-    if record.raw.get("eventName") != "MODIFY":
+    if raw.get("eventName") != "MODIFY":
         return "no"
-    old, new = _images(record)
+    old, new = _images(change)
     if old is None or new is None:
         return "unknown"
     if old == new:
         return "certain"
+    # Images in two spellings are rare, and so is the need for the diff.
     from ddbstream._diff import diff_images
 
     try:
@@ -104,17 +112,17 @@ def unchanged_of(record: StreamRecord[Any]) -> Certainty:
         return "unknown"
 
 
-def replica_of(record: StreamRecord[Any]) -> Certainty:
+def replica_of(raw: Wire, change: Wire) -> Certainty:
     """Whether global tables version 2017.11.29 made the record."""
-    event = record.raw.get("eventName")
-    old, new = _images(record)
+    event = raw.get("eventName")
+    old, new = _images(change)
     if event == "REMOVE":
         # The 2017 version marks an item before it deletes its replicas; the owner's own delete has
         # no mark.
         return "likely" if old and _value(old, "deleting") is True else "unknown"
     if not new or not any(name in new for name in _MARKS):
         return "unknown"
-    elsewhere = _value(new, "updateregion") not in (None, record.aws_region)
+    elsewhere = _value(new, "updateregion") not in (None, raw.get("awsRegion"))
     if event == "INSERT":
         return "certain" if elsewhere else "no"
     if old is None:

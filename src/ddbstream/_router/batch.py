@@ -17,7 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ddbstream._router.handlers import failed, finish
+from ddbstream._router.awaiting import finish
+from ddbstream._router.failures import settle
+from ddbstream._router.handlers import failed
 from ddbstream._router.results import BatchResult, Failure, identifier
 
 if TYPE_CHECKING:
@@ -51,8 +53,6 @@ class BatchOptions(NamedTuple):
 
     def settle(self, failure: Failure) -> Failure | None:
         """Decide about a failure and see it through; None if the record is done after all."""
-        from ddbstream._router.failures import settle
-
         return settle(failure, self.decisions, self.sink, self.context)
 
 

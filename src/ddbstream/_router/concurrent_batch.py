@@ -109,7 +109,7 @@ def run_concurrently(
     batch = list(records)
     order = ItemOrder(map(item_of, batch))
     failures: dict[int, Failure] = {}
-    with ThreadPoolExecutor(concurrency, thread_name_prefix="ddbstream-lane") as threads:
+    with ThreadPoolExecutor(concurrency, thread_name_prefix="ddbstream-batch") as threads:
         runner = _Runner(batch, handlers, options, threads)
         try:
             while runner.start_all(order, concurrency):
@@ -210,6 +210,7 @@ class _Runner:
         self._threads.submit(contextvars.copy_context().run, run)
 
     def _start_task(self, index: int, record: StreamRecord[Any], candidates: Candidates) -> None:
+        # Only a router with something asynchronous pays for asyncio.
         from ddbstream._router.event_loop import start
 
         start(

@@ -15,15 +15,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ddbstream._filters.criteria import FilterCriteria, Wanted, derive
 from ddbstream._records import EVENTS, MalformedRecord
+from ddbstream._router.classify import Classifier, tests_of
 from ddbstream.exceptions import DDBStreamError
 
 if TYPE_CHECKING:
     from ddbstream._records import StreamRecord
-    from ddbstream._router.classify import Classifier
     from ddbstream._router.matching import PlacedRoute
+    from ddbstream._router.routes import Route
 
-__all__ = ["Explanation", "RouteDescription", "describe", "explain"]
+__all__ = ["Explanation", "RouteDescription", "describe", "explain", "filter_criteria"]
 
 
 @dataclass(frozen=True)
@@ -99,13 +101,28 @@ def describe(placed: PlacedRoute) -> RouteDescription:
     route = placed.route
     return RouteDescription(
         name=route.name,
-        events=frozenset(name for name, cls in EVENTS.items() if cls in route.kinds),
+        events=_events(route),
         entity=placed.entity,
         model=route.codec.model,
         handler=route.handler,
         conditions=tuple(one.option for one in route.conditions),
         changed=route.changed,
     )
+
+
+def filter_criteria(
+    placed: Sequence[PlacedRoute], *, keys: frozenset[str] | None, max_filters: int
+) -> FilterCriteria | None:
+    """What a mapping's filters can say of routes and folds; see `ddbstream._filters.criteria`."""
+    return derive(map(_wanted, placed), keys=keys, max_filters=max_filters)
+
+
+def _wanted(placed: PlacedRoute) -> Wanted:
+    route, tests = placed.route, tests_of(placed.classify)
+    if placed.entity is None or tests is None:
+        return Wanted(_events(route), route.ttl, route.pattern)
+    items = tests.of(placed.entity)
+    return Wanted(_events(route), route.ttl, route.pattern, items, tests.are_keys)
 
 
 def explain(
@@ -210,6 +227,10 @@ def _words(error: Exception) -> str:
     """An exception in words; the message of one that is not ours may hold the item's values."""
     name = type(error).__name__
     return f"{name}: {error}" if isinstance(error, DDBStreamError) else name
+
+
+def _events(route: Route) -> frozenset[str]:
+    return frozenset(name for name, cls in EVENTS.items() if cls in route.kinds)
 
 
 def _listed(events: frozenset[str]) -> str:

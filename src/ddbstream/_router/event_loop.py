@@ -13,11 +13,12 @@ import contextvars
 import os
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from concurrent.futures import Future
 
 __all__ = ["in_thread", "loop", "start", "wait_for"]
 
@@ -84,8 +85,6 @@ async def in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
     """Run a function off the loop, with the context variables of who awaits it."""
     global _executor  # noqa: PLW0603 - its threads are kept for the next one
     if _executor is None:
-        from concurrent.futures import ThreadPoolExecutor
-
         # Every batch bounds how much it runs at once; this must never be what holds it up.
         _executor = ThreadPoolExecutor(max_workers=1000, thread_name_prefix="ddbstream")
     call = partial(contextvars.copy_context().run, function, *arguments)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ddbstream._router.awaiting import finish
 from ddbstream._router.log import log, log_failure
 from ddbstream._router.results import Disposition, Failure
 from ddbstream._router.signatures import name_of, positional_count
@@ -57,11 +58,7 @@ class ErrorRoute:
         decided = (
             self.decide(failure.record, failure.error) if self.takes_two else self.decide(failure)
         )
-        if hasattr(decided, "__await__"):
-            from ddbstream._router.event_loop import wait_for
-
-            return wait_for(decided)
-        return decided
+        return finish(decided)
 
 
 def make_error_route(

@@ -12,7 +12,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._model import Codec, codec_for
+from ddbstream._router.awaiting import finish
 from ddbstream._router.matching import Group
+from ddbstream._router.middleware import through, through_async
 from ddbstream._router.results import Failure, annotate
 from ddbstream.exceptions import UnmatchedRecordError
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from ddbstream._router.observers import Observers
     from ddbstream._router.routes import Route
 
-__all__ = ["Handlers", "finish"]
+__all__ = ["Handlers", "failed"]
 
 Views = dict["Codec[Any]", "StreamRecord[Any]"]
 
@@ -152,8 +154,6 @@ class _Run:
         self, nodes: Sequence[Node], record: StreamRecord[Any], chosen: Sequence[Route]
     ) -> None:
         """Run the chosen routes among the nodes, with the middleware around them."""
-        from ddbstream._router.middleware import through
-
         for node in nodes:
             if isinstance(node, Group):
                 if _any_of(node.nodes, chosen):
@@ -168,8 +168,6 @@ class _Run:
         self, nodes: Sequence[Node], record: StreamRecord[Any], chosen: Sequence[Route]
     ) -> None:
         """As `nodes`, on the loop."""
-        from ddbstream._router.middleware import through_async
-
         for node in nodes:
             if isinstance(node, Group):
                 if _any_of(node.nodes, chosen):
@@ -227,14 +225,6 @@ def failed(record: StreamRecord[Any], error: Exception, route: Route | None) -> 
     name = route.name if route is not None else None
     annotate(error, record, name)
     return Failure(record, error, name, route)
-
-
-def finish(result: object) -> None:
-    """A handler's return value means nothing, but an awaitable is work that is not done yet."""
-    if hasattr(result, "__await__"):
-        from ddbstream._router.event_loop import wait_for
-
-        wait_for(result)
 
 
 def _any_of(nodes: Sequence[Node], chosen: Sequence[Route]) -> bool:

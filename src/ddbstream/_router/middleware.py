@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ddbstream._router.awaiting import finish
 from ddbstream._router.signatures import is_async, name_of
 from ddbstream.exceptions import RouteDefinitionError
 
@@ -49,16 +50,12 @@ def through(
         return
     first, rest = middleware[0], middleware[1:]
     if not first.is_async:
-        result = first.function(record, lambda given: through(rest, given, inside))
-        if result is None or not hasattr(result, "__await__"):
-            return
-    else:
-        from ddbstream._router.event_loop import in_thread
+        finish(first.function(record, lambda given: through(rest, given, inside)))
+        return
+    # Only a router with something asynchronous pays for asyncio.
+    from ddbstream._router.event_loop import in_thread
 
-        result = first.function(record, lambda given: in_thread(through, rest, given, inside))
-    from ddbstream._router.event_loop import wait_for
-
-    wait_for(result)
+    finish(first.function(record, lambda given: in_thread(through, rest, given, inside)))
 
 
 async def through_async(

@@ -30,12 +30,14 @@ from typing import (
     overload,
 )
 
-from ddbstream._model import codec_for
-from ddbstream._records import EVENTS, Insert, Modify, Remove
+from ddbstream._model import Registry, codec_for
+from ddbstream._records import Insert, Modify, Remove
 from ddbstream._router.batch import BatchOptions, run_in_order
-from ddbstream._router.classify import Classifier, by_table_name, tests_of, with_bindings
+from ddbstream._router.classify import Classifier, by_table_name, with_bindings
+from ddbstream._router.failures import DeadLetterSink, Decisions, ErrorRoute, make_error_route
 from ddbstream._router.handlers import Handlers
 from ddbstream._router.matching import PlacedRoute, RouteTable, Scope
+from ddbstream._router.middleware import Middleware, make_middleware
 from ddbstream._router.routes import Route, build_route, entity_of
 from ddbstream._router.signatures import (
     EVERY_KIND,
@@ -56,16 +58,13 @@ if TYPE_CHECKING:
     from typing_extensions import TypedDict, Unpack
 
     from ddbstream._diff.filters import Changed
-    from ddbstream._filters.criteria import FilterCriteria, Wanted
-    from ddbstream._model import Registry
+    from ddbstream._filters.criteria import FilterCriteria
     from ddbstream._records import Change
     from ddbstream._router.descriptions import Explanation, RouteDescription
-    from ddbstream._router.failures import DeadLetterSink, Decisions, ErrorRoute
-    from ddbstream._router.middleware import Middleware
     from ddbstream._router.observers import Observer, Observers
     from ddbstream._router.results import BatchResult
     from ddbstream._router.routes import Kind
-    from ddbstream._router.windows import FoldState, WindowBatch, WindowEnd
+    from ddbstream._router.windows import Folds, FoldState, WindowBatch, WindowEnd
 
     RecordT = TypeVar("RecordT")
     WideT = TypeVar("WideT")
@@ -122,14 +121,6 @@ class Compiled(NamedTuple):
     folds: Folds | None
 
 
-class Folds(NamedTuple):
-    """What a router does with tumbling windows."""
-
-    table: RouteTable
-    states: dict[Route, FoldState]
-    ends: tuple[WindowEnd, ...]
-
-
 @final
 class StreamRouter:
     """Sends stream records to the handlers that want them.
@@ -157,11 +148,8 @@ class StreamRouter:
             raise RouteDefinitionError('unmatched= takes "ignore" or "raise"')
         if classify is not None and not callable(classify):
             raise RouteDefinitionError("classify= takes a function of the record")
-        if registry is not None:
-            from ddbstream._model import Registry
-
-            if not isinstance(registry, Registry):
-                raise RouteDefinitionError("registry= takes a ddbstream.models.Registry")
+        if registry is not None and not isinstance(registry, Registry):
+            raise RouteDefinitionError("registry= takes a ddbstream.models.Registry")
         self._registry = registry
         self._classify = classify
         self._unmatched = unmatched
@@ -361,8 +349,6 @@ class StreamRouter:
             RouteDefinitionError: It is no function.
             RouterFrozenError: The router has dispatched.
         """
-        from ddbstream._router.middleware import make_middleware
-
         with self._lock:
             self._check_open()
             self._middleware.extend(make_middleware((function,)))
@@ -389,7 +375,6 @@ class StreamRouter:
             RouteDefinitionError: The function or a condition can never work.
             RouterFrozenError: The router has dispatched.
         """
-        from ddbstream._router.failures import make_error_route
 
         def register(decide: F) -> F:
             made = make_error_route(decide, types, route)
@@ -447,6 +432,7 @@ class StreamRouter:
         names = callers_names(1)
 
         def register(function: F) -> F:
+            # Only a router with folds pays for the module.
             from ddbstream._router.windows import make_fold_state
 
             annotation, signature = read_fold(function, names)
@@ -490,8 +476,6 @@ class StreamRouter:
         """
 
         def register(function: F) -> F:
-            from ddbstream._router.windows import WindowEnd
-
             count = positional_count(function)
             if count not in (1, 2):
                 raise RouteDefinitionError(f"{name_of(function)} takes a state, and the window")
@@ -503,7 +487,7 @@ class StreamRouter:
                         f"{name_of(function)}: "
                         + ("say which fold's state it wants" if found else "there is no such fold")
                     )
-                self._window_ends.append(WindowEnd(function, found[0].name, count == 2))
+                self._window_ends.append(found[0].ending(function, wants_window=count == 2))
             return function
 
         return register if function is None else register(function)
@@ -649,16 +633,10 @@ class StreamRouter:
         folds = (self._compiled or self._freeze()).folds
         if folds is None:
             raise BatchError("the router has no folds")
-        # Only a function with folds pays for the module.
-        from ddbstream._router.windows import Folding, WindowBatch, window_of
-
-        window = window_of(event, context)
-        if event.get("Records") is None:  # a window's last invocation may have none
-            event = {**event, "Records": []}
-        folding = Folding(folds.table, folds.states, event.get("state"))
-        options = BatchOptions(context, stop_when, None, dead_letter, folding)
-        result = self._run(event, None, concurrency, options)
-        return WindowBatch(result, window, folding, folds.ends)
+        batch = folds.begin(event, context)
+        options = BatchOptions(context, stop_when, None, dead_letter, batch.folding)
+        batch.result = self._run(batch.event, None, concurrency, options)
+        return batch
 
     # What others ask about a router.
 
@@ -681,16 +659,17 @@ class StreamRouter:
         ``entity``, ``model``, ``handler``, and what narrows the route. Asking does not close the
         router. See `folds` for folds.
         """
-        # Tools ask this, functions do not.
-        from ddbstream._router.descriptions import describe
-
-        return tuple(map(describe, self._placed()))
+        return self._described(folds=False)
 
     def folds(self) -> tuple[RouteDescription, ...]:
         """Every fold, described as `routes` describes a route."""
-        from ddbstream._router.descriptions import describe  # as in `routes`
+        return self._described(folds=True)
 
-        return tuple(map(describe, self._placed(folds=True)))
+    def _described(self, *, folds: bool) -> tuple[RouteDescription, ...]:
+        # Tools ask, functions do not.
+        from ddbstream._router.descriptions import describe
+
+        return tuple(map(describe, self._placed(folds=folds)))
 
     def explain(self, record: object, *, stream_arn: str | None = None) -> Explanation:
         """Say which routes want a record, and why each of the others does not: ``print`` it.
@@ -709,7 +688,7 @@ class StreamRouter:
         Raises:
             PayloadError: It is no stream record, or more than one.
         """
-        from ddbstream._router.descriptions import explain  # as in `routes`
+        from ddbstream._router.descriptions import explain  # as in `_described`
 
         records = list(read_with(record, stream_arn, codec_for(None)))
         if len(records) != 1:
@@ -736,8 +715,7 @@ class StreamRouter:
         Raises:
             ValueError: ``max_filters`` is below 1.
         """
-        # Tools ask this, functions do not.
-        from ddbstream._filters.criteria import derive
+        from ddbstream._router.descriptions import filter_criteria  # as in `_described`
 
         if max_filters < 1:
             raise ValueError("max_filters= takes a whole number above 0")
@@ -745,7 +723,7 @@ class StreamRouter:
             return None
         placed = [*self._placed(), *self._placed(folds=True)]
         names = None if keys is None else frozenset(keys)
-        return derive(map(_wanted, placed), keys=names, max_filters=max_filters)
+        return filter_criteria(placed, keys=names, max_filters=max_filters)
 
     # The first dispatch compiles what the decorators have written.
 
@@ -763,13 +741,12 @@ class StreamRouter:
         functions = [one for router in tree for one in router._observers]
         observers: Observers | None = None
         if functions:
+            # Only a router that is observed pays for the module.
             from ddbstream._router.observers import Observers
 
             observers = Observers(functions)
         decisions: Decisions | None = None
         if any(router._error_routes for router in tree):
-            from ddbstream._router.failures import Decisions
-
             # Innermost router first.
             by_route = {
                 one.route: [decide for s in reversed(one.scopes) for decide in s.error_routes]
@@ -795,6 +772,8 @@ class StreamRouter:
             for one, state in zip(placed, states.values(), strict=True)
         }
         ends = tuple(end for router in tree for end in router._window_ends)
+        from ddbstream._router.windows import Folds  # as in `fold`
+
         return Folds(RouteTable(placed), states, ends)
 
     def _tree(self) -> Iterator[StreamRouter]:
@@ -863,18 +842,6 @@ def _options(
 def _is_handler(target: Any) -> bool:
     """Whether the decorator stands without parentheses; a class or alias is a model."""
     return callable(target) and not isinstance(target, type) and get_origin(target) is None
-
-
-def _wanted(placed: PlacedRoute) -> Wanted:
-    """What a mapping's filter can say of a route."""
-    from ddbstream._filters.criteria import Wanted  # as in `filter_criteria`
-
-    route, tests = placed.route, tests_of(placed.classify)
-    events = frozenset(name for name, cls in EVENTS.items() if cls in route.kinds)
-    if placed.entity is None or tests is None:
-        return Wanted(events, route.ttl is True, route.pattern)
-    items = tests.of(placed.entity)
-    return Wanted(events, route.ttl is True, route.pattern, items, tests.are_keys)
 
 
 def check_concurrency(value: object) -> None:

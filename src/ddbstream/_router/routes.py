@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_origin
 
 from ddbstream._model import codec_for
 from ddbstream._records import Insert, Modify, Remove
+from ddbstream._router.middleware import Middleware, make_middleware
 from ddbstream._router.signatures import EVERY_KIND, Signature, is_async, name_of, read_signature
 from ddbstream.exceptions import DDBStreamError, RouteDefinitionError
 
 if TYPE_CHECKING:
     from ddbstream._diff.filters import Changed
-    from ddbstream._filters.patterns import Pattern
+    from ddbstream._filters import Pattern
     from ddbstream._model import Codec, Registry
     from ddbstream._records import StreamRecord
-    from ddbstream._router.middleware import Middleware
 
 __all__ = ["Condition", "Kind", "Route", "build_route", "entity_of"]
 
@@ -66,7 +66,7 @@ class Route:
         wants_context: Whether it takes the context as well.
         is_async: Whether calling it gives something to await.
         pattern: The option, parsed.
-        ttl: The option as given.
+        ttl: Whether it wants deletions by Time to Live alone.
         changed: The paths that ``changed=`` looks at; None without one. With one the route needs
             all images that the event has.
     """
@@ -107,7 +107,7 @@ class Route:
         self.model = model
         self.codec = codec
         self.pattern: Pattern | None = None
-        self.ttl: bool | None = None
+        self.ttl = False
         self.changed: tuple[str, ...] | None = None
         self.conditions: tuple[Condition, ...] = ()
         self.guards: tuple[Guard, ...] = ()
@@ -194,10 +194,7 @@ def build_route(  # noqa: PLR0913 - one for each option of the decorators
         conditions.append(Condition("where=", where, lambda _: "where= said no"))
     route.conditions = tuple(conditions)
     route.guards = tuple(one.holds for one in conditions)
-    if middleware:
-        from ddbstream._router.middleware import make_middleware
-
-        route.middleware = make_middleware(middleware)
+    route.middleware = make_middleware(middleware or ())
     return route
 
 
@@ -245,8 +242,7 @@ def _spelled(model: Any) -> str:
 
 def _pattern_condition(route: Route, source: object, about: str) -> Condition:
     # Only a route that asks for it pays for the modules.
-    from ddbstream._filters.lint import lint
-    from ddbstream._filters.patterns import Pattern
+    from ddbstream._filters import Pattern, lint
 
     pattern = route.pattern = Pattern(source)
     problems = lint(pattern)

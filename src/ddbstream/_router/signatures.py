@@ -207,6 +207,7 @@ def _parameters(function: FunctionType) -> list[tuple[str, bool]]:
 
 
 def _inspected(handler: Callable[..., Any]) -> list[tuple[str, bool]]:
+    # What is no Python function is rare, and inspect is slow to load.
     from inspect import Parameter, signature
 
     try:

@@ -20,10 +20,13 @@ changed its state: the earlier state is then folded anew from what the invocatio
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import make_dataclass
 from datetime import datetime
+from json import dumps
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_origin
 
 from ddbstream._model import codec_for
+from ddbstream._router.awaiting import finish
 from ddbstream._router.handlers import failed
 from ddbstream._router.log import log
 from ddbstream._router.results import Failure
@@ -39,11 +42,11 @@ if TYPE_CHECKING:
 __all__ = [
     "FoldState",
     "Folding",
+    "Folds",
     "Window",
     "WindowBatch",
     "WindowEnd",
     "make_fold_state",
-    "window_of",
 ]
 
 # "State size of 1 MB per shard": services-ddb-windows. Bytes of the JSON text.
@@ -85,8 +88,6 @@ class FoldState:
         initial: Callable[[], Any],
         registry: Registry | None = None,
     ) -> None:
-        from dataclasses import make_dataclass
-
         self.name = name
         self.initial = initial
         self._annotation = annotation
@@ -99,6 +100,10 @@ class FoldState:
         if registry is self._codec.registry:
             return self
         return FoldState(self.name, self._annotation, self.initial, registry)
+
+    def ending(self, function: Callable[..., Any], *, wants_window: bool) -> WindowEnd:
+        """A function that gets this state at the window's end."""
+        return WindowEnd(function, self.name, wants_window)
 
     def read(self, stored: object) -> Any:
         """The state out of what `write` made. Raises DecodeError."""
@@ -202,11 +207,7 @@ class Folding:
         """Call the functions that wait for the window's end. Raises what they raise."""
         for one in ends:
             value = self._values[one.fold]
-            result = one.function(value, window) if one.wants_window else one.function(value)
-            if hasattr(result, "__await__"):
-                from ddbstream._router.event_loop import wait_for
-
-                wait_for(result)
+            finish(one.function(value, window) if one.wants_window else one.function(value))
 
     def stored(self) -> dict[str, Any]:
         """The state to return. Raises EncodeError for one that is no state."""
@@ -221,27 +222,53 @@ class Folding:
         return {**{k: v for k, v in self._stored.items() if k not in known}, **written}
 
     def _check_size(self, written: Mapping[str, Any]) -> None:
-        from json import dumps
-
         size = len(dumps(written).encode())
         if size > MAX_STATE:
             log("warning", "the window's state is over 1 MB: Lambda will end it early", size=size)
 
 
-class WindowBatch:
-    """One invocation's outcome in a window.
+class Folds(NamedTuple):
+    """What a router does in windows.
 
     Attributes:
-        result: What became of the batch.
+        table: Which folds a record leads to; their routes' handlers are the fold functions.
+        states: Each fold's, by its route.
+        ends: What to call at a window's end.
     """
 
-    def __init__(
-        self, result: BatchResult, window: Window, folding: Folding, ends: Sequence[WindowEnd]
-    ) -> None:
-        self.result = result
-        self._window = window
-        self._folding = folding
-        self._ends = ends
+    table: RouteTable
+    states: Mapping[Route, FoldState]
+    ends: tuple[WindowEnd, ...]
+
+    def begin(self, event: Mapping[str, Any], context: object) -> WindowBatch:
+        """An invocation; raises BatchError if its window or state cannot be read."""
+        return WindowBatch(self, event, context)
+
+
+class WindowBatch:
+    """One invocation in a window.
+
+    Args:
+        folds: What the router does in windows.
+        event: The Lambda event.
+        context: Lambda's context object.
+
+    Attributes:
+        event: The same, with records: a window's last invocation may have none.
+        folding: Folds the records that are done.
+        result: What became of the batch; set once it has run.
+
+    Raises:
+        BatchError: The event's window or state cannot be read.
+    """
+
+    result: BatchResult
+
+    def __init__(self, folds: Folds, event: Mapping[str, Any], context: object) -> None:
+        self._folds = folds
+        self._window = window_of(event, context)
+        self.event = {**event, "Records": []} if event.get("Records") is None else event
+        self.folding = Folding(folds.table, folds.states, event.get("state"))
 
     def close(self) -> dict[str, Any]:
         """The state to answer with; ``{}`` at the window's end, once its functions were called.
@@ -251,9 +278,9 @@ class WindowBatch:
             EncodeError: A state cannot be stored.
         """
         if self._window.is_final and self.result.checkpoint is None:
-            self._folding.end(self._ends, self._window)
+            self.folding.end(self._folds.ends, self._window)
             return {}
-        return self._folding.stored()
+        return self.folding.stored()
 
 
 def window_of(event: Mapping[str, Any], context: object) -> Window:

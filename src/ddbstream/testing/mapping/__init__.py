@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, final
 from zlib import crc32
 
-from ddbstream._filters.patterns import Pattern
+from ddbstream._filters import Pattern
 from ddbstream._wire.on_failure import on_failure_document
 from ddbstream.testing.clock import FakeClock
 from ddbstream.testing.fake_stream import FakeStream
