@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ddbstream._model.nodes import FAILED, MapNode, Node, ReadErrors
 from ddbstream._model.scalars import Scalar
 from ddbstream._model.source import Emitter
 from ddbstream._values.attribute_values import check_depth, empty_set
-from ddbstream._values.paths import Parts
 from ddbstream._values.tags import MAX_DEPTH, placed, tag_words, type_words
 from ddbstream.exceptions import EncodeError
+
+if TYPE_CHECKING:
+    from ddbstream._values.paths import Parts
 
 Make = Callable[[Any], Any]
 

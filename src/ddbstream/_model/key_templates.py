@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from string import Formatter
 
-from ddbstream._values.paths import path_text
+from ddbstream._values.tags import path_of
 from ddbstream.exceptions import EncodeError, KeyTemplateError, ModelDefinitionError
 
 
@@ -56,7 +56,7 @@ class KeyTemplate:
         self, path: tuple[str | int, ...], expected: str | None = None, found: str = "another"
     ) -> KeyTemplateError:
         """The error for a key that is not of this template, in an item at ``path``."""
-        place = path_text((*path, self.attribute))
+        place = path_of((*path, self.attribute))
         return KeyTemplateError(
             path=place, expected=expected or f"a key like {self.template}", found=found
         )
@@ -77,7 +77,7 @@ class KeyTemplate:
         if self.match(text) != parts:
             raise EncodeError(
                 f"a field's text holds what separates the parts of {self.template}",
-                path=path_text((self.attribute,)),
+                path=path_of((self.attribute,)),
             )
         return text
 
@@ -105,7 +105,7 @@ def _parse(attribute: str, template: str) -> tuple[list[str], list[str], list[st
         problem = "nothing separates two fields"
     if problem:
         raise ModelDefinitionError(
-            f"bad key template {template!r}: {problem}", path=path_text((attribute,))
+            f"bad key template {template!r}: {problem}", path=path_of((attribute,))
         )
     return literals, fields, formats
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ddbstream._model.source import Emitter
 from ddbstream._values.attribute_values import check_depth
-from ddbstream._values.paths import Parts
 from ddbstream._values.tags import MAX_DEPTH, TAGS, Unreadable, decode_error, tag_words, type_words
 from ddbstream.exceptions import DDBStreamError, EncodeError
+
+if TYPE_CHECKING:
+    from ddbstream._values.paths import Parts
 
 #: What a node's ``read`` returns where it noted an error instead.
 FAILED: Final[Any] = type("Failed", (), {"__repr__": lambda _: "FAILED"})()

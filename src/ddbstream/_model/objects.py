@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from ddbstream._model.class_specs import MISSING
 from ddbstream._model.nodes import FAILED, MapNode, Node, ReadErrors, raised
-from ddbstream._values.paths import Parts, path_text
-from ddbstream._values.tags import placed, tag_words, type_words
+from ddbstream._values.tags import path_of, placed, tag_words, type_words
 from ddbstream.exceptions import DDBStreamError, DecodeError, EncodeError
 
 if TYPE_CHECKING:
     from ddbstream._model.key_templates import KeyTemplate
     from ddbstream._model.source import Emitter
+    from ddbstream._values.paths import Parts
 
 
 @dataclass
@@ -125,7 +125,7 @@ class ObjectNode(MapNode):
         if self.refused is not None and self.refused(cause, self, path, errors):
             return FAILED
         problem = f"{self.name} refused its values with {raised(cause)}"
-        return errors.add(DecodeError(problem, path=path_text(path) or None))
+        return errors.add(DecodeError(problem, path=path_of(path)))
 
     def _read_field(self, f: Field, item: Any, path: Parts, errors: ReadErrors) -> Any:
         if f.collects or f.attribute not in item:
@@ -227,7 +227,7 @@ class ObjectNode(MapNode):
         clash = sorted(self.known.intersection(rest))
         if clash:
             raise EncodeError(
-                "a collected attribute has the name of a field's", path=path_text((clash[0],))
+                "a collected attribute has the name of a field's", path=path_of((clash[0],))
             )
         written.update(rest)
 
@@ -270,9 +270,7 @@ class ObjectNode(MapNode):
             if not f.stored and member is getattr(self.cls, f.name, None):
                 member = MISSING  # an InitVar's default is the class's attribute
         if member is MISSING and f.required:
-            raise EncodeError(
-                expected=f.node.words, found="nothing", path=path_text((f.attribute,))
-            )
+            raise EncodeError(expected=f.node.words, found="nothing", path=path_of((f.attribute,)))
         return member
 
     def _left_out(self, f: Field, member: Any) -> bool:

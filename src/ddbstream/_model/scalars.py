@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ddbstream._model.nodes import Node, ReadErrors
 from ddbstream._model.source import Emitter
 from ddbstream._values.binaries import base64_to_bytes, binary_to_wire, is_binary, read_binary
 from ddbstream._values.numbers import decimal_from_text, number_from_wire, number_to_wire
-from ddbstream._values.paths import Parts
 from ddbstream._values.tags import tag_words
 from ddbstream.exceptions import EncodeError
+
+if TYPE_CHECKING:
+    from ddbstream._values.paths import Parts
 
 #: Past this a number is no DynamoDB number, and an int of it could fill the memory.
 _MAX_INT_EXPONENT = 1000

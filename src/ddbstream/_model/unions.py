@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from ddbstream._model.nodes import FAILED, MapNode, Node, ReadErrors
 from ddbstream._model.scalars import IntNode, Scalar
 from ddbstream._model.source import Emitter
-from ddbstream._values.paths import Parts
 from ddbstream._values.tags import tag_words
 from ddbstream.exceptions import EncodeError
 
 if TYPE_CHECKING:
     from ddbstream._model.objects import Field, ObjectNode
+    from ddbstream._values.paths import Parts
 
 
 class LiteralNode(Node):

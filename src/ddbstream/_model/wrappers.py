@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ddbstream._model.nodes import FAILED, Node, ReadErrors, raised
 from ddbstream._model.source import Emitter
 from ddbstream._values.attribute_values import Other, read_quickly, read_slowly, write
-from ddbstream._values.paths import Parts
 from ddbstream._values.tags import tag_words, type_words
 from ddbstream.exceptions import DecodeError, EncodeError
+
+if TYPE_CHECKING:
+    from ddbstream._values.paths import Parts
 
 
 class AnyNode(Node):

@@ -36,7 +36,6 @@ from ddbstream._values.numbers import (
     number_from_wire,
     number_to_wire,
 )
-from ddbstream._values.paths import Parts
 from ddbstream._values.tags import (
     MAX_DEPTH,
     SET_TAGS,
@@ -50,6 +49,7 @@ from ddbstream._values.tags import (
 from ddbstream.exceptions import EncodeError
 
 if TYPE_CHECKING:
+    from ddbstream._values.paths import Parts
     from ddbstream.typing import AttributeValue
 
 __all__ = ["from_attribute_value", "to_attribute_value"]

@@ -6,10 +6,12 @@ An attribute value is a map of one tag and its payload: ``{"S": "x"}``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from ddbstream._values.paths import Parts, path_text
 from ddbstream.exceptions import DDBStreamError, DecodeError, EncodeError
+
+if TYPE_CHECKING:
+    from ddbstream._values.paths import Parts
 
 __all__ = [
     "MAX_DEPTH",
@@ -18,6 +20,7 @@ __all__ = [
     "Unreadable",
     "decode_error",
     "guarded",
+    "path_of",
     "placed",
     "tag_of",
     "tag_words",
@@ -40,14 +43,22 @@ class Unreadable(Exception):
     """The fast path cannot read this; never leaves the package."""
 
 
+def path_of(path: Parts) -> str | None:
+    """Print a place as a document path, for an error; None for the whole item."""
+    # Late: only errors and diffs print paths.
+    from ddbstream._values import paths
+
+    return paths.path_text(path) or None
+
+
 def decode_error(path: Parts, expected: str, found: str) -> DecodeError:
     """The usual DecodeError: ``expected N, got S at dims.w``."""
-    return DecodeError(path=path_text(path) or None, expected=expected, found=found)
+    return DecodeError(path=path_of(path), expected=expected, found=found)
 
 
 def placed(error: EncodeError, part: str | int) -> EncodeError:
     """Put the place of a member in front of its error's path."""
-    error.located(path_text((part,)))
+    error.located(path_of((part,)))
     return error
 
 
