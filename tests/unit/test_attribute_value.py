@@ -13,6 +13,7 @@ from boto3.dynamodb.types import Binary
 
 from ddbstream import from_attribute_value, from_item, to_attribute_value, to_item
 from ddbstream.exceptions import DecodeError, EncodeError
+from tests.support.errors import too_deep
 
 TEN_TAGS: list[tuple[dict[str, Any], Any]] = [
     ({"S": "x"}, "x"),
@@ -409,9 +410,8 @@ def test_the_levels_of_an_unusual_value_are_counted_alike(tag: str) -> None:
         lambda: from_attribute_value(unusual(33)),
         lambda: from_item({"a": unusual(33)}),
     ):
-        with pytest.raises(DecodeError) as caught:
+        with too_deep(DecodeError):
             refused()
-        assert (caught.value.expected, caught.value.found) == ("at most 32 levels", "more")
 
 
 @pytest.mark.parametrize("tag", ["L", "M"])
@@ -433,15 +433,14 @@ def test_32_levels_pass_and_33_do_not(tag: str) -> None:
     value: Any = "x"
     for _ in range(33):
         value = [value] if tag == "L" else {"a": value}
-    for refused in (
-        lambda: from_attribute_value(nested(33, tag)),
-        lambda: from_item({"a": nested(33, tag)}),
-        lambda: to_attribute_value(value),
-        lambda: to_item({"a": value}),
+    for error, refused in (
+        (DecodeError, lambda: from_attribute_value(nested(33, tag))),
+        (DecodeError, lambda: from_item({"a": nested(33, tag)})),
+        (EncodeError, lambda: to_attribute_value(value)),
+        (EncodeError, lambda: to_item({"a": value})),
     ):
-        with pytest.raises((DecodeError, EncodeError)) as caught:
+        with too_deep(error):
             refused()
-        assert caught.value.expected == "at most 32 levels"
 
 
 def test_nesting_past_the_interpreters_stack_is_no_recursion_error() -> None:

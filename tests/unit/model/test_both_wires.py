@@ -11,6 +11,9 @@ from typing_extensions import TypedDict, TypeVar
 from ddbstream import Attribute, from_item, to_item
 from ddbstream.exceptions import DecodeError, EncodeError
 from ddbstream.models import model
+from tests.support.errors import too_deep
+from tests.support.products import holding
+from tests.unit.model.reading import quickly, slowly
 
 T = TypeVar("T", default=bytes)
 
@@ -125,9 +128,35 @@ def test_depth_is_counted_through_models(where: str) -> None:
 
     item: Any = to_item(nested(32))
     assert from_item(item, Everything) == nested(32)
-    with pytest.raises(EncodeError, match="32 levels"):
+    with too_deep(EncodeError):
         to_item(nested(33))
     name = "anything" if where == "anything" else "a"
     deeper = {**item, name: {"L": [item[name]]}}
-    with pytest.raises(DecodeError, match="32 levels"):
+    with too_deep(DecodeError):
         from_item(deeper, Everything)
+
+
+@dataclass
+class Raw:
+    raw: bytes
+    kind: Literal["raw"] = "raw"
+
+
+@dataclass
+class Text:
+    kind: Literal["text"] = "text"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "inside"),
+    [
+        (list[bytes], [b"ab"], {"L": [{"B": "YWI="}]}),
+        (bytes | None, b"ab", {"B": "YWI="}),
+        (Raw | Text, Raw(b"ab"), {"M": {"raw": {"B": "YWI="}, "kind": {"S": "raw"}}}),
+        (set[Literal[b"ab"]], {b"ab"}, {"BS": ["YWI="]}),
+    ],
+)
+def test_the_json_wire_reaches_every_part(kind: Any, value: Any, inside: Any) -> None:
+    model = holding(kind)
+    assert to_item(model(value), wire="json") == {"a": inside}
+    assert quickly({"a": inside}, model) == slowly({"a": inside}, model) == model(value)

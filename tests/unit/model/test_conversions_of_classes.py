@@ -15,6 +15,7 @@ from ddbstream import Attribute, from_item, keys, to_item
 from ddbstream._model import codec_for
 from ddbstream.exceptions import DecodeError, EncodeError
 from ddbstream.models import Registry, model
+from tests.support.errors import too_deep
 from tests.support.products import holding
 from tests.unit.model.reading import quickly, slowly
 
@@ -366,3 +367,52 @@ def test_pydantic_finds_the_defaults_of_absent_attributes_itself() -> None:
     cls = pydantic.create_model("Model", a=(int, 5))
     for read in (quickly, slowly):
         assert read({}, cls).model_fields_set == set()
+
+
+def test_a_converted_model_of_another_kind_is_refused() -> None:
+    @model(structure=lambda stored: Text(stored["t"]), unstructure=lambda made: made.text)
+    class Text:
+        def __init__(self, text: Any) -> None:
+            self.text = text
+
+    assert to_item(Text({"t": b"x"}), wire="json") == {"t": {"B": "eA=="}}
+    with pytest.raises(EncodeError) as caught:
+        to_item(Text("secret"))
+    error = caught.value
+    assert (error.expected, error.found) == ("what Text is made of", "Text")
+    assert error.model is Text
+    for item, path in (({"t": {"N": "x"}}, "t"), ({"x": {"S": "x"}}, None)):
+        with pytest.raises(DecodeError) as failed:
+            slowly(item, Text)
+        assert (failed.value.path, failed.value.model) == (path, Text)
+
+    def nested(levels: int) -> Any:
+        value: Any = Decimal(1)
+        for _ in range(levels):
+            value = {"t": value}
+        return value
+
+    assert from_item(to_item(Text(nested(33))), Text).text == nested(32)
+    with too_deep(EncodeError):
+        to_item(Text(nested(34)))
+
+
+def never(members: Any) -> Any:
+    pytest.fail(f"called with {members}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "wire", "path"),
+    [
+        (set[str], {"SS": ["x", 5]}, "a[1]"),
+        (tuple[int, int], {"L": [{"N": "1"}, {"S": "x"}]}, "a[1]"),
+        (list[int], {"L": [{"N": "1"}, {"S": "x"}]}, "a[1]"),
+        (dict[float, str], {"M": {"1": {"S": "x"}, "1.0": {"S": "y"}}}, 'a."1.0"'),
+    ],
+)
+def test_a_conversion_is_not_asked_about_faulty_parts(kind: Any, wire: Any, path: str) -> None:
+    model = holding(Annotated[kind, Attribute(structure=never)])
+    with pytest.raises(DecodeError) as caught:
+        from_item({"a": wire}, model)
+    assert caught.value.path == path
+    assert not caught.value.errors

@@ -4,37 +4,35 @@ from __future__ import annotations
 
 import abc
 import copy
+import pickle
 import threading
 from collections.abc import Callable
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
-from typing import Any, ClassVar, Final, Generic, Optional, TypeVar
+from functools import partial, partialmethod
+from typing import (
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    Optional,
+    TypeVar,
+)
 
 import pytest
 
 from ddbstream import from_item, to_item
 from ddbstream._model import codec_for
+from ddbstream._model.class_specs import MISSING
 from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
 from ddbstream.models import decoder_source
-from tests.unit.model.reading import quickly, slowly
+from tests.unit.model.reading import quickly, round_trips
 
 T = TypeVar("T")
 U = TypeVar("U")
 Bound = TypeVar("Bound", bound=int)
 Either = TypeVar("Either", int, str)
-
-
-def round_trips(obj: Any, model: Any = None) -> dict[str, Any]:
-    """Write on both wires, read back fast and slowly; returns the boto3 item."""
-    model = model or type(obj)
-    for wire in ("json", "boto3"):
-        item = to_item(obj, wire=wire, model=model)  # type: ignore[arg-type]
-        assert quickly(item, model) == obj
-        assert slowly(item, model) == obj
-        assert from_item(item, model) == obj
-    return item  # type: ignore[return-value]
 
 
 OPTIONS: list[dict[str, bool]] = [
@@ -361,55 +359,6 @@ def test_recursive_and_mutually_recursive_models() -> None:
     round_trips(Left(Right(Left(Right()), (Left(), Right()))))
 
 
-@dataclass
-class Chain:
-    next: Chain | None = None
-
-
-def test_recursive_models_nest_to_32_levels_and_no_further() -> None:
-    chain, item = Chain(), {"next": {"NULL": True}}
-    for _ in range(32):
-        chain, item = Chain(chain), {"next": {"M": item}}
-    assert round_trips(chain) == item
-    with pytest.raises(EncodeError, match="32 levels"):
-        to_item(Chain(chain))
-    with pytest.raises(DecodeError, match="32 levels"):
-        from_item({"next": {"M": item}}, Chain)
-    chain.next = chain
-    with pytest.raises(EncodeError, match="32 levels"):
-        to_item(chain)
-
-
-def test_lists_between_recursive_models_count_as_levels() -> None:
-    item: dict[str, Any] = {"value": {"N": "0"}}
-    for _ in range(17):
-        item = {"value": {"N": "0"}, "children": {"L": [{"M": item}]}}
-    with pytest.raises(DecodeError, match="32 levels"):
-        from_item(item, Tree)
-
-
-@dataclass
-class Listed:
-    lists: list[Listed] = field(default_factory=list)
-    pair: tuple[Listed, int] | None = None
-    named: dict[str, Listed] | None = None
-
-
-@pytest.mark.parametrize("way", ["lists", "pair", "named"])
-def test_containers_between_models_count_as_levels_in_writing(way: str) -> None:
-    def nested(levels: int) -> Listed:
-        made = Listed()
-        for _ in range(levels):
-            held: Any = {"lists": [made], "pair": (made, 1), "named": {"x": made}}[way]
-            made = Listed(**{way: held})
-        return made
-
-    deepest = 15  # each is a container in a model, and the innermost has an empty list
-    assert from_item(to_item(nested(deepest)), Listed) == nested(deepest)
-    with pytest.raises(EncodeError, match="at most 32 levels, got more"):
-        to_item(nested(deepest + 2))
-
-
 def test_classes_defined_inside_functions_know_each_other() -> None:
     @dataclass
     class Node:
@@ -565,3 +514,44 @@ def test_the_python_types_that_writing_takes_for_a_number() -> None:
         else:
             assert to_item(One(value)) == {"a": {"N": text}}
             assert from_item(to_item(One(value)), One) == One(value)
+
+
+def test_a_field_that_an_instance_lost() -> None:
+    @dataclass
+    class Lost:
+        a: int
+        b: int | None = field(default_factory=lambda: None)
+
+    obj = Lost(1)
+    del obj.b
+    assert to_item(obj) == {"a": {"N": "1"}}
+    del obj.a
+    with pytest.raises(EncodeError) as caught:
+        to_item(obj)
+    assert str(caught.value).startswith("expected N, got nothing at a (model ")
+
+
+def test_a_frozen_dataclass_keeps_nothing_that_it_only_takes() -> None:
+    @dataclass(frozen=True)
+    class Model:
+        a: int
+        taken: InitVar[int] = 5
+
+    assert vars(quickly({"a": {"N": "1"}}, Model)) == {"a": 1}
+
+
+def test_a_frozen_dataclass_with_a_constructor_put_in_later_is_made_by_that() -> None:
+    @dataclass(frozen=True)
+    class Model:
+        a: int
+
+    def init(self: Any, more: int, a: int) -> None:
+        object.__setattr__(self, "a", a + more)
+
+    Model.__init__ = partialmethod(init, 10)  # type: ignore[method-assign,assignment]
+    assert quickly({"a": {"N": "1"}}, Model).a == 11
+
+
+def test_missing_stays_itself() -> None:
+    assert pickle.loads(pickle.dumps(MISSING)) is MISSING  # noqa: S301 - our own
+    assert repr(MISSING) == "MISSING"

@@ -8,17 +8,19 @@ import linecache
 import pickle
 import traceback
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pytest
 
-from ddbstream import DDBStreamError, Epoch, diff, from_item, keys, parse, to_item
+from ddbstream import Attribute, DDBStreamError, Epoch, diff, from_item, keys, parse, to_item
 from ddbstream._model import codec_for
+from ddbstream._values.attribute_values import from_attribute_value
 from ddbstream.exceptions import DecodeError, EncodeError
 from ddbstream.models import decoder_source
 from tests.support.products import holding
@@ -295,16 +297,185 @@ def test_the_repr_of_an_error_says_as_much_as_its_text() -> None:
     assert "at a" in repr(caught.value)
 
 
-def test_a_decoder_is_generated_once_even_for_who_keeps_the_method() -> None:
+def test_a_decoder_is_generated_once_also_for_callers_that_keep_the_method() -> None:
     @dataclass
     class Model:
         a: int
 
     codec: Any = codec_for(Model)
     kept = codec.decode
-    before = len([name for name in linecache.cache if name.startswith("<ddbstream")])
+    before = {name for name in linecache.cache if name.startswith("<ddbstream")}
     for _ in range(3):
         assert kept({"a": {"N": "1"}}) == Model(1)
     assert codec.source == decoder_source(Model)
-    after = len([name for name in linecache.cache if name.startswith("<ddbstream")])
-    assert after == before + 1
+    after = {name for name in linecache.cache if name.startswith("<ddbstream")}
+    assert len(after - before) == 1
+
+
+class Failing(Mapping[str, Any]):
+    """A mapping that cannot be read."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __getitem__(self, name: str) -> Any:
+        raise self._error
+
+    def __iter__(self) -> Any:
+        raise self._error
+
+    def __len__(self) -> int:
+        return 1
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        (ValueError("secret"), "unreadable: ValueError"),
+        (RecursionError("secret"), "nested deeper than DynamoDB's 32 levels"),
+    ],
+    ids=["any error", "recursion"],
+)
+def test_a_mapping_that_cannot_be_read(error: Exception, problem: str) -> None:
+    item = Failing(error)
+    for read, what, cls in (
+        (from_attribute_value, "an attribute value", None),
+        (from_item, "an item", None),
+        (lambda item: from_item(item, Cat), "an item", Cat),
+    ):
+        with pytest.raises(DecodeError) as caught:
+            read(item)  # type: ignore[operator]
+        made = caught.value
+        assert (made.problem, made.expected, made.found) == (problem, what, "Python Failing")
+        assert made.model is cls
+
+
+def test_a_mapping_that_cannot_be_written() -> None:
+    class Endless(dict[str, Any]):
+        def items(self) -> Any:
+            raise RecursionError
+
+    with pytest.raises(EncodeError) as caught:
+        to_item(Endless(a=1))
+    assert str(caught.value) == "expected at most 32 levels, got more"
+    holder = holding(Any)
+    with pytest.raises(EncodeError) as caught:
+        to_item(holder(Endless(a=1)))
+    assert str(caught.value) == "expected at most 32 levels, got more (model Holder)"
+
+
+def test_several_faults_begin_with_the_words_of_the_first() -> None:
+    @dataclass
+    class Checked:
+        a: int
+
+        def __post_init__(self) -> None:
+            raise ValueError
+
+    @dataclass
+    class Outer:
+        checked: Checked
+        b: int
+
+    with pytest.raises(DecodeError) as caught:
+        from_item({"checked": {"M": {"a": {"N": "1"}}}, "b": {"S": "x"}}, Outer)
+    assert str(caught.value).startswith(
+        "Checked refused its values with ValueError (test_errors.py:"
+    )
+    assert len(caught.value.errors) == 2
+
+
+def test_where_it_was_raised_is_a_files_name_on_windows_too() -> None:
+    names: dict[str, Any] = {}
+    code = compile("def f(raw): raise ValueError", "C:\\app\\convert.py", "exec")
+    exec(code, names)  # noqa: S102 - our own
+
+    @dataclass
+    class Model:
+        a: Annotated[int, Attribute(structure=names["f"])]
+
+    with pytest.raises(DecodeError, match=r"N refused with ValueError \(convert.py:1\) at a"):
+        from_item({"a": {"N": "1"}}, Model)
+
+
+class Blob:
+    def __init__(self, raw: Any) -> None:
+        self.raw = raw
+
+
+def raw_of(blob: Blob) -> Any:
+    return blob.raw
+
+
+@dataclass
+class Cat:
+    lives: int
+    kind: Literal["cat"] = "cat"
+
+
+@dataclass
+class Dog:
+    kind: Literal["dog"] = "dog"
+
+
+@dataclass
+class Nothing:
+    pass
+
+
+Whole = Annotated[Blob, Attribute(structure=Blob, unstructure=raw_of)]
+
+
+Half = Annotated[int, Attribute(structure=abs)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "wire", "path", "expected", "found"),
+    [
+        (list[int], {"S": "x"}, "a", "L", "S"),
+        (tuple[int, str], {"S": "x"}, "a", "L", "S"),
+        (tuple[int, str], {"L": 5}, "a", "a list in L", "Python int"),
+        (set[str], {"L": []}, "a", "SS", "L"),
+        (list[str], {"L": {"x"}}, "a", "a list in L", "Python set"),
+        (datetime, {"BOOL": True}, "a", "S or N", "BOOL"),
+        (timedelta, {"BOOL": True}, "a", "N or S", "BOOL"),
+        (Literal[1, "x"], {"BOOL": True}, "a", "N or S (Literal[1, 'x'])", "BOOL"),
+        (float, {"N": "1e400"}, "a", "a number in N", "a number out of range"),
+        (None, {"S": "x"}, "a", "NULL", "S"),
+        (None, {"NULL": "x"}, "a", "true in NULL", "Python str"),
+        (str | None, {"NULL": "x"}, "a", "true in NULL", "Python str"),
+        (dict[str, int], {"M": 5}, "a", "a map of attribute values", "Python int"),
+        (Nothing, {"M": 5}, "a", "a map of attribute values", "Python int"),
+        (Nothing, {"M": []}, "a", "a map of attribute values", "Python list"),
+        (Cat | Dog, {"M": 5}, "a", "a map of attribute values", "Python int"),
+        (Cat | Dog, {"M": {}}, "a.kind", f"the tag of {Cat | Dog}", "nothing"),
+        (Cat | Dog, {"M": {"kind": {"N": "1"}}}, "a.kind", f"a tag of {Cat | Dog}", "another N"),
+        (set[str] | int, None, "a", "N or SS", "nothing"),
+        (int | set[str], None, "a", "N or SS", "nothing"),
+        (Whole, None, "a", "what Blob is made of", "nothing"),
+        (Whole, {"S": 5}, "a", "text in S", "Python int"),
+        (Half, None, "a", "N", "nothing"),
+        (Half, {"S": "x"}, "a", "N", "S"),
+    ],
+)
+def test_reading_says(kind: Any, wire: Any, path: str, expected: str, found: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        from_item({} if wire is None else {"a": wire}, holding(kind))
+    assert (caught.value.path, caught.value.expected, caught.value.found) == (path, expected, found)
+    assert not caught.value.errors
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected", "found"),
+    [
+        (float, 2**53 + 1, "float", "an int that no float equals"),
+        (float, 10**400, "float", "an int that no float equals"),
+        (dict[Literal["x"], int], {"y": 1}, "Literal['x']", "another str"),
+        (dict[Literal["x"], int], {5: 1}, "Literal['x']", "another int"),
+    ],
+    ids=["2**53 + 1", "10**400", "y", "5"],
+)
+def test_writing_says(kind: Any, value: Any, expected: str, found: str) -> None:
+    with pytest.raises(EncodeError) as caught:
+        to_item(holding(kind)(value))
+    assert (caught.value.path, caught.value.expected, caught.value.found) == ("a", expected, found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gc
 import linecache
 import sys
@@ -12,8 +11,10 @@ from typing import Any
 import pytest
 
 from ddbstream import from_item, keys, to_item
+from ddbstream._model import codec_for
 from ddbstream._model.codec import ModelCodec
 from ddbstream.exceptions import DecodeError
+from ddbstream.models import decoder_source
 from tests.unit.model.reading import quickly
 
 
@@ -52,33 +53,6 @@ class Twice:
     id: str
 
 
-@pytest.mark.parametrize("make", [lambda kind: list[kind], lambda kind: dict[str, kind]])
-def test_kinds_nest_as_deep_as_dynamodb_stores(make: Any) -> None:
-    kind: Any = str
-    value: Any = "x"
-    for _ in range(32):
-        kind = make(kind)
-        value = [value] if kind.__origin__ is list else {"k": value}
-    model: Any = dataclasses.make_dataclass("Model", [("a", kind)])
-    assert quickly(to_item(model(value)), model) == model(value)
-
-
-@dataclass
-class Tree:
-    branches: list[Tree] = field(default_factory=list)
-
-
-def test_a_list_at_the_32nd_level_is_the_last() -> None:
-    tree = Tree([Tree()])
-    for _ in range(14):
-        tree = Tree([tree])
-    item: Any = to_item(tree)
-    assert from_item(item, Tree) == tree
-    deeper = {"branches": {"L": [{"M": item}]}}
-    with pytest.raises(DecodeError, match="at most 32 levels"):
-        from_item(deeper, Tree)
-
-
 def test_a_constant_key_may_come_first() -> None:
     assert quickly(to_item(Keyed("x")), Keyed) == Keyed("x")
 
@@ -103,3 +77,34 @@ def test_its_lines_are_what_was_compiled_and_go_without_a_word() -> None:
         gc.collect()
     assert said == []
     assert from_item({"a": {"N": "1"}}, Plain) == Plain(1)
+
+
+def test_a_codec_and_its_source_have_the_models_name() -> None:
+    @dataclass
+    class Cat:
+        a: int
+
+    codec: Any = codec_for(dict[str, int])
+    assert codec.name == "dict[str, int]"
+    codec = codec_for(Cat)
+    assert codec.name == "Cat"
+    codec.decode({"a": {"N": "1"}})
+    assert codec.decode.__code__.co_filename.startswith("<ddbstream Cat ")
+    assert decoder_source(Cat)
+
+
+@dataclass
+class Floats:
+    a: float
+    b: float
+    c: float = 0.5
+
+
+@pytest.mark.parametrize("text", ["1_0", " 1", "nan", "1e400"])
+@pytest.mark.parametrize("name", ["a", "b", "c"])
+def test_each_of_several_floats_is_checked(name: str, text: str) -> None:
+    item: Any = {"a": {"N": "1"}, "b": {"N": "2"}, "c": {"N": "3"}}
+    assert quickly(item, Floats) == Floats(1, 2, 3)
+    with pytest.raises(DecodeError) as caught:
+        from_item({**item, name: {"N": text}}, Floats)
+    assert caught.value.path == name

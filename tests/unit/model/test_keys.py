@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Literal
+from typing import (
+    Any,
+    Literal,
+)
 from uuid import UUID
 
 import pytest
@@ -14,7 +18,7 @@ import pytest
 from ddbstream import from_item, keys, to_item
 from ddbstream._model import codec_for
 from ddbstream.exceptions import DecodeError, EncodeError, KeyTemplateError, ModelDefinitionError
-from tests.unit.model.reading import quickly, slowly
+from tests.unit.model.reading import quickly, round_trips, slowly
 
 ID = UUID("12345678-1234-5678-1234-56781234abcd")
 
@@ -39,15 +43,8 @@ class Wide:
     day: date | None = None
 
 
-def both_ways(obj: Any) -> dict[str, Any]:
-    item = to_item(obj)
-    assert quickly(item, type(obj)) == obj
-    assert slowly(item, type(obj)) == obj
-    return item  # type: ignore[return-value]
-
-
 def test_a_field_is_read_from_its_key_and_written_to_it() -> None:
-    item = both_ways(Product(ID, "x"))
+    item = round_trips(Product(ID, "x"))
     assert item == {
         "PK": {"S": f"Product#{ID}"},
         "SK": {"S": "User#Product"},
@@ -57,16 +54,16 @@ def test_a_field_is_read_from_its_key_and_written_to_it() -> None:
 
 
 def test_several_fields_formats_and_braces() -> None:
-    assert both_ways(Wide("a", 7, 42, date(2026, 11, 23))) == {
+    assert round_trips(Wide("a", 7, 42, date(2026, 11, 23))) == {
         "PK": {"S": "T#a#U#7"},
         "SK": {"S": "{v}00042!"},
         "GSI1PK": {"S": "day-2026-11-23"},
     }
-    both_ways(Wide("", -7, 1234567))
+    round_trips(Wide("", -7, 1234567))
 
 
 def test_a_key_with_a_none_in_it_is_left_out() -> None:
-    assert "GSI1PK" not in both_ways(Wide("a", 1, 2))
+    assert "GSI1PK" not in round_trips(Wide("a", 1, 2))
 
 
 @pytest.mark.parametrize(
@@ -162,7 +159,7 @@ def test_a_field_in_two_keys_must_be_the_same_in_both() -> None:
         id: str
         n: int
 
-    item = both_ways(Twice("a", 1))
+    item = round_trips(Twice("a", 1))
     assert item["SK"] == {"S": "P#a#1"}
     with pytest.raises(
         KeyTemplateError, match="expected the id of the other keys, got another at SK"
@@ -193,7 +190,7 @@ def test_typed_parts(kind: Any, value: Any, text: str) -> None:
     class Model:
         id: kind
 
-    assert both_ways(Model(value)) == {"PK": {"S": text}}
+    assert round_trips(Model(value)) == {"PK": {"S": text}}
 
 
 def test_a_wrong_value_in_a_key_is_refused_at_the_key() -> None:
@@ -210,9 +207,9 @@ def test_a_subclass_inherits_keys_and_replaces_them() -> None:
     class Gadget(Product):
         volts: int = 0
 
-    assert both_ways(Gadget(ID, "x", 5))["SK"] == {"S": "User#Gadget"}
-    assert both_ways(Gadget(ID, "x", 5))["PK"] == {"S": f"Product#{ID}"}
-    assert both_ways(Product(ID, "x"))["SK"] == {"S": "User#Product"}
+    assert round_trips(Gadget(ID, "x", 5))["SK"] == {"S": "User#Gadget"}
+    assert round_trips(Gadget(ID, "x", 5))["PK"] == {"S": f"Product#{ID}"}
+    assert round_trips(Product(ID, "x"))["SK"] == {"S": "User#Product"}
 
 
 def test_the_texts_around_a_field_do_not_overlap() -> None:
@@ -221,8 +218,8 @@ def test_the_texts_around_a_field_do_not_overlap() -> None:
     class Model:
         id: str
 
-    both_ways(Model(""))
-    both_ways(Model("#"))
+    round_trips(Model(""))
+    round_trips(Model("#"))
     with pytest.raises(KeyTemplateError):
         from_item({"PK": {"S": "a#a"}}, Model)
 
@@ -233,7 +230,7 @@ def test_the_decorators_stand_in_either_order() -> None:
     class Model:
         id: str
 
-    assert both_ways(Model("a")) == {"PK": {"S": "P#a"}}
+    assert round_trips(Model("a")) == {"PK": {"S": "P#a"}}
 
 
 def test_a_nested_model_has_keys_of_its_own() -> None:
@@ -242,7 +239,7 @@ def test_a_nested_model_has_keys_of_its_own() -> None:
         inner: Product
         others: list[Product] = field(default_factory=list)
 
-    both_ways(Outer(Product(ID, "x"), [Product(ID, "y")]))
+    round_trips(Outer(Product(ID, "x"), [Product(ID, "y")]))
     with pytest.raises(KeyTemplateError) as caught:
         from_item(
             {"inner": {"M": {**to_item(Product(ID, "x")), "PK": {"S": "x"}}}, "others": {"L": []}},
@@ -305,3 +302,58 @@ def test_a_template_that_does_not_fit_its_class_fails_when_bound() -> None:
     ):
         with pytest.raises(ModelDefinitionError, match=words):
             codec_for(model)
+
+
+def test_a_member_of_another_enum_in_a_key() -> None:
+    class Colour(Enum):
+        RED = "red"
+
+    class Other(Enum):
+        YES = 1
+
+    @keys(PK="{a}")
+    @dataclass
+    class Model:
+        a: Colour
+
+    with pytest.raises(EncodeError) as caught:
+        to_item(Model(Other.YES))  # type: ignore[arg-type]
+    assert (caught.value.expected, caught.value.found) == ("Colour", "Other")
+
+
+@keys(PK="{a}", SK="S")
+@dataclass
+class Keyed:
+    a: str
+
+
+@keys(PK="A#{a}", SK="B#{a}")
+@dataclass
+class Twice:
+    a: str
+
+
+@pytest.mark.parametrize("read", [from_item, slowly])
+@pytest.mark.parametrize(
+    ("model", "pk", "sk", "path"),
+    [
+        (Keyed, "x", "T", "SK"),
+        (Keyed, 5, "S", "PK"),
+        (Twice, "A#x", "B#y", "SK"),
+    ],
+)
+def test_a_key_of_another_text_is_refused(
+    read: Callable[[Any, Any], Any], model: Any, pk: Any, sk: str, path: str
+) -> None:
+    with pytest.raises(DecodeError) as caught:
+        read({"PK": {"S": pk}, "SK": {"S": sk}}, model)
+    assert caught.value.path == path
+
+
+def test_an_optional_field_of_a_key_is_read_by_the_generated_code() -> None:
+    @keys(PK="U#{a}")
+    @dataclass
+    class Model:
+        a: str | None
+
+    assert quickly({"PK": {"S": "U#x"}}, Model) == Model("x")

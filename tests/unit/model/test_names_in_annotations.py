@@ -6,13 +6,15 @@ import sys
 import types
 from dataclasses import InitVar, dataclass, make_dataclass
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, Optional, TypeVar
 
 import pytest
+import typing_extensions
+from typing_extensions import TypedDict
 
 from ddbstream import from_item, to_item
 from ddbstream._model import codec_for
-from ddbstream.exceptions import ModelDefinitionError
+from ddbstream.exceptions import DecodeError, ModelDefinitionError
 from tests.unit.model.reading import quickly, slowly
 
 T = TypeVar("T")
@@ -236,3 +238,60 @@ def test_a_name_that_fails_although_it_is_found_is_not_asked_for_without_end() -
 
 def test_an_undecorated_subclass_is_its_base() -> None:
     assert to_item(Undecorated(1, "x")) == {"a": ONE, "c": {"S": "x"}}
+
+
+def test_generic_bases_say_what_a_fields_type_variable_is() -> None:
+    class Box(TypedDict, Generic[T]):
+        content: T
+
+    class Pair(typing_extensions.NamedTuple, Generic[T]):
+        one: T
+        two: int = 2
+
+    for model, obj in ((Box[str], {"content": "x"}), (Pair[str], Pair("x"))):
+        item = to_item(obj, model=model)
+        assert quickly(item, model) == obj
+        name = next(iter(item))
+        with pytest.raises(DecodeError, match=f"expected S, got N at {name}"):
+            from_item({**item, name: {"N": "1"}}, model)
+
+
+def in_a_function() -> list[tuple[Any, Any]]:
+    """Classes whose annotations name one another, and which nobody outside can name."""
+
+    class Tuple(NamedTuple):
+        inside: TupleInner | None
+
+    @dataclass
+    class TupleInner:
+        outside: Tuple | None
+
+    class Dict(TypedDict):
+        inside: DictInner | None
+
+    @dataclass
+    class DictInner:
+        outside: Dict | None
+
+    Tuple.__annotations__["inside"] = Optional[TupleInner]  # noqa: UP045 - made at run time
+    Dict.__annotations__["inside"] = Optional[DictInner]  # noqa: UP045
+    return [
+        (Tuple, Tuple(TupleInner(Tuple(None)))),
+        (Dict, {"inside": DictInner({"inside": None})}),
+    ]
+
+
+def test_a_class_being_planned_is_known_by_name_to_what_it_nests() -> None:
+    for model, obj in in_a_function():
+        item = to_item(obj, model=model)
+        assert from_item(item, model) == obj
+
+    class Own(NamedTuple):
+        again: Own | None
+
+    class OwnDict(TypedDict):
+        again: OwnDict | None
+
+    assert from_item({"again": {"M": {"again": {"NULL": True}}}}, Own) == Own(Own(None))
+    read = from_item({"again": {"M": {"again": {"NULL": True}}}}, OwnDict)
+    assert read == {"again": {"again": None}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, make_dataclass
 from decimal import Decimal
 from typing import Annotated, Any, NewType
 
@@ -10,9 +10,10 @@ import pytest
 
 from ddbstream import Attribute, Epoch, from_item, keys, to_item
 from ddbstream._model import codec_for
+from ddbstream._model.key_templates import KeyTemplate
 from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
 from ddbstream.models import Registry, decoder_source, model
-from tests.unit.model.reading import quickly, slowly
+from tests.unit.model.reading import round_trips
 
 
 class Money:
@@ -34,14 +35,6 @@ class Money:
 
 def cents(money: Money) -> int:
     return money.cents
-
-
-def round_trips(obj: Any, registry: Registry | None = None) -> dict[str, Any]:
-    codec: Any = codec_for(type(obj), registry)
-    item = codec.encode(obj)
-    assert quickly(item, type(obj), registry) == obj
-    assert slowly(item, type(obj), registry) == obj
-    return item  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(
@@ -333,7 +326,7 @@ def test_a_registry_converts_without_touching_classes_or_other_registries() -> N
 
     registry = Registry()
     registry.register(Money, structure=Money.of, unstructure=cents)
-    assert round_trips(Price(Money(1), [Money(2)]), registry)["amount"] == {"N": "1"}
+    assert round_trips(Price(Money(1), [Money(2)]), registry=registry)["amount"] == {"N": "1"}
     assert registry.from_item(registry.to_item(Price(Money(1))), Price) == Price(Money(1))
     assert registry.to_item(Price(Money(1)), wire="json") == registry.to_item(Price(Money(1)))
     assert registry.to_item({"a": Money(5)}) == {"a": {"N": "5"}}
@@ -355,7 +348,7 @@ def test_a_registry_wins_over_the_class_and_knows_new_types() -> None:
     registry = Registry()
     registry.register(Model, rename="camelCase", keys={"PK": "M"})
     registry.register(Cents, structure=lambda n: int(n) * 100, unstructure=lambda n: n // 100)
-    assert round_trips(Model(Cents(500)), registry) == {
+    assert round_trips(Model(Cents(500)), registry=registry) == {
         "PK": {"S": "M"},
         "someValue": {"N": "5"},
     }
@@ -408,3 +401,33 @@ def test_the_generated_source_prints() -> None:
 
     assert decoder_source(Price, registry).startswith("def decode(item):")
     assert decoder_source(None) == ""
+
+
+def test_markers_and_templates_show_what_they_were_made_with() -> None:
+    shown = repr(Attribute("a", structure=int))
+    assert shown == "Attribute(name='a', structure=<class 'int'>)"
+    assert repr(KeyTemplate("PK", "P#{id}")) == "KeyTemplate('PK', 'P#{id}')"
+
+
+def test_an_attribute_name_that_is_no_text() -> None:
+    @model(collect="rest")
+    @dataclass
+    class Model:
+        rest: dict[str, Any] = field(default_factory=dict)
+
+    with pytest.raises(DecodeError) as caught:
+        from_item({5: {"S": "x"}}, Model)  # type: ignore[dict-item]
+    error = caught.value
+    assert (error.path, error.expected, error.found) == (
+        None,
+        "text as attribute names",
+        "Python int",
+    )
+
+
+def test_a_collected_attribute_with_a_fields_name() -> None:
+    cls = make_dataclass("Model", [("a", int), ("rest", dict[str, Any])])
+    with pytest.raises(EncodeError) as refused:
+        to_item(model(collect="rest")(cls)(1, {"a": 2}))
+    assert refused.value.problem == "a collected attribute has the name of a field's"
+    assert refused.value.path == "a"

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from ddbstream.exceptions import DecodeError
+from tests.support.errors import too_deep
+
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 12), reason="the syntax is Python 3.12's")
 
 SOURCE = """
@@ -85,14 +88,12 @@ def test_aliases_are_what_they_stand_for(names: dict[str, Any]) -> None:
 
 
 def test_a_recursive_alias_ends_at_32_levels(names: dict[str, Any]) -> None:
-    from ddbstream.exceptions import DecodeError
-
     page = names["Page"]
     deep: dict[str, Any] = {"S": "x"}
     for _ in range(40):
         deep = {"L": [deep]}
     item = {"items": {"L": []}, "name": {"S": "x"}, "json": deep}
-    with pytest.raises(DecodeError, match="32 levels"):
+    with too_deep(DecodeError):
         names["from_item"](item, page[int])
 
 

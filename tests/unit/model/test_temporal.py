@@ -270,3 +270,15 @@ def test_the_decimal_context_is_not_asked() -> None:
         assert from_item(to_item(holding(timedelta)(long)), holding(timedelta)).a == long
         seconds = from_item({"a": {"S": "PT12345.678901S"}}, holding(timedelta)).a
         assert seconds == timedelta(seconds=12345, microseconds=678901)
+
+
+def test_an_epoch_is_exact_to_the_last_microsecond() -> None:
+    last = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=timezone.utc)
+    model = holding(Annotated[datetime, Epoch("s")])
+    assert to_item(model(last)) == {"a": {"N": "253402300799.999999"}}
+    assert from_item(to_item(model(last)), model).a == last
+
+
+def test_a_zero_of_any_exponent_is_the_epoch() -> None:
+    made = from_item({"a": {"N": "0E+999999"}}, holding(Annotated[datetime, Epoch("s")]))
+    assert made.a == datetime(1970, 1, 1, tzinfo=timezone.utc)

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from enum import Enum, IntFlag
-from typing import Annotated, Any, Literal, NamedTuple, TypedDict, Union
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    NewType,
+    TypedDict,
+    Union,
+)
 from uuid import UUID
 
 import pytest
@@ -16,7 +24,7 @@ from ddbstream import Attribute, from_item, keys, to_item
 from ddbstream._model import codec_for
 from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
 from tests.support.products import holding
-from tests.unit.model.reading import quickly, slowly
+from tests.unit.model.reading import held_round_trips, slowly
 
 
 @dataclass
@@ -72,16 +80,6 @@ class Mode(IntFlag):
     B = 2
 
 
-def round_trip(annotation: Any, value: Any) -> Any:
-    model = holding(annotation)
-    for wire in ("json", "boto3"):
-        item = to_item(model(value), wire=wire)  # type: ignore[arg-type]
-        for made in (quickly(item, model).a, slowly(item, model).a):
-            assert made == value
-            assert type(made) is type(value)
-    return item["a"]
-
-
 @pytest.mark.parametrize(
     ("annotation", "values"),
     [
@@ -112,7 +110,7 @@ def round_trip(annotation: Any, value: Any) -> Any:
 )
 def test_each_part_of_a_union_round_trips(annotation: Any, values: list[Any]) -> None:
     for value in values:
-        round_trip(annotation, value)
+        held_round_trips(annotation, value)
 
 
 @pytest.mark.parametrize(
@@ -242,8 +240,8 @@ def test_keyed_models_in_a_union() -> None:
 
 
 def test_an_int_of_a_union_with_float_is_spelled_without_point() -> None:
-    assert round_trip(int | float, 3) == {"N": "3"}
-    assert round_trip(int | float, 3.0) == {"N": "3.0"}
+    assert held_round_trips(int | float, 3) == {"N": "3"}
+    assert held_round_trips(int | float, 3.0) == {"N": "3.0"}
     assert from_item({"a": {"N": "-5"}}, holding(int | float)).a == -5
     assert type(from_item({"a": {"N": "5E0"}}, holding(int | float)).a) is float
 
@@ -262,8 +260,8 @@ class Label(TypedDict):
     "shape", [Circle(kind="circle", radius=1), Label(kind="label", text="x")], ids=["first", "last"]
 )
 def test_typed_dicts_are_written_by_what_their_tag_says(shape: Circle | Label) -> None:
-    round_trip(Circle | Label, shape)
-    round_trip(list[Circle | Label], [shape])
+    held_round_trips(Circle | Label, shape)
+    held_round_trips(list[Circle | Label], [shape])
     assert from_item(to_item(holding(Circle | Label)(shape)), holding(Circle | Label)).a == shape
 
 
@@ -272,3 +270,63 @@ def test_a_typed_dict_with_no_alternatives_tag_is_refused() -> None:
         to_item(holding(Circle | Label)({"kind": "square"}))
     with pytest.raises(EncodeError, match=r"at a\.kind"):
         to_item(holding(Circle | Label)({"radius": 1}))
+
+
+Maybe = NewType("Maybe", int | None)  # type: ignore[valid-newtype]
+
+
+ONE = Literal[1]
+
+
+def same(value: Any) -> Any:
+    return value
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "wire"),
+    [
+        (ONE | int | float, 1, {"N": "1"}),
+        (ONE | int | float, 2, {"N": "2"}),
+        (ONE | int | float, 2.5, {"N": "2.5"}),
+        (tuple[int, str] | str, "ab", {"S": "ab"}),
+        (tuple[int, str] | int, 5, {"N": "5"}),
+        (Annotated[str, Attribute(structure=same)] | int, "x", {"S": "x"}),
+        (Annotated[str, Attribute(structure=same)] | int, 5, {"N": "5"}),
+        (Annotated[int | str, Attribute(structure=same)] | list[int], "x", {"S": "x"}),
+        (Annotated[int | str, Attribute(structure=same)] | list[int], 5, {"N": "5"}),
+        (Annotated[int | str, Attribute(structure=same)] | list[int], [5], {"L": [{"N": "5"}]}),
+        (Annotated[Maybe, Attribute(structure=same)] | str, None, {"NULL": True}),
+        (Annotated[Maybe, Attribute(structure=same)] | str, 5, {"N": "5"}),
+        (Annotated[Maybe, Attribute(structure=same)] | str, "x", {"S": "x"}),
+        (Annotated[None, "nothing"] | list[int], None, {"NULL": True}),
+        (Annotated[None, "nothing"] | list[int], [5], {"L": [{"N": "5"}]}),
+        (Literal["x"] | Any, "x", {"S": "x"}),
+        (Literal["x"] | Any, [True], {"L": [{"BOOL": True}]}),
+        (dict[bool, int], {True: 1, False: 2}, {"M": {"true": {"N": "1"}, "false": {"N": "2"}}}),
+        (dict[Annotated[int, Attribute(structure=same)], str], {5: "x"}, {"M": {"5": {"S": "x"}}}),
+        (
+            dict[Annotated[int, Attribute(unstructure=same)], str],
+            {5: "x"},
+            {"M": {"5": {"S": "x"}}},
+        ),
+    ],
+)
+def test_each_part_is_written_and_read_as_its_own_kind(kind: Any, value: Any, wire: Any) -> None:
+    model = holding(kind)
+    assert to_item(model(value)) == {"a": wire}
+    for read in (from_item, slowly):
+        made = read({"a": wire}, model).a
+        assert made == value
+        assert type(made) is type(value)
+
+
+def test_an_instance_of_two_classes_of_a_union_is_written_by_its_own() -> None:
+    @dataclass
+    class Base:
+        kind: Literal["base"] = "base"
+
+    @dataclass
+    class Sub(Base):
+        kind: Literal["sub"] = "sub"  # type: ignore[assignment]
+
+    assert to_item(holding(Base | Sub)(Sub())) == {"a": {"M": {"kind": {"S": "sub"}}}}
