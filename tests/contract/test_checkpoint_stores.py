@@ -57,9 +57,14 @@ class TestFile(CheckpointStoreConformance):
     )
     def test_a_file_of_another_kind_is_refused_and_kept(self, text):
         self.path.write_text(text)
-        with pytest.raises(CheckpointError):
+        with pytest.raises(CheckpointError, match=r"positions\.json"):
             self.open().acquire(ARN, "one", ttl=60)
         assert self.path.read_text() == text
+
+    def test_a_file_of_a_newer_format_is_named_with_both_formats(self):
+        self.path.write_text('{"version": 2, "streams": {}}')
+        with pytest.raises(CheckpointError, match=r"positions\.json has .*format 2.* format 1"):
+            self.open().acquire(ARN, "one", ttl=60)
 
     def test_a_folder_that_is_not_there_is_named(self, tmp_path):
         with pytest.raises(CheckpointError, match=r"none\.json: No such file"):
@@ -97,8 +102,17 @@ class TestSQLite(CheckpointStoreConformance):
         with sqlite3.connect(self.path) as db:
             db.execute("UPDATE ddbstream_format SET version = 2")
         db.close()
+        with pytest.raises(CheckpointError, match=r"positions\.db has .*format 2.* format 1"):
+            self.open()
+
+    def test_nothing_is_added_to_a_file_of_a_newer_format(self):
+        with sqlite3.connect(self.path) as db:
+            db.execute("CREATE TABLE ddbstream_format (version INTEGER NOT NULL)")
+            db.execute("INSERT INTO ddbstream_format VALUES (2)")
         with pytest.raises(CheckpointError, match="format 2"):
             self.open()
+        assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("ddbstream_format",)]
+        db.close()
 
     def test_a_path_that_cannot_be_opened_is_named(self, tmp_path):
         with pytest.raises(CheckpointError, match=r"none\.db: unable to open"):
@@ -144,7 +158,7 @@ class TestDynamoDB(CheckpointStoreConformance):
             UpdateExpression="SET format_version = :two",
             ExpressionAttributeValues={":two": {"N": "2"}},
         )
-        with pytest.raises(CheckpointError, match="format 2"):
+        with pytest.raises(CheckpointError, match=r"ddbstream-checkpoints has .*format 2"):
             store.acquire(lease.stream_arn, "one", ttl=60, takeover=takeover)
         item = self.client.get_item(TableName="ddbstream-checkpoints", Key=key)["Item"]
         assert item["format_version"] == {"N": "2"}

@@ -43,9 +43,11 @@ from ddbstream.poller._core.positions import After, AtStart, AtTime, End, Positi
 from ddbstream.poller._handlers import DeadLetter, PollContext
 from ddbstream.poller._metrics import Metrics, ShardStatus, StreamStatus
 from ddbstream.poller._poller import StreamPoller
-from ddbstream.poller._stores.contract import CheckpointStore, Lease, MemoryCheckpoints
+from ddbstream.poller._signals import stop_on_signals
+from ddbstream.poller._stores.contract import CheckpointStore, Lease
 from ddbstream.poller._stores.dynamodb import DynamoDBCheckpoints
 from ddbstream.poller._stores.file import FileCheckpoints
+from ddbstream.poller._stores.memory import MemoryCheckpoints
 from ddbstream.poller._stores.sqlite import SQLiteCheckpoints
 
 if TYPE_CHECKING:
@@ -95,6 +97,7 @@ __all__ = [
     "retry",
     "skip",
     "stop",
+    "stop_on_signals",
 ]
 
 

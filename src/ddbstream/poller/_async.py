@@ -175,18 +175,22 @@ class AsyncStreamPoller(PollerBase):
         client = options.get("client")
         method = getattr(client, "get_records", None)
         self._awaits_client = inspect.iscoroutinefunction(method)
-        self._opener.commits_itself = handler is not None
+        self._setup.commits_itself = handler is not None
 
-    async def run(self) -> Exit:
+    async def run(self, *, install_signals: bool = False) -> Exit:
         """Read until `stop` is called or the stream ends: as `StreamPoller.run`."""
-        return await self._run(until_caught_up=False, timeout=None)
+        with self._signals(install_signals=install_signals):
+            return await self._run(until_caught_up=False, timeout=None)
 
-    async def run_until_caught_up(self, timeout: float | None = None) -> Exit:
-        """Read until everything that the stream holds is handled.
+    async def run_until_caught_up(
+        self, timeout: float | None = None, *, install_signals: bool = False
+    ) -> Exit:
+        """Read until everything that the stream holds is handled and saved.
 
         As `StreamPoller.run_until_caught_up`.
         """
-        return await self._run(until_caught_up=True, timeout=timeout)
+        with self._signals(install_signals=install_signals):
+            return await self._run(until_caught_up=True, timeout=timeout)
 
     def __aiter__(self) -> AsyncIterator[AsyncBatch]:
         return self.batches()
@@ -233,7 +237,7 @@ class AsyncStreamPoller(PollerBase):
         lock, over = threading.Lock(), False
 
         def open_stream(name: str) -> None:
-            stream = self._opener.open(name)
+            stream = self._setup.open(name)
             with lock:
                 if not over:
                     driver.streams.append(stream)

@@ -1,7 +1,4 @@
-"""Counts of what happened, and a picture of where every shard is.
-
-As values, and as Prometheus text.
-"""
+"""Counts of what happened, and where every shard is: as values, and as Prometheus text."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ from ddbstream.poller._core.shard import Shard, Stage, record_time
 
 __all__ = ["Metrics", "ShardStatus", "StreamStatus"]
 
-_STALLED = 300.0  # seconds of failure after which a shard counts as stalled
+_KEEPS_FAILING = 300.0  # seconds: a throttled call or a handler's bad minute is no problem yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +54,7 @@ class StreamStatus:
 
     Attributes:
         stream_arn: Its ARN.
-        status: As the last listing has it; ``None`` before the first.
+        status: As the last listing has it; None before the first.
         listed_ago: Seconds since the last complete listing; None before the first.
         shards: Shards that are not ended.
         ended: How many are.
@@ -84,7 +81,7 @@ class StreamStatus:
 
     @property
     def read_ago(self) -> float | None:
-        """The longest time that any shard was not read; None if none ever was."""
+        """How long ago the shard that waits longest was last read; None if none ever was."""
         times = (shard.read_ago for shard in self.shards if shard.stage == "reading")
         return max((time for time in times if time is not None), default=None)
 
@@ -93,14 +90,14 @@ class StreamStatus:
         if self.exit is not None:
             return None if self.exit == "stream_ended" else f"stopped: {self.exit}"
         if self.listed_ago is None:
-            return "not listed yet"
+            return "its shards are not listed yet"
         if self.listed_ago > 3 * discovery + 60:
-            return "not listed for long"
+            return "the last listing of its shards is too old"
         reading = [shard for shard in self.shards if shard.stage != "waiting"]
         if self.status == "ENABLED" and not reading:
             return "no shard of an enabled stream is read"
-        if any(shard.failing > _STALLED for shard in reading):
-            return "a shard does not get on"
+        if any(shard.failing > _KEEPS_FAILING for shard in reading):
+            return "a shard keeps failing"
         if max_lag is not None and self.lag > max_lag:
             return "the lag is too large"
         return None
@@ -134,7 +131,7 @@ class Metrics:
                     self.counters[name, label] += number
 
     def look(self, cores: Iterable[tuple[str, StreamCore]], at: Instant, *, force: bool) -> None:
-        """Take a picture of the cores; for the driver's thread, which owns them."""
+        """Note where the cores are; for the driver's thread, which owns them."""
         listed = bool(self._streams) and all(s.listed_ago is not None for s in self._streams)
         if listed and not force and self._taken_at is not None and at.mono - self._taken_at < 1.0:
             return

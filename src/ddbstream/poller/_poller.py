@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from ddbstream.exceptions import PollerError
 from ddbstream.poller._batches import Batch, BatchLoop
@@ -18,7 +17,8 @@ from ddbstream.poller._driver import Driver, Takers
 from ddbstream.poller._handlers import Router
 from ddbstream.poller._log import log_event
 from ddbstream.poller._metrics import Metrics
-from ddbstream.poller._starting import Opener
+from ddbstream.poller._setup import Setup
+from ddbstream.poller._signals import stop_on_signals
 from ddbstream.poller._stores.contract import CheckpointStore
 from ddbstream.poller._workers import Clock, InlineWorkers, SystemClock, ThreadWorkers, Workers
 from ddbstream.typing import StreamsClient
@@ -29,7 +29,7 @@ logger = logging.getLogger("ddbstream.poller")
 
 
 class PollerBase:
-    """What both pollers are made of; `StreamPoller` explains the arguments."""
+    """What both pollers have in common; `StreamPoller` explains the arguments."""
 
     def __init__(  # noqa: PLR0913 - keyword-only: what a poller can be told
         self,
@@ -57,7 +57,7 @@ class PollerBase:
         )
         self._names = list(names)
         self._clock: Clock = clock if clock is not None else SystemClock()
-        self._opener = Opener(
+        self._setup = Setup(
             router=router,
             checkpoints=checkpoints,
             start=start,
@@ -83,9 +83,9 @@ class PollerBase:
         self.exit: Exit | None = None
 
     def stop(self) -> None:
-        """Drain, save, and return from `run`.
+        """Hand nothing more out, save what is done, and return from `run`.
 
-        From any thread, or a signal handler; again and again.
+        From any thread, or a signal handler; more than once does no harm.
         """
         self._stop_asked = True
         if self._driver is not None:
@@ -99,7 +99,7 @@ class PollerBase:
         """What is wrong, in a few words; None if nothing is.
 
         A stream must have been listed lately, an enabled one must have a shard that is read, no
-        shard may fail for long, and no lag may be larger than ``max_lag``.
+        shard may fail for more than five minutes, and no lag may be larger than ``max_lag``.
         """
         driver = self._driver
         if driver is None:
@@ -107,7 +107,7 @@ class PollerBase:
         statuses = self.metrics.streams
         if not statuses:
             return "not started yet"
-        discovery = self._opener.settings.discovery
+        discovery = self._setup.settings.discovery
         problems = (s.problem(discovery=discovery, max_lag=self._max_lag) for s in statuses)
         return next((problem for problem in problems if problem is not None), None)
 
@@ -128,11 +128,14 @@ class PollerBase:
             self.metrics,
             self._on_event,
             grace=self._grace,
-            follow=self._opener.open_successor if self._follow else None,
-            follow_every=self._opener.settings.discovery,
+            follow=self._setup.open_successor if self._follow else None,
+            follow_every=self._setup.settings.discovery,
             takers=takers,
         )
         return self._driver
+
+    def _signals(self, *, install_signals: bool) -> AbstractContextManager[None]:
+        return stop_on_signals(self.stop) if install_signals else nullcontext()
 
     def _stop_if_asked(self, driver: Driver) -> None:
         if self._stop_asked:
@@ -205,9 +208,7 @@ class StreamPoller(PollerBase):
     """
 
     def run(self, *, install_signals: bool = False) -> Exit:
-        """Read until `stop` is called or the stream ends.
-
-        It was disabled or deleted, and all of it is read.
+        """Read until `stop` is called, or the stream was disabled or deleted and all of it is read.
 
         Args:
             install_signals: Have SIGTERM and SIGINT call `stop`; a second one ends the process at
@@ -223,15 +224,18 @@ class StreamPoller(PollerBase):
             PollerError: The service refuses the calls, or a record fails and the policy is to stop.
         """
         self._need_router()
-        with self._driving() as driver, _signals(self.stop if install_signals else None):
+        with self._driving() as driver, self._signals(install_signals=install_signals):
             self.exit = driver.run()
         return self._ended()
 
-    def run_until_caught_up(self, timeout: float | None = None) -> Exit:
+    def run_until_caught_up(
+        self, timeout: float | None = None, *, install_signals: bool = False
+    ) -> Exit:
         """Read until everything that the stream holds is handled and saved: for tests and for cron.
 
         Args:
             timeout: Seconds after which to stop anyway.
+            install_signals: As `run`.
 
         Returns:
             Why it ended: ``caught_up``, ``deadline``, ``stopped`` or ``stream_ended``.
@@ -240,7 +244,7 @@ class StreamPoller(PollerBase):
             PollerError: As `run`.
         """
         self._need_router()
-        with self._driving() as driver:
+        with self._driving() as driver, self._signals(install_signals=install_signals):
             self.exit = driver.run(until_caught_up=True, timeout=timeout)
         return self._ended()
 
@@ -276,7 +280,7 @@ class StreamPoller(PollerBase):
         driver = self._begin(workers, takers)
         try:
             for name in self._names:
-                driver.streams.append(self._opener.open(name))
+                driver.streams.append(self._setup.open(name))
             self._stop_if_asked(driver)
             yield driver
         finally:
@@ -290,25 +294,3 @@ class StreamPoller(PollerBase):
             return InlineWorkers(self._clock)
         size = self._max_workers
         return ThreadWorkers({"read": size, "handle": size, "save": size, "control": 2})
-
-
-@contextmanager
-def _signals(stop: Callable[[], None] | None) -> Iterator[None]:
-    if stop is None:
-        yield
-        return
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    before = [signal.getsignal(number) for number in numbers]
-
-    def handle(_number: int, _frame: Any) -> None:
-        for each, old in zip(numbers, before, strict=True):
-            signal.signal(each, old)  # the second one does what it always did
-        stop()
-
-    for number in numbers:
-        signal.signal(number, handle)
-    try:
-        yield
-    finally:
-        for number, old in zip(numbers, before, strict=True):
-            signal.signal(number, old)

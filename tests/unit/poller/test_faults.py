@@ -142,7 +142,7 @@ def test_an_iterator_that_expires_before_the_first_record_starts_at_the_kept_sta
             written.extend(bench.write(4))
             bench.stream.expire_iterators()
 
-    poller._listener = trouble
+    bench.listen = trouble
     poller.run_until_caught_up(HOUR)
     assert bench.router.values == written
 
@@ -321,7 +321,7 @@ def test_a_full_page_is_followed_at_once_and_an_empty_one_within_a_second(bench)
         if not done and len(bench.router.values) == 100:
             done.append(bench.clock.time() - began)
 
-    poller._listener = listen
+    bench.listen = listen
     poller.run_until_caught_up(timeout=600)
     assert bench.router.values == written
     assert done[0] < 1
@@ -468,7 +468,7 @@ def test_a_clock_that_jumps_delays_nothing_and_loses_nothing(bench):
             bench.clock.jump(jumps.pop())
             written.extend(bench.write(1))
 
-    poller._listener = jump
+    bench.listen = jump
     before = bench.clock.monotonic()
     poller.run_until_caught_up(HOUR)
     assert bench.router.values == written

@@ -289,12 +289,11 @@ class TestStoreThatFails:
             return dispatch(payload, **kwargs)
 
         def unlock(event):
-            bench.events.append(event)
             if isinstance(event, SaveFailed):
                 other.execute("ROLLBACK")
 
         bench.router.dispatch = locking
-        poller._listener = unlock
+        bench.listen = unlock
         try:
             assert poller.run_until_caught_up(HOUR).reason == "caught_up"
         finally:

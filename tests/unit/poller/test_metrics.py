@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import pytest
 
 from ddbstream.poller import PageRead, Settings, retry
@@ -102,7 +100,7 @@ def test_a_shard_tells_since_when_it_was_not_read(bench):
     bench.write(2)
     poller = bench.poller(settings=Settings(caught_up_pages=ENDLESS))
     pages = []
-    poller._listener = lambda event: pages.append(event) if isinstance(event, PageRead) else None
+    bench.listen = lambda event: pages.append(event) if isinstance(event, PageRead) else None
     bench.stream.fail("GetShardIterator", "ThrottlingException", times=1)
     poller.run_until_caught_up(30)
     (shard,) = poller.metrics.streams[0].shards
@@ -122,7 +120,7 @@ def test_a_shard_that_was_read_and_then_fails_ages(bench):
         if isinstance(event, PageRead):
             bench.stream.fail("GetRecords", "ThrottlingException", times=10**4)
 
-    poller._listener = listen
+    bench.listen = listen
     poller.run_until_caught_up(300)
     (shard,) = poller.metrics.streams[0].shards
     assert 280 < shard.read_ago < 310
@@ -151,14 +149,29 @@ def test_gauges_of_shards_and_of_the_lease_are_in_the_text(make_bench):
         assert float(text[f"ddbstream_poller_shard_read_ago_seconds{where}"]) < 10
 
 
-def test_each_shards_beginning_and_end_is_a_line_in_the_log(bench, caplog):
-    caplog.set_level(logging.INFO, logger="ddbstream.poller")
-    bench.write(1)
-    (parent,) = bench.stream.open_shards()
+def test_everything_is_counted(bench):
+    bench.write(4)
+    bench.router.failing[2] = 1
+    bench.stream.fail("GetRecords", "ThrottlingException", times=2)
+    bench.stream.fail("GetRecords", "cut", times=1)
     bench.stream.roll_over()
-    (child,) = bench.stream.open_shards()
-    bench.catch_up()
-    lines = [record.getMessage() for record in caplog.records]
-    for shard in (parent, child):
-        assert len([line for line in lines if line.startswith(f"shard {shard}: reading")]) == 1
-    assert lines.count(f"shard {parent}: read to its end") == 1
+    poller = bench.poller()
+    poller.run_until_caught_up(60)
+    counters = poller.metrics.counters
+    assert counters["records_done", ""] == 4
+    assert counters["records_read", ""] == 4
+    assert counters["handler_failures", ""] == 1
+    assert counters["calls_failed", "ThrottlingException"] == 2
+    assert counters["calls_failed", "GarbledAnswer"] == 1
+    assert counters["retries", "throttled"] == 2
+    assert counters["shards_ended", ""] == 1
+    assert counters["saves", ""] >= 2
+
+
+def test_prometheus_gets_text(bench):
+    bench.write(2)
+    poller = bench.poller()
+    poller.run_until_caught_up(60)
+    lines = poller.metrics.prometheus().splitlines()
+    assert "ddbstream_poller_records_done_total 2" in lines
+    assert f'ddbstream_poller_lag_seconds{{stream="{bench.stream.arn}"}} 0.000' in lines

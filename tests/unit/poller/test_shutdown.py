@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import textwrap
 import pytest
 
 from ddbstream.exceptions import FencedError, PollerError
-from ddbstream.poller import BatchDelivered, StreamPoller
+from ddbstream.poller import AsyncStreamPoller, BatchDelivered, StreamPoller, stop_on_signals
 
 PROGRAM = textwrap.dedent(
     """
@@ -56,6 +57,46 @@ def test_a_second_signal_ends_the_process_at_once(number):
     assert process.returncode in (-number, 130)
 
 
+def handlers():
+    return signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+
+
+def run(poller, method, **options):
+    result = getattr(poller, method)(**options)
+    return asyncio.run(result) if asyncio.iscoroutine(result) else result
+
+
+@pytest.mark.parametrize("kind", [StreamPoller, AsyncStreamPoller])
+@pytest.mark.parametrize("method", ["run", "run_until_caught_up"])
+@pytest.mark.parametrize("install", [False, True])
+def test_every_way_to_run_takes_signals_only_if_asked(now, kind, method, install):
+    before, during = signal.getsignal(signal.SIGTERM), []
+
+    def listen(event):
+        during.append(signal.getsignal(signal.SIGTERM))
+        if install and len(during) == 1:
+            signal.raise_signal(signal.SIGTERM)
+        else:
+            poller.stop()
+
+    poller = kind("Product", now.router, client=now.stream, on_event=listen)
+    assert run(poller, method, install_signals=install).reason == "stopped"
+    assert (during[0] != before) is install
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_loop_of_ones_own_stops_on_signals_too(bench):
+    before = handlers()
+    bench.write(3)
+    poller = bench.poller(router=None)
+    with stop_on_signals(poller.stop):
+        for batch in poller:
+            batch.commit()
+            signal.raise_signal(signal.SIGINT)
+    assert poller.exit.reason == "stopped"
+    assert handlers() == before
+
+
 @pytest.mark.parametrize("install", [False, True])
 def test_signals_are_taken_only_if_asked_and_given_back(bench, install):
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
@@ -66,7 +107,7 @@ def test_signals_are_taken_only_if_asked_and_given_back(bench, install):
         during.add((signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)))
         poller.stop()
 
-    poller._listener = listen
+    bench.listen = listen
     assert poller.run(install_signals=install).reason == "stopped"
     assert (before not in during) is install
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
@@ -83,7 +124,7 @@ def test_nothing_is_fetched_after_a_stop(make_bench):
             poller.stop()
             calls.append(dict(bench.stream.calls))
 
-    poller._listener = listen
+    bench.listen = listen
     assert poller.run().reason == "stopped"
     # What was asked for when it was stopped may still have come.
     assert bench.stream.calls["GetRecords"] <= calls[0]["GetRecords"] + 1
@@ -103,7 +144,7 @@ class TestExit:
 
     def test_fenced(self, bench):
         poller = bench.poller()
-        poller._listener = lambda _: bench.store.acquire(bench.stream.arn, "other", ttl=60)
+        bench.listen = lambda _: bench.store.acquire(bench.stream.arn, "other", ttl=60)
         bench.write(1)
         with pytest.raises(FencedError):
             poller.run()

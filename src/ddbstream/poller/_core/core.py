@@ -316,7 +316,7 @@ class StreamCore:
     def _start_shard(self, shard: Shard, at: Instant) -> None:
         shared = self._shared
         if self.lineage.nothing_wanted(shard):
-            shard.virtual = True
+            # Without a word to the store: a restart comes to the same conclusion.
             self.lineage.end(shard)
             return
         position = shared.first_position()

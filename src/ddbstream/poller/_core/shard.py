@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -97,112 +98,73 @@ class PendingPage:
         return self.index >= len(self.records)
 
 
+@dataclass(slots=True, eq=False)
 class Shard:
-    """Everything the core keeps about one shard; the core alone changes it."""
+    """Everything the core keeps about one shard; the core alone changes it.
 
-    __slots__ = (
-        "attempts",
-        "birth",
-        "born_after",
-        "calls_fail_since",
-        "children",
-        "closed",
-        "committed",
-        "deliver_at",
-        "deliveries_fail_since",
-        "delivering",
-        "delivery_attempts",
-        "done",
-        "drop_before",
-        "empties",
-        "false_ends",
-        "fetch_at",
-        "fetching",
-        "fresh_at",
-        "gap_after",
-        "gone_proof",
-        "gone_since",
-        "iterator",
-        "last_record_time",
-        "listed_in",
-        "missing_from",
-        "missing_since",
-        "next_page",
-        "page",
-        "parent_id",
-        "proof_after",
-        "proven",
-        "read",
-        "read_at",
-        "refused_since",
-        "save_at",
-        "save_attempts",
-        "saved",
-        "saved_at",
-        "saving",
-        "saving_batches",
-        "shard_id",
-        "stage",
-        "tries_for_child",
-        "unlisted_since",
-        "unsaved_batches",
-        "unsaved_records",
-        "virtual",
-    )
+    Moments are of the monotonic clock unless they say otherwise.
+    """
 
-    def __init__(self, shard_id: str, position: Position, stage: Stage) -> None:
-        self.shard_id = shard_id
-        self.stage = stage
-        # Lineage, from listings.
-        self.parent_id: str | None = None
-        self.birth = birth_of(shard_id)
-        self.children: dict[str, None] = {}  # a set whose order does not depend on the hash seed
-        self.closed = False
-        self.listed_in = 0  # number of the last complete listing that showed it
-        self.born_after: float | None = None  # no listing up to then (wall clock) showed it
-        self.unlisted_since: float | None = None
-        self.missing_since: float | None = None  # since when its parent is not to be found
-        self.missing_from = 0
-        self.tries_for_child = 0
-        self.virtual = False  # ended without a word to the store: all of it is older than the start
-        # Reading.
-        self.read: Position = position  # where the next iterator has to start
-        self.drop_before: float | None = None
-        self.iterator: str | None = None
-        self.fetching = False
-        self.fetch_at = 0.0
-        self.attempts = 0  # failed calls in a row
-        self.calls_fail_since: float | None = None
-        self.refused_since: float | None = None
-        self.read_at: float | None = None  # when the last page came
-        self.empties = 0
-        self.false_ends = 0
-        self.proof_after: int | None = None  # a listing with a higher number proves the end
-        self.proven = False
-        self.gone_since: float | None = None
-        self.gone_proof: int | None = None
-        self.fresh_at = 0.0  # all older than this (wall clock) was read, or is owed to nobody
-        # A trim after this, to be reported once it is known where reading resumes.
-        self.gap_after: Position | None = None
-        self.last_record_time: float | None = None
-        # Delivering.
-        self.page: PendingPage | None = None
-        self.next_page: PendingPage | None = None  # read ahead
-        self.delivering = False
-        self.deliver_at = 0.0
-        self.delivery_attempts = 0
-        self.deliveries_fail_since: float | None = None
-        self.done: Position = position
-        # Saving.
-        self.committed: Position = position
-        self.saved: Position | None = None
-        self.saving = False
-        self.saving_batches = 0
-        self.save_at = 0.0
-        self.save_attempts = 0
-        self.saved_at = 0.0
-        self.unsaved_batches = 0
-        self.unsaved_records = 0
+    shard_id: str
+    position: InitVar[Position]
+    stage: Stage
+
+    # Lineage, from listings.
+    parent_id: str | None = None
+    birth: float | None = field(init=False)  # wall clock
+    # A set whose order does not depend on the hash seed.
+    children: dict[str, None] = field(default_factory=dict)
+    closed: bool = False
+    listed_in: int = 0  # number of the last complete listing that showed it
+    born_after: float | None = None  # no listing up to then (wall clock) showed it
+    unlisted_since: float | None = None
+    missing_since: float | None = None  # since when its parent is not to be found
+    missing_from: int = 0  # number of the last listing before that
+    tries_for_child: int = 0
+
+    # Reading.
+    read: Position = field(init=False)  # where the next iterator has to start
+    drop_before: float | None = None  # wall clock; records before it are not wanted
+    iterator: str | None = None
+    fetching: bool = False
+    fetch_at: float = 0.0
+    attempts: int = 0  # failed calls in a row
+    calls_fail_since: float | None = None
+    refused_since: float | None = None
+    read_at: float | None = None  # when the last page came
+    empties: int = 0  # empty pages in a row
+    false_ends: int = 0  # missing iterators that meant nothing, since the last record
+    proof_after: int | None = None  # a listing with a higher number proves the end
+    proven: bool = False
+    gone_since: float | None = None
+    gone_proof: int | None = None  # a listing with a higher number proves that it is gone
+    fresh_at: float = 0.0  # all older than this (wall clock) was read, or is owed to nobody
+    gap_after: Position | None = None  # a trim, reported once it is known where reading resumes
+    last_record_time: float | None = None
+
+    # Delivering.
+    page: PendingPage | None = None
+    next_page: PendingPage | None = None  # read ahead
+    delivering: bool = False
+    deliver_at: float = 0.0
+    delivery_attempts: int = 0
+    deliveries_fail_since: float | None = None
+    done: Position = field(init=False)  # up to there everything is handled or given up
+
+    # Saving.
+    committed: Position = field(init=False)  # up to there it may be saved
+    saved: Position | None = None  # up to there it is durable
+    saving: bool = False
+    saving_batches: int = 0
+    save_at: float = 0.0
+    save_attempts: int = 0
+    saved_at: float = 0.0
+    unsaved_batches: int = 0
+    unsaved_records: int = 0
+
+    def __post_init__(self, position: Position) -> None:
+        self.birth = birth_of(self.shard_id)
+        self.read = self.done = self.committed = position
 
     @property
     def idle(self) -> bool:

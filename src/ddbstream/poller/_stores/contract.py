@@ -1,4 +1,4 @@
-"""What a checkpoint store promises, and the one that keeps nothing.
+"""What a checkpoint store promises, and what the stores of this folder share.
 
 Rules for every store
 
@@ -13,16 +13,22 @@ Rules for every store
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from ddbstream.exceptions import CheckpointError, FencedError
-from ddbstream.poller._core.positions import Position, Start, State, moves_back
+from ddbstream.poller._core.positions import Position, Start, State
 
-__all__ = ["CheckpointStore", "Lease", "MemoryCheckpoints"]
+__all__ = [
+    "FORMAT",
+    "CheckpointStore",
+    "Lease",
+    "check_format",
+    "held_by_another",
+    "moved_back",
+    "taken_over",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,84 +93,39 @@ class CheckpointStore(Protocol):
         ...
 
 
-class _Stream:
-    def __init__(self) -> None:
-        self.epoch = 0
-        self.owner: str | None = None
-        self.expires = 0.0
-        self.start: Start | None = None
-        self.positions: dict[str, Position] = {}
-        self.last_alive: float | None = None
+# What every store of ddbstream's own has in common.
+
+FORMAT = 1
+"""Of what they keep. It grows when an older ddbstream would misread what a newer one has kept."""
 
 
-class MemoryCheckpoints:
-    """Keeps positions as long as the process lives.
-
-    For tests, and for readers that always start over.
+def check_format(found: object, where: str) -> None:
+    """Refuse what another version of ddbstream has kept, before anything of it is read.
 
     Args:
-        clock: Epoch seconds, for the lease's end.
+        found: The format that the store finds.
+        where: The file, or the table, by name.
+
+    Raises:
+        CheckpointError: It is another one than `FORMAT`.
     """
+    if found != FORMAT:
+        raise CheckpointError(
+            f"{where} has checkpoint format {found}, and this ddbstream reads format {FORMAT}: "
+            "was it written by a newer version?"
+        )
 
-    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._streams: dict[str, _Stream] = {}
 
-    def acquire(self, stream_arn: str, owner: str, *, ttl: float, takeover: bool = True) -> Lease:
-        """See `CheckpointStore.acquire`."""
-        with self._lock:
-            stream = self._streams.setdefault(stream_arn, _Stream())
-            now = self._clock()
-            if stream.owner not in (None, owner) and stream.expires > now and not takeover:
-                raise FencedError("another poller holds the lease of this stream")
-            stream.epoch += 1
-            stream.owner, stream.expires = owner, now + ttl
-            return Lease(stream_arn, owner, stream.epoch, ttl)
+def held_by_another() -> FencedError:
+    """For an `acquire` that may not take the lease over."""
+    return FencedError("another poller holds the lease of this stream")
 
-    def load(self, lease: Lease) -> State:
-        """See `CheckpointStore.load`."""
-        with self._lock:
-            stream = self._owned(lease)
-            return State(stream.start, dict(stream.positions), stream.last_alive)
 
-    def fix_start(self, lease: Lease, start: Start) -> None:
-        """See `CheckpointStore.fix_start`."""
-        with self._lock:
-            stream = self._owned(lease)
-            stream.start = stream.start or start
+def taken_over() -> FencedError:
+    """For a call with an older lease."""
+    return FencedError("another poller has taken over this checkpoint store")
 
-    def save(self, lease: Lease, shard_id: str, position: Position) -> None:
-        """See `CheckpointStore.save`."""
-        with self._lock:
-            stream = self._owned(lease)
-            if moves_back(stream.positions.get(shard_id), position):
-                raise CheckpointError("a position may not move back")
-            stream.positions[shard_id] = position
 
-    def renew(self, lease: Lease, alive_at: float) -> None:
-        """See `CheckpointStore.renew`."""
-        with self._lock:
-            stream = self._owned(lease)
-            stream.expires = self._clock() + lease.ttl
-            stream.last_alive = alive_at
-
-    def forget(self, lease: Lease, shard_ids: Sequence[str]) -> None:
-        """See `CheckpointStore.forget`."""
-        with self._lock:
-            stream = self._owned(lease)
-            for shard_id in shard_ids:
-                stream.positions.pop(shard_id, None)
-
-    def release(self, lease: Lease) -> None:
-        """See `CheckpointStore.release`."""
-        with self._lock:
-            stream = self._streams.get(lease.stream_arn)
-            if stream is not None and stream.epoch == lease.epoch:
-                stream.owner, stream.expires = None, 0.0
-
-    def _owned(self, lease: Lease) -> _Stream:
-        stream = self._streams.get(lease.stream_arn)
-        if stream is None or stream.epoch != lease.epoch:
-            raise FencedError("another poller has taken over this checkpoint store")
-        return stream
+def moved_back() -> CheckpointError:
+    """For a `save` of an older position."""
+    return CheckpointError("a position may not move back")

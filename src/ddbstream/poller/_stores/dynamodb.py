@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ddbstream.exceptions import CheckpointError, FencedError
+from ddbstream.exceptions import FencedError
 from ddbstream.poller._client import make_client
 from ddbstream.poller._core.positions import (
     After,
@@ -31,12 +31,18 @@ from ddbstream.poller._core.positions import (
     parse_stored,
     rank,
 )
-from ddbstream.poller._stores.contract import Lease
+from ddbstream.poller._stores.contract import (
+    FORMAT,
+    Lease,
+    check_format,
+    held_by_another,
+    moved_back,
+    taken_over,
+)
 
 __all__ = ["DynamoDBCheckpoints"]
 
 _CONTROL = "#lease"
-_FORMAT = 1
 _DELETES = 50  # a transaction takes 100 actions
 
 
@@ -53,7 +59,7 @@ class DynamoDBCheckpoints:
         clock: Epoch seconds, for the lease's end.
 
     Raises:
-        CheckpointError: From `acquire`: the table's format is newer than this ddbstream.
+        CheckpointError: From `acquire`: the table has another format than this ddbstream's.
     """
 
     def __init__(
@@ -101,7 +107,7 @@ class DynamoDBCheckpoints:
             ":expires": now + ttl,
             ":zero": 0,
             ":one": 1,
-            ":format": _FORMAT,
+            ":format": FORMAT,
         }
         if not takeover:
             values[":now"] = now
@@ -119,18 +125,15 @@ class DynamoDBCheckpoints:
             if _code(error) != "ConditionalCheckFailedException":
                 raise
             self._check_format(stream_arn)
-            raise FencedError("another poller holds the lease of this stream") from None
+            raise held_by_another() from None
         return Lease(stream_arn, owner, int(answer["Attributes"]["epoch"]["N"]), ttl)
 
     def _check_format(self, stream_arn: str) -> None:
         answer = self._client.get_item(
             TableName=self._table, Key=_key(stream_arn, _CONTROL), ConsistentRead=True
         )
-        version = answer.get("Item", {}).get("format_version", {}).get("N", str(_FORMAT))
-        if int(version) != _FORMAT:
-            raise CheckpointError(
-                f"the table has checkpoint format {version}; this ddbstream reads {_FORMAT}"
-            )
+        version = answer.get("Item", {}).get("format_version", {}).get("N", str(FORMAT))
+        check_format(int(version), f"the table {self._table}")
 
     def load(self, lease: Lease) -> State:
         """See `CheckpointStore.load`."""
@@ -148,7 +151,7 @@ class DynamoDBCheckpoints:
             if "last_alive" in item:
                 alive = float(item["last_alive"]["N"])
         if not owned:
-            raise FencedError("another poller has taken over this checkpoint store")
+            raise taken_over()
         return State(start, positions, alive)
 
     def _items(self, stream_arn: str) -> list[Mapping[str, Any]]:
@@ -220,7 +223,7 @@ class DynamoDBCheckpoints:
         except Exception as error:
             if _code(error) != "ConditionalCheckFailedException":
                 raise
-            raise FencedError("another poller has taken over this checkpoint store") from None
+            raise taken_over() from None
 
     def _write(self, lease: Lease, actions: list[dict[str, Any]]) -> None:
         check = {
@@ -235,10 +238,9 @@ class DynamoDBCheckpoints:
             response: Mapping[str, Any] = getattr(error, "response", {})
             reasons = [reason.get("Code") for reason in response.get("CancellationReasons", ())]
             if reasons and reasons[0] == "ConditionalCheckFailed":
-                message = "another poller has taken over this checkpoint store"
-                raise FencedError(message) from None
+                raise taken_over() from None
             if "ConditionalCheckFailed" in reasons:
-                raise CheckpointError("a position may not move back") from None
+                raise moved_back() from None
             raise
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from ddbstream.exceptions import CheckpointError, FencedError
+from ddbstream.exceptions import CheckpointError
 from ddbstream.poller._core.positions import (
     Position,
     Start,
@@ -21,11 +21,16 @@ from ddbstream.poller._core.positions import (
     load_start,
     moves_back,
 )
-from ddbstream.poller._stores.contract import Lease
+from ddbstream.poller._stores.contract import (
+    FORMAT,
+    Lease,
+    check_format,
+    held_by_another,
+    moved_back,
+    taken_over,
+)
 
 __all__ = ["FileCheckpoints"]
-
-_FORMAT = 1
 
 
 class FileCheckpoints:
@@ -54,7 +59,7 @@ class FileCheckpoints:
             now = self._clock()
             holder = stream.get("owner")
             if holder not in (None, owner) and stream["expires"] > now and not takeover:
-                raise FencedError("another poller holds the lease of this stream")
+                raise held_by_another()
             stream["epoch"] += 1
             stream["owner"], stream["expires"] = owner, now + ttl
             return Lease(stream_arn, owner, stream["epoch"], ttl)
@@ -81,7 +86,7 @@ class FileCheckpoints:
             positions = _owned(streams, lease)["positions"]
             old = positions.get(shard_id)
             if old is not None and moves_back(load_position(old), position):
-                raise CheckpointError("a position may not move back")
+                raise moved_back()
             positions[shard_id] = dump_position(position)
 
     def renew(self, lease: Lease, alive_at: float) -> None:
@@ -112,20 +117,20 @@ class FileCheckpoints:
         except FileNotFoundError:
             return {}
         except (ValueError, KeyError, TypeError):
-            raise CheckpointError("the checkpoint file is not one of ddbstream's") from None
-        if version != _FORMAT:
-            raise CheckpointError(
-                f"the file has checkpoint format {version}; this ddbstream reads {_FORMAT}"
-            )
+            raise self._foreign() from None
+        check_format(version, str(self._path))
         if not isinstance(streams, dict) or not all(map(_is_stream, streams.values())):
-            raise CheckpointError("the checkpoint file is not one of ddbstream's")
+            raise self._foreign()
         found: dict[str, Any] = streams
         return found
+
+    def _foreign(self) -> CheckpointError:
+        return CheckpointError(f"{self._path} is no checkpoint file of ddbstream's")
 
     def _write(self, streams: dict[str, Any]) -> None:
         fresh = self._path.with_name(self._path.name + ".new")
         with fresh.open("w", encoding="utf-8") as file:
-            json.dump({"version": _FORMAT, "streams": streams}, file, indent=1, sort_keys=True)
+            json.dump({"version": FORMAT, "streams": streams}, file, indent=1, sort_keys=True)
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self._path)
@@ -160,7 +165,7 @@ def _is_stream(value: object) -> bool:
 def _owned(streams: dict[str, Any], lease: Lease) -> dict[str, Any]:
     stream: dict[str, Any] | None = streams.get(lease.stream_arn)
     if stream is None or stream["epoch"] != lease.epoch:
-        raise FencedError("another poller has taken over this checkpoint store")
+        raise taken_over()
     return stream
 
 
@@ -178,7 +183,7 @@ def _sync_folder(folder: Path) -> None:
 @contextlib.contextmanager
 def _exclusive(file: IO[Any]) -> Iterator[None]:
     try:
-        import fcntl
+        import fcntl  # Windows has none
     except ImportError:
         yield from _exclusive_on_windows(file)
         return
@@ -190,7 +195,7 @@ def _exclusive(file: IO[Any]) -> Iterator[None]:
 
 
 def _exclusive_on_windows(file: IO[Any]) -> Iterator[None]:
-    import msvcrt as windows
+    import msvcrt as windows  # nothing but Windows has it
 
     lock: Any = windows
     file.seek(0)

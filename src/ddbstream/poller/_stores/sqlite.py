@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from ddbstream.exceptions import CheckpointError, FencedError
+from ddbstream.exceptions import CheckpointError
 from ddbstream.poller._core.positions import (
     Position,
     Start,
@@ -21,11 +21,17 @@ from ddbstream.poller._core.positions import (
     moves_back,
     parse_stored,
 )
-from ddbstream.poller._stores.contract import Lease
+from ddbstream.poller._stores.contract import (
+    FORMAT,
+    Lease,
+    check_format,
+    held_by_another,
+    moved_back,
+    taken_over,
+)
 
 __all__ = ["SQLiteCheckpoints"]
 
-_FORMAT = 1
 _TABLES = """
 CREATE TABLE IF NOT EXISTS ddbstream_stream (
     stream_arn TEXT PRIMARY KEY,
@@ -56,8 +62,8 @@ class SQLiteCheckpoints:
         clock: Epoch seconds, for the lease's end.
 
     Raises:
-        CheckpointError: The file cannot be opened or is no SQLite file, or its format is newer than
-            this ddbstream.
+        CheckpointError: The file cannot be opened or is no SQLite file, or has another format
+            than this ddbstream's.
     """
 
     def __init__(
@@ -67,11 +73,12 @@ class SQLiteCheckpoints:
         timeout: float = 10.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._path = os.fspath(path)
         self._clock = clock
         self._lock = threading.Lock()
         try:
             self._db = sqlite3.connect(
-                os.fspath(path), timeout=timeout, isolation_level=None, check_same_thread=False
+                self._path, timeout=timeout, isolation_level=None, check_same_thread=False
             )
             try:
                 self._prepare()
@@ -79,13 +86,13 @@ class SQLiteCheckpoints:
                 self._db.close()
                 raise
         except sqlite3.Error as error:
-            raise CheckpointError(f"cannot keep positions in {os.fspath(path)}: {error}") from error
+            raise CheckpointError(f"cannot keep positions in {self._path}: {error}") from error
 
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
+        self._check_format()  # first: nothing is added to the file of a newer version
         self._db.executescript(_TABLES)
-        self._check_format()
 
     def _check_format(self) -> None:
         with self._transaction():
@@ -94,11 +101,9 @@ class SQLiteCheckpoints:
             )
             row = self._db.execute("SELECT version FROM ddbstream_format").fetchone()
             if row is None:
-                self._db.execute("INSERT INTO ddbstream_format VALUES (?)", (_FORMAT,))
-            elif row[0] != _FORMAT:
-                raise CheckpointError(
-                    f"the file has checkpoint format {row[0]}; this ddbstream reads {_FORMAT}"
-                )
+                self._db.execute("INSERT INTO ddbstream_format VALUES (?)", (FORMAT,))
+            else:
+                check_format(row[0], self._path)
 
     def close(self) -> None:
         """Close the file."""
@@ -115,7 +120,7 @@ class SQLiteCheckpoints:
             ).fetchone()
             epoch, holder, expires = row or (0, None, 0.0)
             if holder not in (None, owner) and expires > now and not takeover:
-                raise FencedError("another poller holds the lease of this stream")
+                raise held_by_another()
             self._db.execute(
                 "INSERT INTO ddbstream_stream (stream_arn, epoch, owner, expires)"
                 " VALUES (?, ?, ?, ?) ON CONFLICT (stream_arn) DO UPDATE SET"
@@ -157,7 +162,7 @@ class SQLiteCheckpoints:
                 (lease.stream_arn, shard_id),
             ).fetchone()
             if row is not None and moves_back(load_position(parse_stored(row[0])), position):
-                raise CheckpointError("a position may not move back")
+                raise moved_back()
             self._db.execute(
                 "INSERT OR REPLACE INTO ddbstream_position VALUES (?, ?, ?)",
                 (lease.stream_arn, shard_id, json.dumps(dump_position(position))),
@@ -207,4 +212,4 @@ class SQLiteCheckpoints:
             "SELECT epoch FROM ddbstream_stream WHERE stream_arn = ?", (lease.stream_arn,)
         ).fetchone()
         if row is None or row[0] != lease.epoch:
-            raise FencedError("another poller has taken over this checkpoint store")
+            raise taken_over()

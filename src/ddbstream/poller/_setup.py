@@ -1,4 +1,4 @@
-"""From what a user says to a core that is ready to run: the arguments, the lease, the client."""
+"""From a poller's arguments to a stream that is ready to run: its ARN, client, lease, positions."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ from ddbstream.poller._core.core import StreamCore
 from ddbstream.poller._core.policies import FailurePolicy, Settings, block, skip, stop
 from ddbstream.poller._core.positions import AtStart, AtTime, State
 from ddbstream.poller._handlers import Router
-from ddbstream.poller._stores.contract import CheckpointStore, Lease, MemoryCheckpoints
+from ddbstream.poller._stores.contract import CheckpointStore, Lease
+from ddbstream.poller._stores.memory import MemoryCheckpoints
 from ddbstream.poller._stream import Stream
 from ddbstream.poller._workers import Clock, instant
 
-__all__ = ["Opener"]
+__all__ = ["Setup"]
 
 _POLICIES: dict[str, Callable[[], FailurePolicy]] = {"block": block, "skip": skip, "stop": stop}
 
 
-class Opener:
+class Setup:
     """Opens streams for a poller: see `StreamPoller` for the arguments."""
 
     def __init__(  # noqa: PLR0913 - keyword-only: what a poller can be told
@@ -92,8 +93,8 @@ class Opener:
     def open_successor(self, ended: Stream) -> Stream | None:
         """The stream that its table has now, from its beginning.
 
-        None if it is still the ended one. What the service or the store raises is not made a
-        ddbstream error: it may pass.
+        None if it is still the ended one. What the service or the store raises is raised as it is,
+        and not as a ddbstream error: it may pass.
         """
         table = ended.arn.partition("/stream/")[0]
         try:

@@ -1,0 +1,95 @@
+"""Positions in memory: for tests, and for readers that always start over."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from ddbstream.poller._core.positions import Position, Start, State, moves_back
+from ddbstream.poller._stores.contract import Lease, held_by_another, moved_back, taken_over
+
+__all__ = ["MemoryCheckpoints"]
+
+
+class _Stream:
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.owner: str | None = None
+        self.expires = 0.0
+        self.start: Start | None = None
+        self.positions: dict[str, Position] = {}
+        self.last_alive: float | None = None
+
+
+class MemoryCheckpoints:
+    """Keeps positions as long as the process lives.
+
+    For tests, and for readers that always start over.
+
+    Args:
+        clock: Epoch seconds, for the lease's end.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._streams: dict[str, _Stream] = {}
+
+    def acquire(self, stream_arn: str, owner: str, *, ttl: float, takeover: bool = True) -> Lease:
+        """See `CheckpointStore.acquire`."""
+        with self._lock:
+            stream = self._streams.setdefault(stream_arn, _Stream())
+            now = self._clock()
+            if stream.owner not in (None, owner) and stream.expires > now and not takeover:
+                raise held_by_another()
+            stream.epoch += 1
+            stream.owner, stream.expires = owner, now + ttl
+            return Lease(stream_arn, owner, stream.epoch, ttl)
+
+    def load(self, lease: Lease) -> State:
+        """See `CheckpointStore.load`."""
+        with self._lock:
+            stream = self._owned(lease)
+            return State(stream.start, dict(stream.positions), stream.last_alive)
+
+    def fix_start(self, lease: Lease, start: Start) -> None:
+        """See `CheckpointStore.fix_start`."""
+        with self._lock:
+            stream = self._owned(lease)
+            stream.start = stream.start or start
+
+    def save(self, lease: Lease, shard_id: str, position: Position) -> None:
+        """See `CheckpointStore.save`."""
+        with self._lock:
+            stream = self._owned(lease)
+            if moves_back(stream.positions.get(shard_id), position):
+                raise moved_back()
+            stream.positions[shard_id] = position
+
+    def renew(self, lease: Lease, alive_at: float) -> None:
+        """See `CheckpointStore.renew`."""
+        with self._lock:
+            stream = self._owned(lease)
+            stream.expires = self._clock() + lease.ttl
+            stream.last_alive = alive_at
+
+    def forget(self, lease: Lease, shard_ids: Sequence[str]) -> None:
+        """See `CheckpointStore.forget`."""
+        with self._lock:
+            stream = self._owned(lease)
+            for shard_id in shard_ids:
+                stream.positions.pop(shard_id, None)
+
+    def release(self, lease: Lease) -> None:
+        """See `CheckpointStore.release`."""
+        with self._lock:
+            stream = self._streams.get(lease.stream_arn)
+            if stream is not None and stream.epoch == lease.epoch:
+                stream.owner, stream.expires = None, 0.0
+
+    def _owned(self, lease: Lease) -> _Stream:
+        stream = self._streams.get(lease.stream_arn)
+        if stream is None or stream.epoch != lease.epoch:
+            raise taken_over()
+        return stream
