@@ -1,6 +1,6 @@
 """The same change by every road is the same record.
 
-Sources of the forms: the docstrings of ``ddbstream.testing.encoders`` and ``envelopes``.
+Sources of the forms: the docstrings of ``ddbstream.testing.payloads``.
 """
 
 from __future__ import annotations

@@ -26,9 +26,7 @@ from ddbstream.poller._core.events import Gap
 from ddbstream.poller._core.policies import Backoff, FailurePolicy
 from ddbstream.poller._core.positions import After, AtStart, AtTime, End, State
 from ddbstream.poller._stream import Stream
-from ddbstream.testing.clock import FakeClock
-from ddbstream.testing.fake_stream import FakeStream
-from ddbstream.testing.fake_stream._faults import Faults
+from ddbstream.testing import FakeClock, FakeStream, Faults
 
 HOUR = 3600.0
 

@@ -1,19 +1,24 @@
 """Tools to test what is built on ddbstream: records from items, a fake stream, a fake mapping.
 
-``insert``, ``modify`` and ``remove`` make wire records of models or items; the encoders put them
-into each form that AWS sends; `FakeStream` serves them to a poller, `EventSourceMapping` to a
-function. Strategies for Hypothesis are in ``ddbstream.testing.strategies``.
+``insert``, ``modify`` and ``remove`` make wire records from models or items. `lambda_event` and its
+siblings put records into each form in which AWS hands them over. `FakeStream` serves records to a
+poller, `EventSourceMapping` to a function. Strategies for Hypothesis are in
+``ddbstream.testing.strategies``.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ddbstream.testing.builders import RecordFields, insert, modify, remove
     from ddbstream.testing.checkpoint_stores import CheckpointStoreConformance
     from ddbstream.testing.clock import FakeClock
-    from ddbstream.testing.encoders import (
+    from ddbstream.testing.fake_stream import FakeStream, Faults
+    from ddbstream.testing.mapping import EventSourceMapping
+    from ddbstream.testing.payloads import (
+        eventbridge_event,
         full_export_line,
         get_records_page,
         incremental_export_line,
@@ -21,20 +26,15 @@ if TYPE_CHECKING:
         kinesis_event,
         kinesis_page,
         lambda_event,
-        pipes_batch,
-        tumbling_window_event,
-    )
-    from ddbstream.testing.envelopes import (
-        eventbridge_event,
         on_failure_message,
+        pipes_batch,
         pipes_failure_message,
         sns_event,
         sns_notification,
         sqs_event,
         sqs_page,
+        tumbling_window_event,
     )
-    from ddbstream.testing.fake_stream import FakeStream, Faults
-    from ddbstream.testing.mapping import EventSourceMapping
 
 __all__ = [
     "CheckpointStoreConformance",
@@ -64,43 +64,22 @@ __all__ = [
     "tumbling_window_event",
 ]
 
-_HOMES = {
-    "builders": ("RecordFields", "insert", "modify", "remove"),
-    "checkpoint_stores": ("CheckpointStoreConformance",),
-    "clock": ("FakeClock",),
-    "encoders": (
-        "full_export_line",
-        "get_records_page",
-        "incremental_export_line",
-        "kinesis_data",
-        "kinesis_event",
-        "kinesis_page",
-        "lambda_event",
-        "pipes_batch",
-        "tumbling_window_event",
-    ),
-    "envelopes": (
-        "eventbridge_event",
-        "on_failure_message",
-        "pipes_failure_message",
-        "sns_event",
-        "sns_notification",
-        "sqs_event",
-        "sqs_page",
-    ),
-    "mapping": ("EventSourceMapping",),
-    "fake_stream": ("FakeStream", "Faults"),
+# The checkpoint stores bring the poller, and the mapping the router: a name loads its own module.
+_OTHER_HOMES = {
+    "CheckpointStoreConformance": "checkpoint_stores",
+    "EventSourceMapping": "mapping",
+    "FakeClock": "clock",
+    "FakeStream": "fake_stream",
+    "Faults": "fake_stream",
+    **dict.fromkeys(("RecordFields", "insert", "modify", "remove"), "builders"),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
-    home = _HOME_OF.get(name)
-    if home is None:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
+    home = import_module(f"{__name__}.{_OTHER_HOMES.get(name, 'payloads')}")
+    value = globals()[name] = getattr(home, name)
     return value
 
 

@@ -1,7 +1,7 @@
 """Stream records from items: what a test hands to a router in place of event JSON.
 
-``insert``, ``modify`` and ``remove`` take models or items and give wire records, as Lambda sends
-them. `ddbstream.testing.encoders` puts those into every form that a record can come in.
+``insert``, ``modify`` and ``remove`` take models or items and give wire records as Lambda sends
+them. `ddbstream.testing.payloads` puts those into every form in which AWS hands records over.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
 from ddbstream._model.markers import KEYS
 from ddbstream._values.json_values import is_map
 from ddbstream._values.times import nanoseconds
-from ddbstream.testing._spellings import json_item, size_of_item
+from ddbstream.testing._record_forms import IMAGES, ViewType, carries, json_item, size_of_item
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from ddbstream.typing import WireRecord
 
 __all__ = ["RecordFields", "insert", "modify", "remove"]
-
-ViewType = Literal["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"]
 
 # A whole second, as DynamoDB Streams keeps it; always the same, so that a test's output is too.
 _CREATED: Final = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -40,14 +38,15 @@ class RecordFields(TypedDict, total=False):
     """What a record says besides its images; each has a default.
 
     Attributes:
-        keys: The names of the table's key attributes. If not given, those of the model's ``@keys``;
-            else ``PK`` and ``SK``, ``pk`` and ``sk``, ``Id`` or ``id``; else the first attribute.
-        table_name: The table. If not given, the model's class name, which is the entity that the
+        keys: The names of the table's key attributes. By default those of the model's ``@keys``,
+            or ``PK`` and ``SK``, ``pk`` and ``sk``, ``Id`` or ``id``, or the first attribute.
+        table_name: The table. By default the model's class name, which is the entity that the
             default classifier then finds; ``Table`` for an item.
-        view_type: Which images the record carries; both, if not given.
-        created: When: a datetime, or seconds since 1970; the first second of 2026, if not given.
-        sequence_number: Digits. If not given, higher than all before in this process.
-        event_id: If not given, unique to the sequence number.
+        view_type: Which images the record carries; by default both.
+        created: The change's time: a datetime, or seconds since 1970. By default the first second
+            of 2026.
+        sequence_number: Digits. By default higher than all before in this process.
+        event_id: By default one that belongs to the sequence number.
         aws_region: The table's region.
     """
 
@@ -123,14 +122,12 @@ def _record(
     change: dict[str, Any] = {
         "ApproximateCreationDateTime": nanoseconds(fields.get("created", _CREATED)) / 1_000_000_000,
         "Keys": {name: whole[name] for name in _key_names(source, whole, fields.get("keys"))},
-        **{name: image for name, image in images.items() if _carries(view_type, name)},
+        **{name: image for name, image in images.items() if carries(view_type, name)},
         "SequenceNumber": number,
         "SizeBytes": 0,
         "StreamViewType": view_type,
     }
-    change["SizeBytes"] = sum(
-        size_of_item(change[name]) for name in ("Keys", "NewImage", "OldImage") if name in change
-    )
+    change["SizeBytes"] = sum(size_of_item(change[name]) for name in change.keys() & IMAGES)
     table = fields.get("table_name") or ("Table" if is_map(source) else type(source).__name__)
     return cast(
         "WireRecord",
@@ -145,10 +142,6 @@ def _record(
             "/stream/2026-01-01T00:00:00.000",
         },
     )
-
-
-def _carries(view_type: str, image: str) -> bool:
-    return view_type == "NEW_AND_OLD_IMAGES" or view_type == f"{image[:3].upper()}_IMAGE"
 
 
 def _key_names(

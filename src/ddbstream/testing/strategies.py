@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from ddbstream import to_item
 from ddbstream.testing.builders import insert, modify, remove
-from ddbstream.testing.encoders import lambda_event
+from ddbstream.testing.payloads import lambda_event
 
 if TYPE_CHECKING:
     from typing import Literal

@@ -504,7 +504,7 @@ def test_the_streams_region_is_where_a_client_is_made(monkeypatch: pytest.Monkey
 
 
 def faults_of(**chances: float) -> Any:
-    from ddbstream.testing.fake_stream._faults import Faults
+    from ddbstream.testing import Faults
 
     return Faults(**chances)
 

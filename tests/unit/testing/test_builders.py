@@ -55,6 +55,10 @@ class TestRecords:
             image = testing.insert(item)["dynamodb"]["NewImage"]
             assert image == {"PK": {"S": "a"}, "n": {"N": "1"}, "b": {"B": "AA=="}}
 
+    def test_a_wire_item_may_have_python_sets(self) -> None:
+        image = testing.insert({"PK": {"S": "a"}, "tags": {"SS": {"x"}}})["dynamodb"]["NewImage"]
+        assert image == {"PK": {"S": "a"}, "tags": {"SS": ["x"]}}
+
     def test_a_python_item_that_looks_like_tags_somewhere_inside_is_a_python_item(self) -> None:
         item = {"PK": "a", "map": {"S": "x"}}
         assert only(testing.insert(item)).new == item

@@ -1,15 +1,14 @@
-"""What an event source mapping makes of a function's answer.
+"""How an event source mapping judges what a function returned.
 
 Rules, from AWS Lambda's `partial batch response`_ and recordings of it:
 
-* Without ``ReportBatchItemFailures`` every answer is success, and only an exception is a failure.
+* Without ``ReportBatchItemFailures`` any response is success, and only an exception is a failure.
 * With it, success is an empty list, null, an empty object, and an object whose
   ``batchItemFailures`` is an empty list or null.
-* An item identifier that is empty, null, absent, or of no record of the batch makes the whole batch
-  fail.
-* Else the record of the lowest sequence number that is named is where the rest begins, all of which
-  comes again.
-* In a tumbling window an answer without ``state`` is a failed invocation.
+* An item identifier that is empty, null, absent, or names no record of the batch makes the whole
+  batch fail.
+* Otherwise everything from the lowest sequence number that is named comes again.
+* In a tumbling window a response without ``state`` is a failed invocation.
 
 .. _partial batch response: https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
 """
@@ -27,14 +26,14 @@ STATE_LIMIT: Final = 1_000_000
 
 
 class Verdict(NamedTuple):
-    """What an invocation came to.
+    """The outcome of an invocation.
 
     Attributes:
         done: How many records of the batch are done, from its start.
         function_error: ``"Unhandled"`` if the function failed; None if it answered.
         reason: Why the batch, or the rest of it, comes again, in words; None if it does not.
-        state: In a tumbling window the state answered; None if there is none to take.
-        state_too_large: Whether that is over the limit.
+        state: In a tumbling window the state that was returned; None if there is none to take.
+        state_too_large: Whether the state is over the limit.
     """
 
     done: int
@@ -51,11 +50,11 @@ def judge(
     reports_failures: bool,
     in_window: bool = False,
 ) -> Verdict:
-    """Judge what a function answered.
+    """Judge what a function returned.
 
     Args:
         answer: What it returned.
-        sequence_numbers: Of the batch's records, in order.
+        sequence_numbers: The batch's sequence numbers, in order.
         reports_failures: Whether the mapping has ``ReportBatchItemFailures``.
         in_window: Whether it has a tumbling window.
     """

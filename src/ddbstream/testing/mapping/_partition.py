@@ -1,18 +1,18 @@
-"""One shard of a simulated event source mapping: its records, batches, retries and window.
+"""What a mapping works through one batch at a time: a shard, or a partition of one.
 
 Rules, from AWS Lambda's `DynamoDB parameters`_, `errors`_ and `windows`_, and recordings of a
 mapping:
 
-* With a parallelization factor a shard has that many lanes; one item's records are all in one lane.
-* A lane has one batch at work. It is retried, with growing pauses, until it is done, its retries
-  are used up, or it is too old; what is given up goes to the on-failure destination, and the lane
-  goes on.
+* With a parallelization factor a shard has that many partitions; one item's records are all in one.
+* A partition works on one batch. The batch is retried, with growing pauses, until it is done, its
+  retries are used up, or it is too old. What is given up goes to the on-failure destination, and
+  the partition goes on.
 * ``MaximumRetryAttempts`` 3 means 4 invocations. Progress by a partial response, and a split, start
   a fresh count.
 * Bisecting halves a batch whose function failed. A partial response cuts it where it says.
-* A batch is of one tumbling window. When that is over, the function is invoked once more, without
-  records, until it succeeds.
-* What is older than 24 hours is gone from the stream, wherever it was.
+* A batch belongs to one tumbling window. When the window is over, the function is invoked once
+  more, without records, until it succeeds.
+* A record older than 24 hours is gone from the stream, whether it waits or is being retried.
 
 .. _DynamoDB parameters: https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
 .. _errors: https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
@@ -26,7 +26,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-__all__ = ["Arrived", "Batch", "Config", "Lane", "OpenWindow", "arrived", "pause"]
+__all__ = ["Arrived", "OpenWindow", "Parameters", "Partition", "PendingBatch", "arrived", "pause"]
 
 RETENTION: Final = 24 * 3600.0
 
@@ -37,7 +37,7 @@ Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
 
 
 @dataclass(frozen=True)
-class Config:
+class Parameters:
     """A mapping's parameters, in AWS's words and units."""
 
     batch_size: int
@@ -69,14 +69,14 @@ class Arrived:
 
 
 @dataclass
-class Batch:
-    """Records that are invoked with together.
+class PendingBatch:
+    """Records that are handed to the function together.
 
     Attributes:
         records: In order.
+        due: When the next invocation may be, in epoch seconds.
         invocations: How many there were since the last progress.
-        due: When the next may be.
-        function_error: The last one's.
+        function_error: The last invocation's.
     """
 
     records: list[Arrived]
@@ -91,10 +91,10 @@ class OpenWindow:
 
     Attributes:
         start: In epoch seconds, a multiple of the window's length.
-        state: What the last invocation answered.
+        state: What the last invocation returned.
         ends_early: Whether the state grew over its limit.
-        due: When the final invocation may be tried.
-        attempts: How often it was.
+        due: When the final invocation may be tried, in epoch seconds.
+        attempts: How often the final invocation was tried.
     """
 
     start: float
@@ -105,16 +105,16 @@ class OpenWindow:
     attempts: int = 0
 
 
-class Lane:
-    """The records of one shard, or those of its items that go together."""
+class Partition:
+    """The records of one shard, or the share of them that the parallelization factor gives."""
 
-    def __init__(self, shard_id: str, config: Config) -> None:
+    def __init__(self, shard_id: str, parameters: Parameters) -> None:
         self.shard_id = shard_id
         self.waiting: deque[Arrived] = deque()
-        self.work: deque[Batch] = deque()
+        self.work: deque[PendingBatch] = deque()
         self.window: OpenWindow | None = None
         self.steps = 0
-        self._config = config
+        self._parameters = parameters
 
     def due(self, now: float) -> float | None:
         """When there is something to do next; None if nothing is left."""
@@ -123,7 +123,7 @@ class Lane:
         if self.window is not None and self._window_is_over():
             return max(now, self.window.due)
         if self.waiting:
-            ready = self.waiting[0].at + self._config.batching_window
+            ready = self.waiting[0].at + self._parameters.batching_window
             return now if self._is_full() else max(now, ready)
         if self.window is not None:
             return max(now, self.window.end, self.window.due)
@@ -142,57 +142,59 @@ class Lane:
             gone.append(self.waiting.popleft())
         return gone
 
-    def too_old(self, now: float) -> Batch | None:
+    def too_old(self, now: float) -> PendingBatch | None:
         """Take out the records that ``MaximumRecordAgeInSeconds`` gives up."""
         batch = self.head(now)
-        if self._config.max_age < 0 or batch is None:
+        if self._parameters.max_age < 0 or batch is None:
             return None
-        old = [one for one in batch.records if now - one.at > self._config.max_age]
+        old = [one for one in batch.records if now - one.at > self._parameters.max_age]
         if not old:
             return None
         batch.records = [one for one in batch.records if one not in old]
         if not batch.records:
             self.work.popleft()
-        return Batch(old, now, batch.invocations, batch.function_error)
+        return PendingBatch(old, now, batch.invocations, batch.function_error)
 
-    def head(self, now: float) -> Batch | None:
+    def head(self, now: float) -> PendingBatch | None:
         """The batch to invoke with; made of what waits if there is none. None for a final call."""
         if not self.work and not (self.window is not None and self._window_is_over()):
             records = self._take()
             if records:
-                self.work.append(Batch(records, now))
+                self.work.append(PendingBatch(records, now))
         return self.work[0] if self.work else None
 
-    def ended(self, batch: Batch, done: int, now: float, error: str | None) -> Batch | None:
+    def ended(
+        self, batch: PendingBatch, done: int, now: float, error: str | None
+    ) -> PendingBatch | None:
         """An invocation with the batch ended: see what comes next; gives back what is given up."""
         self.work.popleft()
         rest = batch.records[done:]
         if not rest:
             return None
         if done:
-            self.work.appendleft(Batch(rest, now))
+            self.work.appendleft(PendingBatch(rest, now))
             return None
         invocations = batch.invocations + 1
-        if error is not None and self._config.bisect and len(rest) > 1:
+        if error is not None and self._parameters.bisect and len(rest) > 1:
             middle = len(rest) // 2
-            self.work.appendleft(Batch(rest[middle:], now))
-            self.work.appendleft(Batch(rest[:middle], now))
+            self.work.appendleft(PendingBatch(rest[middle:], now))
+            self.work.appendleft(PendingBatch(rest[:middle], now))
             return None
-        again = Batch(rest, now + pause(invocations), invocations, error)
-        if 0 <= self._config.max_attempts < invocations:
+        again = PendingBatch(rest, now + pause(invocations), invocations, error)
+        if 0 <= self._parameters.max_attempts < invocations:
             return again
         self.work.appendleft(again)
         return None
 
     def window_of(self, arrived: Arrived) -> float:
         """When the window of a record begins."""
-        return arrived.at - arrived.at % self._config.window
+        return arrived.at - arrived.at % self._parameters.window
 
-    def open_window(self, batch: Batch) -> None:
+    def open_window(self, batch: PendingBatch) -> None:
         """See that the window that a batch belongs to is open."""
-        if self._config.window and self.window is None:
+        if self._parameters.window and self.window is None:
             start = self.window_of(batch.records[0])
-            self.window = OpenWindow(start, start + self._config.window)
+            self.window = OpenWindow(start, start + self._parameters.window)
 
     def _window_is_over(self) -> bool:
         """Whether the final invocation comes next: no records of the window are left."""
@@ -204,18 +206,21 @@ class Lane:
         return bool(self.waiting) and self.window_of(self.waiting[0]) > window.start
 
     def _is_full(self) -> bool:
-        return len(self.waiting) >= self._config.batch_size or (
+        return len(self.waiting) >= self._parameters.batch_size or (
             sum(one.size for one in self.waiting) > PAYLOAD_LIMIT
         )
 
     def _take(self) -> list[Arrived]:
         records: list[Arrived] = []
         size = 0
-        while self.waiting and len(records) < self._config.batch_size:
+        while self.waiting and len(records) < self._parameters.batch_size:
             following = self.waiting[0]
             if records and (
                 size + following.size > PAYLOAD_LIMIT
-                or (self._config.window and self.window_of(following) != self.window_of(records[0]))
+                or (
+                    self._parameters.window
+                    and self.window_of(following) != self.window_of(records[0])
+                )
             ):
                 break
             records.append(self.waiting.popleft())

@@ -1,0 +1,115 @@
+"""A wire record in either form: boto3's (bytes, datetimes) or JSON's (base64 text, numbers)."""
+
+from __future__ import annotations
+
+from binascii import a2b_base64
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from ddbstream._model import to_item
+from ddbstream._values.json_values import is_map
+from ddbstream._values.times import aware_datetime, nanoseconds
+from ddbstream._values.wire_form import is_wire_item
+from ddbstream._wire.on_failure import as_lambda_json
+
+if TYPE_CHECKING:
+    from ddbstream.typing import Item, WireRecord
+
+    Record = Mapping[str, Any] | WireRecord
+
+__all__ = [
+    "IMAGES",
+    "ViewType",
+    "boto3_record",
+    "carries",
+    "json_item",
+    "json_record",
+    "size_of_item",
+]
+
+IMAGES: Final = ("Keys", "NewImage", "OldImage")
+
+ViewType = Literal["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"]
+
+
+def carries(view_type: str, image: str) -> bool:
+    """Whether records of a view type carry an image, ``NewImage`` or ``OldImage``."""
+    return view_type == "NEW_AND_OLD_IMAGES" or view_type == f"{image[:3].upper()}_IMAGE"
+
+
+def json_item(source: object) -> Item:
+    """A model, an item of Python values or a wire item, as JSON has it, with base64 text."""
+    if is_map(source) and is_wire_item(source):
+        item: Item = as_lambda_json(source)
+        return item
+    return to_item(source, wire="json")
+
+
+def json_record(record: Record) -> dict[str, Any]:
+    """The record as Lambda's JSON has it, whatever is wrong with it."""
+    made: dict[str, Any] = as_lambda_json(record)
+    identity = made.get("userIdentity")
+    if is_map(identity):
+        made["userIdentity"] = {name[:1].lower() + name[1:]: identity[name] for name in identity}
+    return made
+
+
+def boto3_record(record: Record) -> dict[str, Any]:
+    """The record as boto3 has it, which does not name its stream."""
+    change: dict[str, Any] = {**record["dynamodb"]}
+    for name in change.keys() & IMAGES:
+        change[name] = {key: _with_bytes(value) for key, value in change[name].items()}
+    created = change.get("ApproximateCreationDateTime")
+    if created is not None:
+        change["ApproximateCreationDateTime"] = aware_datetime(nanoseconds(created))
+    made: dict[str, Any] = {**record, "dynamodb": change}
+    made.pop("eventSourceARN", None)
+    identity = made.get("userIdentity")
+    if is_map(identity):
+        made["userIdentity"] = {name[:1].upper() + name[1:]: identity[name] for name in identity}
+    return made
+
+
+def _with_bytes(value: Mapping[str, Any]) -> dict[str, Any]:
+    ((tag, payload),) = value.items()
+    if tag == "B":
+        return {tag: _bytes(payload)}
+    if tag == "BS":
+        return {tag: [_bytes(member) for member in payload]}
+    if tag == "L":
+        return {tag: [_with_bytes(member) for member in payload]}
+    if tag == "M":
+        return {tag: {name: _with_bytes(part) for name, part in payload.items()}}
+    return {tag: payload}
+
+
+def _bytes(binary: str | bytes) -> bytes:
+    return a2b_base64(binary) if isinstance(binary, str) else bytes(binary)
+
+
+def size_of_item(item: Mapping[str, Any]) -> int:
+    """An item's size in bytes, as DynamoDB counts.
+
+    Source: `item sizes`_; a number's size is approximate there too.
+
+    .. _item sizes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    """
+    return sum(len(name.encode()) + _size(value) for name, value in item.items())
+
+
+def _size(value: Mapping[str, Any]) -> int:
+    ((tag, payload),) = value.items()
+    if tag in {"S", "SS"}:
+        members = payload if tag == "SS" else [payload]
+        return sum(len(member.encode()) for member in members)
+    if tag in {"N", "NS"}:
+        members = payload if tag == "NS" else [payload]
+        return sum(len(member.strip("-0.")) // 2 + 1 for member in members)
+    if tag in {"B", "BS"}:
+        members = payload if tag == "BS" else [payload]
+        return sum(len(_bytes(member)) for member in members)
+    if tag == "L":
+        return 3 + sum(1 + _size(member) for member in payload)
+    if tag == "M":
+        return 3 + sum(1 + len(name.encode()) + _size(part) for name, part in payload.items())
+    return 1
