@@ -23,6 +23,7 @@ MAY_BE_LONG: dict[str, str] = {
     "_model/objects.py": "a class with fields: reading, writing, its keys and the code for it",
     "_model/planner.py": "annotations and classes to nodes, which nest in each other",
     "_router/router.py": "one class: every decorator has its overloads, and tells what it takes",
+    "testing/fake_stream/_stream.py": "one class: a table and its client",
 }
 
 
