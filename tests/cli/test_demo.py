@@ -18,6 +18,8 @@ import pytest
 pytest.importorskip("moto")
 pytest.importorskip("click")
 
+from tests.cli.conftest import lines
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -25,11 +27,6 @@ if TYPE_CHECKING:
     from tests.support.dynamodb_local import DynamoDBLocal
 
     Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def ndjson(text: str) -> list[dict[str, Any]]:
-    """Lines of JSON, each number as the text that it was written as."""
-    return [json.loads(line, parse_float=str, parse_int=str) for line in text.splitlines()]
 
 
 def assert_the_story(changes: list[dict[str, Any]]) -> None:
@@ -54,7 +51,7 @@ def test_in_a_pipe_it_writes_one_line_of_json_for_each_change_and_nothing_else(r
     result = run("demo")
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
-    assert_the_story(ndjson(result.stdout))
+    assert_the_story(lines(result.stdout))
 
 
 def test_no_setting_for_aws_on_this_machine_reaches_it_or_is_needed(
@@ -74,7 +71,7 @@ def test_no_setting_for_aws_on_this_machine_reaches_it_or_is_needed(
     }
     result = run("demo", env=hostile)
     assert result.returncode == 0, result.stderr
-    assert_the_story(ndjson(result.stdout))
+    assert_the_story(lines(result.stdout))
 
 
 @pytest.mark.dynamodb_local
@@ -84,7 +81,7 @@ def test_with_an_endpoint_it_uses_that_dynamodb_and_leaves_no_table_behind(
     before = dynamodb_local.dynamodb.list_tables()["TableNames"]
     result = run("demo", "--endpoint-url", dynamodb_local.endpoint_url)
     assert result.returncode == 0, result.stderr
-    assert_the_story(ndjson(result.stdout))
+    assert_the_story(lines(result.stdout))
     assert dynamodb_local.dynamodb.list_tables()["TableNames"] == before
 
 
@@ -135,7 +132,7 @@ class Serving:
 
     def change(self) -> dict[str, Any]:
         assert self.process.stdout is not None
-        (change,) = ndjson(self.process.stdout.readline())
+        (change,) = lines(self.process.stdout.readline())
         return change
 
     def end(self, number: int) -> int:
@@ -151,7 +148,7 @@ def test_served_it_answers_shows_what_is_done_to_it_and_ends_cleanly(
 ) -> None:
     demo = Serving(tmp_path)
     try:
-        assert_the_story(ndjson("".join(demo.story)))
+        assert_the_story(lines("".join(demo.story)))
         status, answer = demo.request(
             "POST", "/product", '{"name": "Oak chair", "price": 0.30, "category": "furniture"}'
         )
@@ -212,7 +209,7 @@ def test_whoever_reads_its_first_line_and_goes_ends_it_quietly(tmp_path: Path) -
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        assert ndjson(process.stdout.readline())[0]["event"] == "INSERT"
+        assert lines(process.stdout.readline())[0]["event"] == "INSERT"
         process.stdout.close()
         assert process.wait(timeout=20) == 0
         assert process.stderr.read() == ""

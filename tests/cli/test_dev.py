@@ -19,8 +19,7 @@ from click.testing import CliRunner
 
 from ddbstream import StreamRouter, by_key_prefix
 from ddbstream.cli._app import cli
-from ddbstream.cli._aws import dynamodb
-from ddbstream.cli._local import make_table, serving_dynamodb
+from ddbstream.cli._local_dynamodb import dynamodb, make_table, serving_dynamodb
 from ddbstream.cli._reload import python_files
 from ddbstream.cli._render import Output
 from ddbstream.cli.dev import Shown
@@ -126,7 +125,7 @@ def test_what_fails_before_any_handler_is_shown_with_its_traceback(
 @pytest.fixture
 def endpoint() -> Iterator[str]:
     with dynamodb(None):
-        make_table("Catalogue", ["PK", "SK"])
+        make_table(boto3.client("dynamodb"), "Catalogue", ["PK", "SK"])
         with serving_dynamodb(0) as url:
             yield url
 

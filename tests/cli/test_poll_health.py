@@ -12,16 +12,16 @@ from click.testing import CliRunner
 
 from ddbstream import StreamRouter
 from ddbstream.cli._app import cli
-from ddbstream.cli._health import Address, serving
+from ddbstream.cli._http import serving
+from ddbstream.cli._parameters import Address
+from ddbstream.cli.poll import health_of
 from ddbstream.poller import StreamPoller
 from ddbstream.testing import FakeClock, FakeStream
 
 
-def get(address: tuple[str, int], path: str) -> tuple[int, str, str]:
+def get(url: str) -> tuple[int, str, str]:
     try:
-        with urllib.request.urlopen(
-            f"http://{address[0]}:{address[1]}{path}", timeout=20
-        ) as answer:
+        with urllib.request.urlopen(url, timeout=20) as answer:  # noqa: S310 - our own server's
             return answer.status, answer.headers["Content-Type"], answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -34,18 +34,18 @@ def test_it_says_that_a_poller_runs_and_when_it_does_not() -> None:
     stream.put({"PK": {"S": "Product#1"}})
     poller = StreamPoller(stream.arn, router, client=stream, clock=clock)
     said = []
-    with serving(poller, ("127.0.0.1", 0)) as address:
-        router.on_insert()(lambda record: said.append(get(address, "/healthy")))
+    with serving(health_of(poller), ("127.0.0.1", 0)) as url:
+        router.on_insert()(lambda record: said.append(get(f"{url}/healthy")))
         poller.run_until_caught_up()
         assert said == [(200, "text/plain; version=0.0.4; charset=utf-8", "ok\n")]
-        assert get(address, "/healthy")[::2] == (503, f"{poller.problem()}\n")
-        status, kind, text = get(address, "/metrics")
+        assert get(f"{url}/healthy")[::2] == (503, f"{poller.problem()}\n")
+        status, kind, text = get(f"{url}/metrics")
         assert (status, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
         assert text == "ddbstream_poller_healthy 0\n" + poller.metrics.prometheus()
         assert "ddbstream_poller_records_done_total 1\n" in text
-        assert get(address, "/")[0] == 404
+        assert get(f"{url}/")[0] == 404
     with pytest.raises(urllib.error.URLError):
-        get(address, "/healthy")
+        get(f"{url}/healthy")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The command group. A command's module is imported when it is asked for."""
+"""The command ``ddbstream``: its subcommands, each imported when it is asked for."""
 
 from __future__ import annotations
 
@@ -9,31 +9,30 @@ import click
 
 from ddbstream import __version__
 
-_FAMILIES = {
-    "demo": "demo",
-    "decode": "decode",
-    "invoke": "invoke",
-    "streams": "streams",
-    "tail": "tail",
-    "poll": "poll",
-    "dev": "dev",
-    "replay": "replay",
-    "export": "export",
-    "filters": "filters",
-    "doctor": "doctor",
-}
-"""Command -> the module of its family, which has it under the same name."""
+_COMMANDS = (
+    "demo",
+    "decode",
+    "invoke",
+    "streams",
+    "tail",
+    "poll",
+    "dev",
+    "replay",
+    "export",
+    "filters",
+    "doctor",
+)
+"""Each is a module of this package, which has the command under the same name."""
 
 
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_FAMILIES)
+        return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        family = _FAMILIES.get(cmd_name)
-        if family is None:
+        if cmd_name not in _COMMANDS:
             return None
-        command = getattr(import_module(f"ddbstream.cli.{family}"), cmd_name)
+        command = getattr(import_module(f"ddbstream.cli.{cmd_name}"), cmd_name)
         return cast("click.Command", command)
 
 

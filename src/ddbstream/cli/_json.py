@@ -17,7 +17,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-__all__ = ["dumps", "plain"]
+__all__ = ["dumps"]
 
 
 def dumps(value: object) -> str:
@@ -26,14 +26,14 @@ def dumps(value: object) -> str:
     Models become objects by field name, sets lists, bytes base64 text, dates ISO 8601, and what
     JSON has no word for (UUID, timedelta, ...) its ``str``.
     """
-    return _write(plain(value))
+    return _write(_as_json(value))
 
 
-def plain(value: object) -> Any:
+def _as_json(value: object) -> Any:
     """The value as ``None``, bool, int, float, ``Decimal``, str, list and dict."""
     match value:
         case Enum():
-            return plain(value.value)
+            return _as_json(value.value)
         case None | bool() | int() | float() | str():
             return value
         case Decimal():
@@ -43,14 +43,14 @@ def plain(value: object) -> Any:
         case date() | time():
             return value.isoformat()
         case Mapping():
-            return {str(plain(key)): plain(each) for key, each in value.items()}
+            return {str(_as_json(key)): _as_json(each) for key, each in value.items()}
         case AbstractSet():
-            return _sorted([plain(each) for each in value])
+            return _sorted([_as_json(each) for each in value])
         case list() | tuple():
-            return [plain(each) for each in value]
+            return [_as_json(each) for each in value]
         case _:
             fields = _fields(value)
-    return str(value) if fields is None else {n: plain(getattr(value, n)) for n in fields}
+    return str(value) if fields is None else {n: _as_json(getattr(value, n)) for n in fields}
 
 
 def _sorted(values: list[Any]) -> list[Any]:

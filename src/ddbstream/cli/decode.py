@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from ddbstream import from_item, parse
-from ddbstream.cli._load import Loaded
+from ddbstream.cli._parameters import Loaded, json_option
 from ddbstream.cli._render import Output
 from ddbstream.exceptions import DDBStreamError, PayloadError
 
@@ -25,7 +25,7 @@ _TAGS = frozenset({"S", "N", "B", "SS", "NS", "BS", "M", "L", "BOOL", "NULL"})
 @click.option(
     "--model", type=Loaded("class"), metavar="MODULE:CLASS", help="Read items as this class."
 )
-@click.option("--json", "as_json", is_flag=True, help="NDJSON, as in a pipe.")
+@json_option
 def decode(file: TextIO, model: type[Any] | None, *, as_json: bool) -> None:
     """Turn DynamoDB JSON into plain JSON, one line for each record or item.
 

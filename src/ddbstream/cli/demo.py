@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from threading import Condition, Event, Thread
@@ -12,21 +11,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ddbstream import Change, StreamRouter, by_key_prefix
-from ddbstream.cli._aws import boto3_client, dynamodb, environment, reported
-from ddbstream.cli._product_catalog import ProductApi, functions, product_table, serving
+from ddbstream.cli._aws import boto3_client, reported
+from ddbstream.cli._http import LOOPBACK, serving
+from ddbstream.cli._local_dynamodb import PORT_TAKEN, dynamodb, environment
+from ddbstream.cli._parameters import json_option
+from ddbstream.cli._product_catalog import LONGEST_BODY, ProductApi, functions, product_table
 from ddbstream.cli._render import Output
+from ddbstream.cli._signals import interrupted_by_signals
+from ddbstream.poller import StreamPoller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import FrameType, ModuleType
-
-    from ddbstream.poller import StreamPoller
+    from types import ModuleType
 
 __all__ = ["demo"]
 
-_PATIENCE = (
-    30.0  # seconds for one change to arrive; an emulator takes well under one, AWS about one
-)
+_PATIENCE = 30.0  # seconds for a change to arrive; AWS takes about one
 _SERVE_PORT = 8000
 
 # JSON text, as a browser would send it: nothing between here and the log may round a price.
@@ -36,6 +36,7 @@ _PRODUCTS = (
     '{"name": "Wool rug", "price": 349, "category": "textiles"}',
 )
 _NEW_PRICE = '{"price": 1149.95}'
+_AS_JSON = "-H 'Content-Type: application/json'"
 
 
 @click.command()
@@ -51,7 +52,7 @@ _NEW_PRICE = '{"price": 1149.95}'
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Of the API; 8000 with --serve, else any."
 )
-@click.option("--json", "as_json", is_flag=True, help="NDJSON, as in a pipe.")
+@json_option
 def demo(endpoint_url: str | None, port: int | None, *, serve: bool, as_json: bool) -> None:
     """Run a product catalogue on this machine and watch its stream.
 
@@ -61,7 +62,7 @@ def demo(endpoint_url: str | None, port: int | None, *, serve: bool, as_json: bo
     output = Output(as_json=as_json)
     if port is None:
         port = _SERVE_PORT if serve else 0
-    with _terminable(), dynamodb(endpoint_url):
+    with interrupted_by_signals(), dynamodb(endpoint_url):
         try:
             with reported():
                 complete = _run(output, port, serve=serve)
@@ -77,14 +78,16 @@ def _run(output: Output, port: int, *, serve: bool) -> bool:
     client = boto3_client("dynamodb")
     with product_table(client) as table, environment({"TABLE_NAME": table.name}):
         watch = Watch(product_changes, output)
-        try:
-            api = ProductApi(add_product, table, port)
-        except OSError as error:
-            raise click.ClickException(f"port {port}: {error.strerror}; try --port") from None
-        with serving(api) as url, _polling(table.stream_arn, watch):
+        api = serving(
+            ProductApi(add_product, table).respond,
+            (LOOPBACK, port),
+            longest_body=LONGEST_BODY,
+            refusal=PORT_TAKEN,
+        )
+        with api as url, _polling(table.stream_arn, watch):
             if not output.as_json:
                 output.note(f"DynamoDB table {table.name}, its API at {url}\n", "dim")
-            complete = _story(api.server_port, watch, output)
+            complete = _story(url, watch, output)
             if serve and complete:
                 _tell_how(url, output)
                 watch.until_stopped()
@@ -92,11 +95,11 @@ def _run(output: Output, port: int, *, serve: bool) -> bool:
 
 
 class Watch:
-    """The example's stream router, with one handler more: it shows what arrives, and counts it.
+    """The example's stream router and one more handler, which shows what arrives and counts it.
 
     Attributes:
         router: For the poller to drive.
-        failure: What ended the poller, where it did not end by itself.
+        failure: What ended the poller, unless it ended by itself.
     """
 
     def __init__(self, product_changes: ModuleType, output: Output) -> None:
@@ -143,8 +146,6 @@ class Watch:
 @contextmanager
 def _polling(stream_arn: str, watch: Watch) -> Iterator[None]:
     """A poller on the stream in a thread of its own."""
-    from ddbstream.poller import StreamPoller
-
     poller = StreamPoller(stream_arn, watch.router)
     thread = Thread(target=_poll, args=(poller, watch), daemon=True)
     thread.start()
@@ -164,18 +165,18 @@ def _poll(poller: StreamPoller, watch: Watch) -> None:
         watch.stopped(None)
 
 
-def _story(port: int, watch: Watch, output: Output) -> bool:
+def _story(url: str, watch: Watch, output: Output) -> bool:
     """Make the changes, each when the one before has been seen; whether all were."""
     paths: list[str] = []
     changes = 0
     for body in _PRODUCTS:
-        answer = _request(port, "POST", "/product", body, output)
+        answer = _request(url, "POST", "/product", body, output)
         paths.append(f"/product/{answer['id']}")
         changes += 1
         if not watch.wait_for(changes):
             return _gave_up(changes, output)
     for method, path, body in (("PATCH", paths[0], _NEW_PRICE), ("DELETE", paths[1], "")):
-        _request(port, method, path, body, output)
+        _request(url, method, path, body, output)
         changes += 1
         if not watch.wait_for(changes):
             return _gave_up(changes, output)
@@ -188,8 +189,8 @@ def _gave_up(change: int, output: Output) -> bool:
     return output.closed  # whoever closed the pipe had seen enough
 
 
-def _request(port: int, method: str, path: str, body: str, output: Output) -> dict[str, Any]:
-    connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
+def _request(url: str, method: str, path: str, body: str, output: Output) -> dict[str, Any]:
+    connection = HTTPConnection(url.removeprefix("http://"), timeout=_PATIENCE)
     try:
         connection.request(method, path, body, {"Content-Type": "application/json"})
         response = connection.getresponse()
@@ -205,20 +206,6 @@ def _request(port: int, method: str, path: str, body: str, output: Output) -> di
 
 def _tell_how(url: str, output: Output) -> None:
     output.note("The API stays up until Ctrl-C. In another terminal:\n", "bold")
-    output.note(f"  curl -X POST {url}/product -d '{_PRODUCTS[2]}'")
-    output.note(f"  curl -X PATCH {url}/product/ID -d '{_NEW_PRICE}'")
+    output.note(f"  curl -X POST {url}/product {_AS_JSON} -d '{_PRODUCTS[2]}'")
+    output.note(f"  curl -X PATCH {url}/product/ID {_AS_JSON} -d '{_NEW_PRICE}'")
     output.note(f"  curl -X DELETE {url}/product/ID\n")
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """``SIGTERM`` ends it as Ctrl-C does: an endpoint's table has to be deleted either way."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

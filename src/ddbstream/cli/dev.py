@@ -16,14 +16,23 @@ import click
 from rich.text import Text
 
 from ddbstream import Change, Insert, Modify, Remove, StreamRouter
-from ddbstream.cli._aws import dynamodb, environment, need, reported
-from ddbstream.cli._load import Loaded, stream_router
-from ddbstream.cli._local import REGION, make_table, serving_dynamodb
-from ddbstream.cli._polling import StartingPoint, run, stopping_on_signals
+from ddbstream.cli._aws import boto3_client, need, reported
+from ddbstream.cli._http import LOOPBACK
+from ddbstream.cli._local_dynamodb import (
+    REGION,
+    dynamodb,
+    environment,
+    make_table,
+    serving_dynamodb,
+)
+from ddbstream.cli._parameters import Loaded, StartingPoint, json_option, stream_router
+from ddbstream.cli._poller_run import run
 from ddbstream.cli._reload import run_reloading
 from ddbstream.cli._render import Output
+from ddbstream.cli._signals import stopping_on_signals
 from ddbstream.exceptions import DDBStreamError
 from ddbstream.metrics import BatchEvent, HandlerEvent
+from ddbstream.poller import StreamPoller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +85,7 @@ class _Options(NamedTuple):
 )
 @click.option("--reload", is_flag=True, help="Start again when a Python file here changes.")
 @click.option("--once", is_flag=True, help="Handle what the stream holds now, and end.")
-@click.option("--json", "as_json", is_flag=True, help="NDJSON, as in a pipe.")
+@json_option
 def dev(
     app: str,
     table: str | None,
@@ -121,7 +130,7 @@ def _somewhere(
         return
     with dynamodb(None):
         with reported():
-            make_table(settings.table, keys)
+            make_table(boto3_client("dynamodb"), settings.table, keys)
         with serving_dynamodb(port) as url:
             # For every reader whole in one line, which a console would break.
             click.echo(f"DynamoDB table {settings.table} at {url}, region {REGION}", err=True)
@@ -142,8 +151,8 @@ def _reloading(settings: _Options, url: str, output: Output) -> int:
     # source changed twice within a second looks the same to a bytecode cache.
     child = {k: v for k, v in os.environ.items() if k != "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"}
     child |= {"PYTHONDONTWRITEBYTECODE": "1"}
-    if url.startswith("http://127.0.0.1"):
-        child |= {"NO_PROXY": "127.0.0.1"}
+    if url.startswith(f"http://{LOOPBACK}"):
+        child |= {"NO_PROXY": LOOPBACK}
     stop = Event()
     with stopping_on_signals(stop.set):
         return run_reloading(
@@ -157,8 +166,6 @@ def _reloading(settings: _Options, url: str, output: Output) -> int:
 
 def _run(settings: _Options, output: Output) -> None:
     need("boto3", "cli", "dev")
-    from ddbstream.poller import StreamPoller
-
     router = stream_router(Loaded("router").convert(settings.app, None, None))
     if router.has_folds:
         raise click.ClickException(
@@ -181,11 +188,11 @@ def _run(settings: _Options, output: Output) -> None:
 
 
 class Shown:
-    """A router with everything that it does shown: records, handlers' outcomes, tracebacks.
+    """A router, with all that it does shown: records, handlers' outcomes, tracebacks.
 
     Attributes:
         router: For a poller to drive, one batch at a time.
-        stop: Is called when nobody reads the output any more.
+        stop: Called when nobody reads the output any more.
     """
 
     def __init__(self, router: StreamRouter, output: Output) -> None:

@@ -14,10 +14,18 @@ import click
 from rich.text import Text
 
 from ddbstream import LambdaHandler, StreamRouter, __version__
-from ddbstream.cli._aws import aws_options, boto3_client
-from ddbstream.cli._checks import App, Check, check_mapping, check_readers, check_view_type
-from ddbstream.cli._load import Loaded
+from ddbstream.cli._aws import aws_errors, boto3_client, boto3_session
+from ddbstream.cli._doctor_checks import (
+    App,
+    Check,
+    check_mapping,
+    check_readers,
+    check_view_type,
+)
+from ddbstream.cli._parameters import Loaded, aws_options, json_option
 from ddbstream.cli._render import Output
+from ddbstream.exceptions import StreamNotFoundError
+from ddbstream.poller._client import resolve_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +83,7 @@ def _loaded_app(ctx: click.Context, param: click.Parameter, value: str | None) -
     help="The function's LambdaHandler, or its router.",
 )
 @aws_options
-@click.option("--json", "as_json", is_flag=True, help="NDJSON, as in a pipe.")
+@json_option
 def doctor(
     table: str | None,
     function: str | None,
@@ -160,11 +168,9 @@ def _boto3(*, needed: bool) -> Iterator[Check]:
 
 def _access(table: str | None, where: _Where) -> tuple[list[Check], _Where]:
     """Region and credentials, and where to ask from here on."""
-    import boto3
-
     checks = []
     with _asking("credentials", "it"):
-        session: Any = boto3.Session()
+        session = boto3_session()
         credentials = session.get_credentials()
     region = where.region_name or session.region_name
     named = table.split(":")[3] if table and table.startswith("arn:") else None
@@ -194,9 +200,6 @@ def _client(service: str, where: _Where) -> Any:
 
 
 def _description(table: str, client: Any, where: _Where) -> dict[str, Any]:
-    from ddbstream.exceptions import StreamNotFoundError
-    from ddbstream.poller._client import resolve_stream
-
     try:
         arn = resolve_stream(table, client, _client("dynamodb", where))
     except StreamNotFoundError as error:
@@ -245,16 +248,15 @@ def _mappings(client: Any, **of: str) -> Iterator[dict[str, Any]]:
 @contextmanager
 def _asking(name: str, permission: str) -> Iterator[None]:
     """What AWS refuses, as a problem: its code only, as a message may quote a signed request."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
+    refused, unreachable = aws_errors()
     try:
         yield
-    except ClientError as error:
+    except refused as error:
         code = error.response.get("Error", {}).get("Code", "unknown")
         remedy = f"allow {permission}" if "Denied" in code else None
         message = f"{error.operation_name}: {code}"
         raise _Failed(Check(name, "problem", message, remedy)) from None
-    except BotoCoreError as error:
+    except unreachable as error:
         message = f"{type(error).__name__}: AWS could not be asked"
         remedy = "look at --endpoint-url, --region and the AWS configuration"
         raise _Failed(Check(name, "problem", message, remedy)) from None

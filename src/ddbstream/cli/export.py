@@ -20,11 +20,14 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ddbstream.cli._aws import aws_options, boto3_client, reported
-from ddbstream.cli._load import Loaded, stream_router
-from ddbstream.cli._polling import stopping_on_signals
+from ddbstream.cli._aws import boto3_client, reported
+from ddbstream.cli._parameters import Loaded, aws_options, stream_router
 from ddbstream.cli._render import Output
+from ddbstream.cli._signals import interrupted_by_signals, stopping_on_signals
 from ddbstream.exceptions import ExportError, MissingImageError
+from ddbstream.export import SQLiteProgress, open_export
+from ddbstream.export import backfill as scan_table
+from ddbstream.export import load as load_export
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ddbstream import Failure
-    from ddbstream.export import LoadProgress, LoadReport, SQLiteProgress
+    from ddbstream.export import LoadProgress, LoadReport
 
 __all__ = ["export"]
 
@@ -102,9 +105,6 @@ def load(
 
     Exit codes: 0 all is done; 1 something is not, and says so; 2 wrong usage; 130 stopped.
     """
-    from ddbstream.export import load as run
-    from ddbstream.export import open_export
-
     router = stream_router(router)
     stop = Event()
     in_s3 = location.startswith("s3://")
@@ -125,7 +125,7 @@ def load(
             if in_s3
             else None
         )
-        report = run(
+        report = load_export(
             open_export(location, s3_client=client),
             router,
             progress=_remembered(progress),
@@ -163,13 +163,7 @@ def backfill(
 
     Exit codes: 0 all is done; 1 something is not, and says so; 2 wrong usage; 130 stopped.
     """
-    from ddbstream.export import backfill as run
-
     router = stream_router(router)
-
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
     # What is wrong with the endpoint or region is said here; the scan makes a more patient client.
     where = {name: options[name] for name in ("endpoint_url", "region_name")}
     boto3_client("dynamodb", **where)
@@ -177,23 +171,23 @@ def backfill(
         _Bar(f"scanning {table}") as bar,
         _ending(bar, progress),
         reported(),
-        stopping_on_signals(interrupt),
+        interrupted_by_signals(),
     ):
-        report = run(table, router, progress=_remembered(progress), on_progress=bar.show, **options)
+        report = scan_table(
+            table, router, progress=_remembered(progress), on_progress=bar.show, **options
+        )
     _tell(report, Output(as_json=as_json))
 
 
 def _remembered(path: Path | None) -> SQLiteProgress | None:
-    from ddbstream.export import SQLiteProgress
-
     return None if path is None else SQLiteProgress(path)
 
 
 class _Bar:
-    """How far it is, on a terminal's standard error; nothing anywhere else.
+    """A progress bar on a terminal's standard error; nothing anywhere else.
 
     Attributes:
-        records: How many are done.
+        records: How many records are done.
     """
 
     def __init__(self, what: str) -> None:
@@ -219,7 +213,7 @@ class _Bar:
         self._progress.stop()
 
     def show(self, now: LoadProgress) -> None:
-        """Show how far it is."""
+        """Show how much is done."""
         self.records = now.records
         # A live table's number of items is some hours old.
         total = None if not now.total else max(now.total, now.records)

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from ddbstream.cli._load import Loaded, stream_router
+from ddbstream.cli._parameters import Loaded, stream_router
 
 __all__ = ["filters"]
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 import traceback
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TextIO
 from uuid import uuid4
 
 import click
 
 from ddbstream.cli._json import dumps
-from ddbstream.cli._load import Loaded
+from ddbstream.cli._parameters import Loaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,8 +94,6 @@ def _encoded(response: object) -> str:
 
 
 def _refuse_others(value: object) -> None:
-    from decimal import Decimal
-
     if value is None or isinstance(value, (str, bool, int, float, Decimal)):
         return
     if isinstance(value, dict):

@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ddbstream.cli._aws import aws_options, need
-from ddbstream.cli._health import Address, serving
-from ddbstream.cli._load import Loaded, stream_router
-from ddbstream.cli._polling import StartingPoint, run
+from ddbstream.cli._aws import need
+from ddbstream.cli._http import Request, Response, serving
+from ddbstream.cli._parameters import Address, Loaded, StartingPoint, aws_options, stream_router
+from ddbstream.cli._poller_run import run
 from ddbstream.exceptions import CheckpointError
+from ddbstream.poller import SQLiteCheckpoints, StreamPoller
 
-__all__ = ["poll"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["health_of", "poll"]
 
 
 @click.command()
@@ -82,8 +86,6 @@ def poll(
     poller has taken over the file; 4 records left the stream unread.
     """
     need("boto3", "poller", "poll")
-    from ddbstream.poller import SQLiteCheckpoints, StreamPoller
-
     router = stream_router(router)
     logging.basicConfig(
         level=logging.WARNING if quiet else logging.INFO,
@@ -98,5 +100,31 @@ def poll(
     poller = StreamPoller(table, router, checkpoints=store, **options)
     with ExitStack() as stack:
         if listen is not None:
-            stack.enter_context(serving(poller, listen))
+            stack.enter_context(serving(health_of(poller), listen))
         run(poller, once=once)
+
+
+def health_of(poller: StreamPoller) -> Callable[[Request], Response]:
+    """What ``--listen`` answers about a poller.
+
+    ``/healthy`` answers 200 or 503 with a few words, for whoever restarts what does not get on;
+    ``/metrics`` answers in Prometheus's text format.
+    """
+
+    def respond(request: Request) -> Response:
+        if request.method != "GET":
+            return _text(405, "only GET is answered\n")
+        if request.path == "/healthy":
+            problem = poller.problem()
+            return _text(200 if problem is None else 503, f"{problem or 'ok'}\n")
+        if request.path == "/metrics":
+            healthy = f"ddbstream_poller_healthy {int(poller.healthy())}\n"
+            return _text(200, healthy + poller.metrics.prometheus())
+        return _text(404, "there are /healthy and /metrics\n")
+
+    return respond
+
+
+def _text(status: int, text: str) -> Response:
+    kind = "text/plain; version=0.0.4; charset=utf-8"
+    return Response(status, text.encode(), {"Content-Type": kind})

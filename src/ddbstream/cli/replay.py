@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from ddbstream import Insert, Modify, Remove
-from ddbstream.cli._aws import aws_options, reported
-from ddbstream.cli._load import Loaded, stream_router
-from ddbstream.cli._polling import Trimmed
+from ddbstream.cli._aws import reported
+from ddbstream.cli._parameters import Loaded, aws_options, json_option, stream_router
+from ddbstream.cli._poller_run import TRIMMED
 from ddbstream.cli._render import Output
 from ddbstream.exceptions import PayloadError
+from ddbstream.replay import SQLiteProgress
+from ddbstream.replay import replay as replay_batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +36,7 @@ __all__ = ["replay"]
     help="A SQLite file that remembers what is done: a second run does nothing twice.",
 )
 @aws_options
-@click.option("--json", "as_json", is_flag=True, help="NDJSON, as in a pipe.")
+@json_option
 def replay(
     router: object,
     messages: TextIO,
@@ -54,9 +56,6 @@ def replay(
     Exit codes: 0 all is done; 1 something is not, and says so; 4 all is done but what the stream no
     longer has.
     """
-    from ddbstream.replay import SQLiteProgress
-    from ddbstream.replay import replay as run
-
     router = stream_router(router)
     output = Output(as_json=as_json)
 
@@ -70,7 +69,7 @@ def replay(
         raise click.ClickException(f"{progress}: {error}") from None
     try:
         with reported():
-            report = run(
+            report = replay_batches(
                 messages.read(),
                 router,
                 progress=done,
@@ -86,7 +85,7 @@ def replay(
     if not report.ok:
         raise SystemExit(1)
     if report.gaps:
-        raise SystemExit(Trimmed.exit_code)
+        raise SystemExit(TRIMMED)
 
 
 def _faults(report: ReplayReport) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""``ddbstream streams`` and ``tail``: what streams there are, and what goes through one."""
+"""``ddbstream streams``: what streams there are, and their shards."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ddbstream.cli._aws import aws_options, boto3_client, reported
+from ddbstream.cli._aws import boto3_client, reported
+from ddbstream.cli._parameters import aws_options, json_option
 from ddbstream.cli._render import Output
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ __all__ = ["streams"]
 @click.argument("table", required=False)
 @click.option("--shards", is_flag=True, help="Show each stream's shards as well.")
 @aws_options
-@click.option("--json", "as_json", is_flag=True, help="NDJSON, as in a pipe.")
+@json_option
 def streams(
     table: str | None,
     endpoint_url: str | None,

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import click
 
 from ddbstream import Change, StreamRouter, by_key_prefix, by_table_name
-from ddbstream.cli._aws import aws_options, need
-from ddbstream.cli._load import Loaded
-from ddbstream.cli._polling import StartingPoint, run
+from ddbstream.cli._aws import need
+from ddbstream.cli._parameters import Loaded, StartingPoint, aws_options, json_option
+from ddbstream.cli._poller_run import run
 from ddbstream.cli._render import Output
 from ddbstream.exceptions import DDBStreamError
+from ddbstream.poller import BatchFailed, Gap, StreamPoller
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,7 +43,7 @@ __all__ = ["tail"]
 )
 @click.option("--once", is_flag=True, help="Show what the stream holds now, and end.")
 @aws_options
-@click.option("--json", "as_json", is_flag=True, help="NDJSON, as in a pipe.")
+@json_option
 def tail(
     table: str,
     model: type[Any] | None,
@@ -59,8 +60,6 @@ def tail(
     beside a Lambda trigger, this is the second.
     """
     need("boto3", "cli", "tail")
-    from ddbstream.poller import StreamPoller
-
     output = Output(as_json=as_json)
     classify = by_key_prefix(key) if key else by_table_name()
     router = StreamRouter(classify=classify)
@@ -98,8 +97,6 @@ def tail(
 
 def _report(event: Event) -> None:
     """Say on standard error what keeps a change from being shown; the rest is in the log."""
-    from ddbstream.poller import BatchFailed, Gap
-
     if isinstance(event, BatchFailed):
         click.echo(f"record {event.sequence_number}: {event.error}", err=True)
     elif isinstance(event, Gap):

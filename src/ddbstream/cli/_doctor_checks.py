@@ -1,4 +1,6 @@
-"""What ``doctor`` holds against a stream and an event source mapping; nothing here asks AWS.
+"""What ``doctor`` finds in the settings of a stream and an event source mapping.
+
+Nothing here asks AWS: each check takes what AWS has said already.
 
 The parameters and what they do: AWS Lambda, `DynamoDB parameters`_.
 
@@ -21,11 +23,11 @@ __all__ = ["App", "Check", "check_mapping", "check_readers", "check_view_type"]
 
 
 class Check(NamedTuple):
-    """One line of the doctor's.
+    """One finding.
 
     Attributes:
-        name: What was looked at.
-        status: ``problem``: records get lost, or none are handled.
+        name: What was checked.
+        status: ``problem`` if records get lost, or none are handled.
         message: What was found.
         remedy: What to do about it.
     """
@@ -37,11 +39,11 @@ class Check(NamedTuple):
 
 
 class App(NamedTuple):
-    """The user's side of it.
+    """The user's own code.
 
     Attributes:
         router: Where the records go.
-        reports: Whether its `LambdaHandler` reports batch item failures; None if nobody knows.
+        reports: Whether its `LambdaHandler` reports batch item failures; None if that is unknown.
     """
 
     router: StreamRouter
@@ -59,7 +61,7 @@ _IMAGES: dict[str, frozenset[str]] = {
     "MODIFY": frozenset({"new", "old"}),
     "REMOVE": frozenset({"old"}),
 }
-_OTHER_FILTERS = "others than the routes ask for: they may leave out what a route wants"
+_OTHER_FILTERS = "not those that the routes ask for: they may leave out what a route wants"
 _REMEDY = "switch the stream off and on again with NEW_AND_OLD_IMAGES; it gets a new ARN"
 
 

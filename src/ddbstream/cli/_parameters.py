@@ -1,0 +1,121 @@
+"""The arguments and options that several commands take, and the types that click does not have."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from functools import reduce
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import click
+
+from ddbstream import StreamRouter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Start = Literal["TRIM_HORIZON", "LATEST"] | datetime
+
+__all__ = ["Address", "Loaded", "StartingPoint", "aws_options", "json_option", "stream_router"]
+
+json_option = click.option("--json", "as_json", is_flag=True, help="NDJSON, as in a pipe.")
+
+
+def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--endpoint-url`` and ``--region``, as boto3's ``endpoint_url`` and ``region_name``."""
+    command = click.option("--region", "region_name", metavar="NAME", help="AWS region.")(command)
+    return click.option(
+        "--endpoint-url", metavar="URL", help="DynamoDB Local, or another than the region's."
+    )(command)
+
+
+if TYPE_CHECKING:
+    _ParamType = click.ParamType
+else:
+
+    class _ParamType(click.ParamType):
+        def __class_getitem__(cls, _: object) -> type:  # older versions of click take no parameter
+            return cls
+
+
+class Loaded(_ParamType[object]):
+    """An object by ``module:name``, or ``module.name`` as Lambda's configuration writes it.
+
+    The current folder comes first on ``sys.path``, as for ``python -m``. An error inside the module
+    keeps its traceback: it is a bug in the user's code and not a wrong argument.
+
+    Args:
+        what: What the object is, for the help and for messages.
+    """
+
+    name = "module:name"
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> object:
+        """Import the module and take the object out of it."""
+        if not isinstance(value, str):
+            return value
+        module_name, colon, name = value.partition(":")
+        if not colon:
+            module_name, _, name = value.rpartition(".")
+        if not module_name or not name:
+            self.fail(f"{value!r} is not module:name", param, ctx)
+        if "" not in sys.path:
+            sys.path.insert(0, "")
+        try:
+            module: object = import_module(module_name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+                raise
+            self.fail(f"there is no module {error.name!r} here", param, ctx)
+        try:
+            return reduce(getattr, name.split("."), module)
+        except AttributeError:
+            self.fail(f"module {module_name!r} has no {self.what} {name!r}", param, ctx)
+
+
+def stream_router(value: object) -> StreamRouter:
+    """What the argument ROUTER named, if it is a router; anything else is wrong usage."""
+    if not isinstance(value, StreamRouter):
+        raise click.UsageError(f"ROUTER is a {type(value).__name__}, and no StreamRouter")
+    return value
+
+
+class StartingPoint(_ParamType["Start"]):
+    """``TRIM_HORIZON``, ``LATEST``, or a time in ISO 8601; without an offset it is local time."""
+
+    name = "TRIM_HORIZON|LATEST|TIME"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Start:
+        """Read the argument."""
+        if isinstance(value, datetime):
+            return value
+        if value.upper() in ("TRIM_HORIZON", "LATEST"):
+            return cast("Literal['TRIM_HORIZON', 'LATEST']", value.upper())
+        try:
+            # Python 3.10 does not read the Z yet.
+            return datetime.fromisoformat(value.replace("Z", "+00:00")).astimezone()
+        except ValueError:
+            self.fail(f"{value!r} is neither TRIM_HORIZON, LATEST nor a time", param, ctx)
+
+
+class Address(_ParamType[tuple[str, int]]):
+    """``PORT``, on this machine alone, or ``HOST:PORT``."""
+
+    name = "[HOST:]PORT"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        """Read the argument."""
+        host, _, port = str(value).rpartition(":")
+        if not (port.isascii() and port.isdecimal() and int(port) < 65536):
+            self.fail(f"{value!r} is no port, nor a host and a port", param, ctx)
+        return host.strip("[]") or "127.0.0.1", int(port)

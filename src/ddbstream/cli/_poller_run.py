@@ -1,0 +1,37 @@
+"""How a command runs a poller, and the exit codes that it ends with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ddbstream.cli._aws import aws_errors
+from ddbstream.cli._signals import stopping_on_signals
+from ddbstream.exceptions import FencedError, PollerError, RecordsTrimmedError
+
+if TYPE_CHECKING:
+    from ddbstream.poller import StreamPoller
+
+__all__ = ["TRIMMED", "run"]
+
+# Exit codes beside 0, 1 and click's 2, for what a supervisor must not answer by starting it again.
+FENCED = 3  # another poller has taken over
+TRIMMED = 4  # records left the stream unread
+
+
+def run(poller: StreamPoller, *, once: bool) -> None:
+    """Run until stopped, or caught up; what ends it otherwise becomes one line and an exit code."""
+    with stopping_on_signals(poller.stop):
+        try:
+            if once:
+                poller.run_until_caught_up()
+            else:
+                poller.run()
+        except (PollerError, *aws_errors()) as error:
+            ended = click.ClickException(str(error))
+            if isinstance(error, FencedError):
+                ended.exit_code = FENCED
+            elif isinstance(error, RecordsTrimmedError):
+                ended.exit_code = TRIMMED
+            raise ended from None
