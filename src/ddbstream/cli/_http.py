@@ -31,6 +31,7 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from email.message import Message
 
 __all__ = ["JSON", "LOOPBACK", "Request", "Response", "message", "serving"]
 
@@ -49,13 +50,13 @@ class Request(NamedTuple):
     Attributes:
         method: ``GET``, ``POST`` and so on.
         path: The path, without its query.
-        headers: Names in any case to values.
+        headers: Values by their names in any case.
         body: JSON in UTF-8, or nothing.
     """
 
     method: str
     path: str
-    headers: Mapping[str, str]
+    headers: Message
     body: bytes
 
 
@@ -121,7 +122,7 @@ class _Server(ThreadingHTTPServer):
         self._lock = Lock()
         self._deadlines: dict[socket.socket, float] = {}
         super().__init__(address, _Handler)
-        self.is_local = ipaddress.ip_address(self.server_address[0]).is_loopback
+        self.is_local = ipaddress.ip_address(str(self.server_address[0])).is_loopback
 
     def give_time(self, client: socket.socket, seconds: float) -> None:
         """Cut a client off unless it is given time again, or gone, within so many seconds."""

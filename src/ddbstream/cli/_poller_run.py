@@ -16,8 +16,20 @@ if TYPE_CHECKING:
 __all__ = ["TRIMMED", "run"]
 
 # Exit codes beside 0, 1 and click's 2, for what a supervisor must not answer by starting it again.
-FENCED = 3  # another poller has taken over
-TRIMMED = 4  # records left the stream unread
+FENCED = 3
+TRIMMED = 4
+
+
+class _Fenced(click.ClickException):
+    """Another poller has taken over."""
+
+    exit_code = FENCED
+
+
+class _Trimmed(click.ClickException):
+    """Records left the stream unread."""
+
+    exit_code = TRIMMED
 
 
 def run(poller: StreamPoller, *, once: bool) -> None:
@@ -28,10 +40,9 @@ def run(poller: StreamPoller, *, once: bool) -> None:
                 poller.run_until_caught_up()
             else:
                 poller.run()
+        except FencedError as error:
+            raise _Fenced(str(error)) from None
+        except RecordsTrimmedError as error:
+            raise _Trimmed(str(error)) from None
         except (PollerError, *aws_errors()) as error:
-            ended = click.ClickException(str(error))
-            if isinstance(error, FencedError):
-                ended.exit_code = FENCED
-            elif isinstance(error, RecordsTrimmedError):
-                ended.exit_code = TRIMMED
-            raise ended from None
+            raise click.ClickException(str(error)) from None
