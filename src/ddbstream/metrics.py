@@ -1,4 +1,4 @@
-"""What ``@router.observe`` is told: of each handler that ran, and of each batch that ended."""
+"""The events that ``@router.observe`` gets: one for each handler that ran, one for each batch."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class UserIdentity(NamedTuple):
 class Origin:
     """What a payload knows about its records that they do not say themselves.
 
-    One object is shared by all records of a payload, except where an envelope has its own word on
+    One object is shared by all records of a payload, except where an envelope says more of
     each.
 
     Args:

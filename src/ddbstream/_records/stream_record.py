@@ -1,7 +1,7 @@
 """What every stream record has: the wire mapping it came in, and the fields read from it on demand.
 
 A record keeps the wire mapping it came in, untouched, and reads everything else from it when asked.
-Nothing is checked or decoded before: a record whose images nobody reads costs next to nothing.
+Nothing is checked or decoded before: a record whose images are never read costs next to nothing.
 
 Source of the fields: AWS's `Record`_ and `StreamRecord`_.
 
@@ -216,7 +216,7 @@ class StreamRecord(Generic[T_co]):
     def is_ttl_removal(self) -> bool:
         """Whether DynamoDB's Time to Live deleted the item, for certain.
 
-        In a global table only the region where TTL ran can tell; elsewhere it is an ordinary
+        In a global table only the region where TTL ran says so. Elsewhere it is an ordinary
         delete, about which `traits` has a hint.
         """
         return is_ttl_removal(self.raw, self.user_identity)

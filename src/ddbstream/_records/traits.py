@@ -20,7 +20,7 @@ Wire = Mapping[str, Any]
 """A record's wire mapping, or the ``dynamodb`` in it."""
 
 Certainty = Literal["certain", "likely", "unknown", "no"]
-"""``unknown``: the record holds nothing that would tell; ``no``: it is certainly not so."""
+"""``unknown``: the record does not hold what would decide it; ``no``: it is certainly not so."""
 
 # What DynamoDB's own TTL deletions carry:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html

@@ -3,13 +3,13 @@
 Rules, beside those of ``results``:
 
 * Different items may run at once; one item's records run one after another, in the batch's order.
-* After a failure nothing behind it starts. What stands before it still runs, since the checkpoint
-  is the first record that is not done.
-* When ``stop_when`` says so, nothing more starts. What runs is waited for: a record whose handler
-  is still running can neither be reported as done nor as failed.
-* A batch always starts its first record, so that one that comes again and again makes progress.
-* What is no `Exception` ends the batch at once, and passes through as soon as nothing runs any
-  more.
+* After a failure no later record starts. Earlier records still run, since the checkpoint is the
+  first record that is not done.
+* When ``stop_when`` says so, no more records start. Those that run are waited for: a record whose
+  handler is still running can be reported neither as done nor as failed.
+* A batch always starts its first record, so that a batch that is sent again makes progress.
+* What is not an `Exception`, such as KeyboardInterrupt, ends the batch at once. It passes through
+  as soon as no record runs any more.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class BatchOptions(NamedTuple):
     Attributes:
         context: What handlers with a second parameter get.
         stop_when: Asked before each record but the first; True stops the batch there.
-        decisions: Decide about failures; None where nobody does.
+        decisions: Decide about failures; None in a router without ``on_error``.
         sink: Takes dead letters.
         folding: Folds each record that is done into its window's state.
     """
@@ -57,7 +57,7 @@ class BatchOptions(NamedTuple):
 
 
 def _typed(record: StreamRecord[Any], codec: Codec[Any], own: Codec[Any]) -> StreamRecord[Any]:
-    """The record read with another codec; the same object where nobody else can have it."""
+    """The record read with another codec; the same object if it is this router's own."""
     if record._codec is own and record._new is None and record._old is record._diff is None:
         record._codec = codec
         return record

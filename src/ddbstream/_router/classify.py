@@ -1,7 +1,7 @@
 """Classifiers: from a record to its entity, which is the name that routes are registered under.
 
-A classifier is a function of a record to a name, or to ``None`` for "no entity". It reads the wire
-form and decodes nothing: it runs once for every record, also for those that no route wants.
+A classifier is a function from a record to a name, or to ``None`` for "no entity". It reads the
+wire form and decodes nothing: it runs once for every record, also for those that no route wants.
 
 A classifier that cannot know raises, for its record, rather than answer ``None``: an unclassified
 record is ignored by most routers, and a stream that captures too little would lose everything in
@@ -205,7 +205,7 @@ def _by_classes(
         templates: Mapping[str, KeyTemplate] = getattr(model, KEYS, {})
         if not templates:
             raise RouteDefinitionError(
-                f"{model.__qualname__} has no @keys(...) to tell its items by", model=model
+                f"{model.__qualname__} has no @keys(...) to recognise its items by", model=model
             )
         shape = tuple(sorted((name, template.template) for name, template in templates.items()))
         if shape in seen:
@@ -283,9 +283,9 @@ def _text(record: StreamRecord[Any], name: str) -> object:
     """The text of an attribute, from the keys or an image; None if the item has no such text.
 
     Raises:
-        MissingImageError: The record holds nothing that would tell.
+        MissingImageError: The attribute is no key, and the record has no image.
     """
-    told = False
+    has_image = False
     for part in ("Keys", "NewImage", "OldImage"):
         item = record._change.get(part)
         if not isinstance(item, Mapping):
@@ -293,8 +293,8 @@ def _text(record: StreamRecord[Any], name: str) -> object:
         value = item.get(name)
         if isinstance(value, Mapping):
             return value.get("S")
-        told = told or part != "Keys"
-    if told:
+        has_image = has_image or part != "Keys"
+    if has_image:
         return None
     raise MissingImageError(
         f"{name} is no key, and no image is captured to read it from: the stream's view type is "

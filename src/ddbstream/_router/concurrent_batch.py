@@ -40,7 +40,7 @@ def item_of(record: StreamRecord[Any]) -> object:
     if not isinstance(keys, Mapping):
         return None
     source = raw.get("eventSourceARN") or raw.get("tableName")
-    # A key is one of S, N and B, and DynamoDB spells a number in one way: the text tells.
+    # A key is one of S, N and B, and DynamoDB spells a number in one way: equal keys, equal text.
     return repr((source, sorted((name, repr(value)) for name, value in keys.items())))
 
 
@@ -48,7 +48,7 @@ class ItemOrder:
     """Which record of a batch may start next.
 
     Args:
-        items: For each record, in the batch's order, what tells its item.
+        items: For each record, in the batch's order, what identifies its item.
     """
 
     def __init__(self, items: Iterable[object]) -> None:
@@ -78,7 +78,7 @@ class ItemOrder:
             heappush(self._free, queue[0])
 
     def failed(self, index: int) -> None:
-        """A taken record failed: nothing behind it starts any more."""
+        """A taken record failed: no later record starts any more."""
         self._limit = min(self._limit, index)
 
     @property
@@ -118,7 +118,7 @@ def run_concurrently(
                     runner.running -= 1
                     raise fatal  # noqa: TRY301 - to wait for the others, as for an interrupt here
                 if failure is not None and runner.settle(index, failure):
-                    continue  # it still runs: somebody is deciding about it
+                    continue  # it still runs: `on_error` is deciding about it
                 runner.running -= 1
                 if failure is None:
                     order.done(index)
@@ -148,7 +148,7 @@ def run_concurrently(
 
 
 class _Runner:
-    """Starts records, and is told of each that ended."""
+    """Starts records, and collects those that ended."""
 
     def __init__(
         self,

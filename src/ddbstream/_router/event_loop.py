@@ -42,7 +42,7 @@ def loop() -> asyncio.AbstractEventLoop:
 def start(
     awaitable: Awaitable[Any], ended: Callable[[Any, BaseException | None], None]
 ) -> Future[None]:
-    """Run it on the loop with the caller's context variables, and tell what it gave or raised."""
+    """Run it on the loop with the caller's context variables, and hand on its result or error."""
 
     async def run() -> None:
         # A task that ends with KeyboardInterrupt or SystemExit would take the loop's thread down.
@@ -65,7 +65,7 @@ def wait_for(awaitable: Any) -> Any:
     loop()
     if _running is not None and threading.current_thread() is _running[1]:
         close = getattr(awaitable, "close", None)
-        if close is not None:  # a coroutine that nobody will await says so at its end
+        if close is not None:  # a coroutine that is never awaited warns
             close()
         raise RuntimeError("a handler on ddbstream's event loop cannot wait for it: await instead")
     outcome: list[tuple[Any, BaseException | None]] = []

@@ -1,7 +1,7 @@
 """What becomes of a failure: the ``on_error`` functions decide, and the dead-letter sink takes.
 
-Nothing is lost on the way: a failure that nobody decides about, a decision that fails, and a sink
-that fails all leave the record not done.
+No record is lost on the way: it stays not done if no function decides about its failure, and also
+if the function or the sink fails.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Decisions:
         self._root = root
 
     def decide(self, failure: Failure) -> Disposition:
-        """What is to become of the record; RETRY where nobody decides, or deciding fails."""
+        """What is to become of the record; RETRY if no function decides, or one fails."""
         route = failure.origin if failure.origin in self._by_route else None
         for one in self._root if route is None else self._by_route[route]:
             if not one.wants(failure.error, route):

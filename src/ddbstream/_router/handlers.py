@@ -39,7 +39,7 @@ class Handlers:
     Args:
         table: Which routes a record leads to.
         raise_unmatched: Whether a record that no route wants is a failure.
-        observers: Are told of every handler that ran; None if nobody is.
+        observers: Get an event for every handler that ran; None in a router without them.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What an observer of a router is told: facts for metrics, whatever library counts them."""
+"""The events that a router's observers get: facts for metrics, whatever library counts them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ Observer = Callable[["HandlerEvent | BatchEvent"], object]
 
 
 class Observers:
-    """Those who are told. One that fails is logged, and fails nothing else."""
+    """The functions that get the events. One that fails is logged, and fails nothing else."""
 
     def __init__(self, functions: Sequence[Observer]) -> None:
         self._functions = tuple(functions)

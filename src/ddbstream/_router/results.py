@@ -6,7 +6,8 @@ Rules, from AWS Lambda's `partial batch response`_ for DynamoDB streams:
   everything behind it again, also what succeeded. So a batch stops at its first failure: going on
   would only handle records that are certain to come again.
 * What is reported as done never comes again. So a record counts as done only when every handler
-  that wanted it has returned, or when somebody has decided that it is to be skipped or put aside.
+  that wanted it has returned, or when an ``on_error`` function has decided to skip it or to put it
+  aside.
 
 .. _partial batch response:
 https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html

@@ -391,7 +391,7 @@ class StreamRouter:
     def observe(self, function: F) -> F:
         """Tell a function of each handler that ran and each batch that ended, for metrics.
 
-        It takes a `HandlerEvent` or a `BatchEvent` of ``ddbstream.metrics``. It is told in the
+        It takes a `HandlerEvent` or a `BatchEvent` of ``ddbstream.metrics``. It is called in the
         thread that did the work; what it raises is logged and changes nothing.
 
         Raises:
@@ -526,8 +526,8 @@ class StreamRouter:
         """Take another router's routes in, at this point of the order.
 
         Included routes keep their own router's classifier, registry and bindings where it has them,
-        and use this router's where it has none. Unmatched records are this router's affair alone.
-        The other router cannot change any more once this one has dispatched.
+        and use this router's where it has none. What becomes of unmatched records is for this
+        router alone to say. The other router cannot change any more once this one has dispatched.
 
         Raises:
             RouteDefinitionError: It is this router, contains it, or is included already.
@@ -701,8 +701,8 @@ class StreamRouter:
         """The ``FilterCriteria`` of an event source mapping that sends this router what it wants.
 
         Every record passes that some route wants, or whose handling would fail. Others pass as well
-        where a filter cannot tell: ``where=``, ``changed=``, a classifier of your own. Derive them
-        anew with every deployment: a record that the filters leave out is gone for this function.
+        where a filter cannot say it: ``where=``, ``changed=``, a classifier of your own. Derive
+        them anew with every deployment: what the filters leave out is gone for this function.
 
         Args:
             keys: The names of the table's key attributes. Knowing them makes the filters simpler.

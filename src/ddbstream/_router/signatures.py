@@ -47,7 +47,7 @@ _GENERATOR: Final = 0x20
 _COROUTINE: Final = 0x80
 _ASYNC_GENERATOR: Final = 0x200
 
-_QUOTES: Final = 4  # text in text in text: nobody writes more
+_QUOTES: Final = 4  # text in text in text; more is a mistake
 
 
 class Signature(NamedTuple):
@@ -198,7 +198,7 @@ def _parameters(function: FunctionType) -> list[tuple[str, bool]]:
     ]
     if required_keywords:
         raise RouteDefinitionError(
-            f"{name_of(function)} needs the keyword {required_keywords[0]}, which nobody gives it"
+            f"{name_of(function)} needs the keyword {required_keywords[0]}, which is never given"
         )
     found = [(name, i >= count - defaults) for i, name in enumerate(code.co_varnames[:count])]
     if code.co_flags & _VAR_POSITIONAL:

@@ -2,7 +2,7 @@
 
 One module a form: ``dynamodb`` (Lambda events, ``GetRecords`` pages, Pipes batches), ``kinesis``,
 ``envelopes`` (SQS, SNS, EventBridge), ``on_failure``, ``export``; ``text`` reads JSON;
-``recognise`` tells them apart. Only the first is loaded until another is met.
+``recognise`` distinguishes them. Only the first is loaded until another is met.
 
 A payload that is no form at all is refused at once. A malformed record never hides the others:
 `read` yields it as a `MalformedRecord` in its place.

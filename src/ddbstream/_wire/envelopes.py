@@ -1,7 +1,7 @@
 """Messages around a payload: SQS, SNS, EventBridge, one in another.
 
 The outermost message decides what a batch response names: for SQS the message id, whatever is
-    inside.
+inside.
 
 Sources: `SQS event`_, `ReceiveMessage`_, `SNS event`_, `SNS notification`_, `EventBridge event`_.
 

@@ -80,7 +80,7 @@ def on_failure_document(  # noqa: PLR0913 - one for each fact of AWS's document
 ) -> dict[str, Any]:
     """The document that Lambda sends to an on-failure destination about a batch.
 
-    Everything in it is text, numbers, lists and maps. What nobody knows is null.
+    Everything in it is text, numbers, lists and maps. What is not known is null.
 
     Args:
         records: The batch: wire records, at least one.

@@ -42,43 +42,43 @@ class Gate:
         self._barrier.wait(timeout=10)
 
 
-class TestLanes:
+class TestTheOrderOfItems:
     """The scheduler itself: pure."""
 
     def test_offers_the_lowest_record_whose_item_is_free(self) -> None:
-        lanes = ItemOrder("aabac")
-        assert [lanes.take(), lanes.take(), lanes.take(), lanes.take()] == [0, 2, 4, None]
-        lanes.done(0)
-        assert [lanes.take(), lanes.take()] == [1, None]
-        lanes.done(1)
-        assert lanes.take() == 3
+        order = ItemOrder("aabac")
+        assert [order.take(), order.take(), order.take(), order.take()] == [0, 2, 4, None]
+        order.done(0)
+        assert [order.take(), order.take()] == [1, None]
+        order.done(1)
+        assert order.take() == 3
 
     def test_offers_nothing_behind_a_failure(self) -> None:
-        lanes = ItemOrder("abcde")
-        assert [lanes.take(), lanes.take(), lanes.take()] == [0, 1, 2]
-        lanes.failed(1)
-        assert lanes.take() is None
+        order = ItemOrder("abcde")
+        assert [order.take(), order.take(), order.take()] == [0, 1, 2]
+        order.failed(1)
+        assert order.take() is None
 
     def test_still_offers_what_stands_before_a_failure(self) -> None:
-        lanes = ItemOrder("aab")
-        assert [lanes.take(), lanes.take()] == [0, 2]
-        lanes.failed(2)
-        lanes.done(0)
-        assert lanes.take() == 1
-        lanes.done(1)
-        assert lanes.first_not_done == 2
+        order = ItemOrder("aab")
+        assert [order.take(), order.take()] == [0, 2]
+        order.failed(2)
+        order.done(0)
+        assert order.take() == 1
+        order.done(1)
+        assert order.first_not_done == 2
 
     def test_the_checkpoint_is_the_first_that_is_not_done(self) -> None:
-        lanes = ItemOrder("abc")
+        order = ItemOrder("abc")
         for _ in range(3):
-            lanes.take()
-        lanes.done(1)
-        lanes.done(2)
-        assert (lanes.first_not_done, lanes.count_done) == (0, 2)
-        lanes.done(0)
-        assert lanes.first_not_done is None
+            order.take()
+        order.done(1)
+        order.done(2)
+        assert (order.first_not_done, order.count_done) == (0, 2)
+        order.done(0)
+        assert order.first_not_done is None
 
-    def test_an_item_is_told_by_table_and_keys_and_not_by_the_order_of_its_keys(self) -> None:
+    def test_an_item_is_identified_by_table_and_keys_and_not_by_the_order_of_its_keys(self) -> None:
         one, other, same = (wire_record(), wire_record(key="Product#2"), wire_record(number=2))
         one["dynamodb"]["Keys"] = {"PK": {"S": "a"}, "SK": {"S": "b"}}
         same["dynamodb"]["Keys"] = {"SK": {"S": "b"}, "PK": {"S": "a"}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -15,19 +14,13 @@ from ddbstream import (
     Remove,
     StreamRouter,
     by_key_prefix,
+    by_keys,
     by_table_name,
     parse,
 )
 from ddbstream.exceptions import PayloadError
 from ddbstream.testing import insert, lambda_event, modify, remove
-
-
-@dataclass
-class Product:
-    PK: str
-    name: str
-    price: int = 0
-
+from tests.support.products import Product
 
 DESK = {"PK": "Product#1", "name": "desk", "price": 300}
 RENAMED = {**DESK, "name": "table"}
@@ -92,12 +85,12 @@ class TestRoutes:
 
     def test_say_what_narrows_them(self) -> None:
         router = by_pk()
-        router.on_modify(Product, changed=["price", "name"], where=bool, unchanged=False)(never)
+        router.on_modify(Product, changed="price", where=bool, unchanged=False)(never)
         (route,) = router.routes()
-        assert route.conditions == ("unchanged=False", "changed=price, name", "where=")
-        assert route.changed == ("price", "name")
+        assert route.conditions == ("unchanged=False", "changed=price", "where=")
+        assert route.changed == ("price",)
         assert str(route).endswith(
-            "never: MODIFY of Product, unchanged=False, changed=price, name, where="
+            "never: MODIFY of Product, unchanged=False, changed=price, where="
         )
 
     def test_are_listed_apart_from_folds(self) -> None:
@@ -295,11 +288,8 @@ class TestExplain:
 
 
 def test_a_router_classifies_with_the_names_that_it_has_bound() -> None:
-    from ddbstream import by_keys, keys
-
-    keyed = keys(PK="Product#{id}")(dataclass(type("Keyed", (), {"__annotations__": {"id": str}})))
-    router = StreamRouter(classify=by_keys(keyed))
-    router.bind("Ware", keyed)
+    router = StreamRouter(classify=by_keys(Product))
+    router.bind("Ware", Product)
     assert router.classify(next(parse([new()]))) == "Ware"
 
 
