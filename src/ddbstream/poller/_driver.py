@@ -92,7 +92,7 @@ class Driver:
             self.wait(deadline)
 
     def turn(self, *, until_caught_up: bool = False, deadline: float | None = None) -> Exit | None:
-        """Set everything on its way that is due; return why to stop, once that is so."""
+        """Begin everything that is due; return why to stop, if there is a reason."""
         at = instant(self._clock)
         self._goal = self._goal or self._find_goal(at, deadline, until_caught_up=until_caught_up)
         if self._goal is not None:

@@ -197,7 +197,7 @@ class StreamCore:
                 self._shared.agenda.touch(shard_id)
 
     def auto_commit(self, *, enabled: bool) -> None:
-        """Say whether what is delivered may be saved at once, or only after `commit`."""
+        """Say whether what is delivered is saved at once, or only after `commit`."""
         self._shared.auto_commit = enabled
 
     def awaits_commit(self) -> str | None:
@@ -335,9 +335,9 @@ class StreamCore:
             # With an error to tell there is no time for a last sign of life: the next start rather
             # reports a gap too many.
             renewed = self._lease.renewed_once_more or not self._starting.done
-            renewed = renewed or shared.last_words is not None
+            renewed = renewed or shared.exit_when_drained is not None
             if not shared.unsaved and renewed:
-                shared.leave(shared.last_words or Exit("stopped"))
+                shared.leave(shared.exit_when_drained or Exit("stopped"))
             return
         ended = self.lineage.status in ("DISABLED", "GONE") and self.lineage.completed
         if ended and not self.lineage.going:

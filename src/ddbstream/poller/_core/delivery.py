@@ -43,7 +43,7 @@ __all__ = ["Delivery"]
 
 
 class Delivery:
-    """The handing-over half of the core."""
+    """Hands records over, and has saved what is done."""
 
     def __init__(self, shared: Shared, lineage: Lineage) -> None:
         self._shared = shared
@@ -62,6 +62,7 @@ class Delivery:
         shared = self._shared
         if shard.page is None or shard.delivering or shared.draining:
             return
+        # Both would be delivered again by whoever comes next, so no more is begun.
         if not shared.lease_valid(at) or self._store_is_behind(shard):
             return
         if shard.deliver_at > at.mono:
@@ -78,6 +79,7 @@ class Delivery:
             out.append(Deliver(shard.shard_id, records, shard.delivery_attempts + 1))
 
     def _store_is_behind(self, shard: Shard) -> bool:
+        # Only if the store is slow or fails: that much may be unsaved because the settings say so.
         if not (shard.saving or shard.save_attempts):
             return False
         waiting = shard.saving_batches + shard.unsaved_batches
@@ -89,6 +91,7 @@ class Delivery:
         assert page is not None
         shard.delivering = False
         self._shared.busy -= 1
+        # What was handed over and is not done will be handed over once more: known duplicates.
         again = min(page.limit, len(page.records) - page.index) - result.done
         if result.done:
             shard.delivery_attempts = 0
@@ -99,11 +102,14 @@ class Delivery:
             shard.deliveries_fail_since = at.mono
         asked = min(page.limit, len(page.records) - page.index)
         if not result.located and asked > 1:
+            # Half as many next time: in a few steps the culprit is alone, and what came before it
+            # is done and saved.
             page.limit = (asked + 1) // 2
         shard.delivery_attempts += 1
         record = page.records[page.index]
         time = record_time(record)
         age = at.wall - time if time is not None else None
+        # Only a record that is known to be the culprit is given up: any other may be innocent.
         alone = result.located or asked == 1
         if alone and self._shared.policy.gives_up(shard.delivery_attempts, age):
             self._give_up(shard, result.error, result.route, again, at)
@@ -120,12 +126,14 @@ class Delivery:
         self._report_failure(shard, error, None, again if policy.then == "stop" else again - 1)
         number = sequence_number(page.records[page.index])
         if policy.then == "stop":
+            # What came before it is saved first, so that the next run begins with this record.
             failure = PollerError("a record cannot be handled", sequence_number=number)
             failure.__cause__ = error
             self._shared.fail_after_saving(failure)
         elif policy.then == "skip":
             self._past(shard, "skip", at)
         else:
+            # The sink may block and fail as a handler may: its call is a command like any other.
             self._given_up[shard.shard_id] = (error, shard.delivery_attempts, route)
             shard.delivery_attempts = 0
 
@@ -181,7 +189,7 @@ class Delivery:
     def commit(self, shard: Shard, position: Position, count: int) -> None:
         """Let a position be saved: everything up to it is done, and the user agrees."""
         if rank(position) <= rank(shard.committed):
-            return
+            return  # committed already, with a later batch
         shard.committed = position
         shard.unsaved_batches += 1
         shard.unsaved_records += count
@@ -191,6 +199,7 @@ class Delivery:
 
     def _advance_saving(self, shard: Shard, at: Instant, out: list[Command]) -> None:
         shared = self._shared
+        # One save at a time: two could arrive in the wrong order.
         if shard.saving or shard.stage is Stage.ENDED or not shared.lease_valid(at):
             return
         position = self._to_save(shard, at)
@@ -200,7 +209,7 @@ class Delivery:
             shared.agenda.later(shard.save_at, shard.shard_id)
             return
         shard.saving = True
-        shard.saving_batches = shard.unsaved_batches
+        shard.saving_batches = shard.unsaved_batches  # counted again if the save fails
         shard.unsaved_batches = shard.unsaved_records = 0
         shared.busy += 1
         out.append(Save(shard.shard_id, position))
@@ -212,7 +221,8 @@ class Delivery:
             return End()
         at_tip = shard.empties >= settings.caught_up_pages and not shard.closed
         if shard.saved is None and at_tip and not isinstance(shard.committed, After):
-            # For a restart: all that the shard had was in reach, and that was nothing.
+            # Nothing is done, yet it is worth keeping: a restart then knows that the shard was
+            # empty up to the last sign of life, and that nothing of it was trimmed unread.
             return shard.committed
         if shard.unsaved_records == 0 and not shard.save_attempts and not self._shared.draining:
             return None
@@ -220,6 +230,7 @@ class Delivery:
             return None
         if shard.unsaved_records >= settings.save_records or self._shared.draining:
             return shard.committed
+        # A save that failed is not put off by the settings; its own wait is in `save_at`.
         due = shard.saved_at + settings.save_seconds
         if shard.save_attempts or at.mono >= due:
             return shard.committed

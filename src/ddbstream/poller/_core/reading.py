@@ -57,7 +57,7 @@ def is_older(record: RawRecord, moment: float) -> bool:
 
 
 class Reader:
-    """The fetching half of the core."""
+    """Reads the shards: decides what to fetch, and what each answer means."""
 
     def __init__(
         self, shared: Shared, lineage: Lineage, want_listing: Callable[[float], int]
@@ -70,9 +70,12 @@ class Reader:
         """Ask for the shard's next page, if its turn has come."""
         if shard.stage is not Stage.READING or shard.fetching or self._shared.draining:
             return
+        # Before the next call: it would be answered as the last one was, for ever.
         if shard.gone_since is not None and self._is_gone(shard, at):
             self._declare_gone(shard, at)
             return
+        # One page ahead keeps the handlers busy while the next one comes. More would only fill the
+        # memory, and grow old: an iterator lives for 15 minutes.
         if shard.page is not None and (
             shard.next_page is not None or not self._shared.settings.prefetch
         ):
@@ -112,6 +115,7 @@ class Reader:
         shard.attempts = 0
         shard.calls_fail_since = None
         shard.read_at = at.mono
+        # Whatever was said of the shard before, it is there and may be read.
         shard.refused_since = shard.gone_since = shard.gone_proof = None
         if not self._check_first_page(shard, at):
             return
@@ -122,6 +126,7 @@ class Reader:
             self._take_records(shard, records)
         shard.empties = 0 if records else shard.empties + 1
         if result.next_iterator is None or shard.empties >= self._shared.settings.caught_up_pages:
+            # No record is left to tell where reading went on.
             self._report_trim(shard, until=None)
         at_tip = not shard.closed and shard.empties >= self._shared.settings.caught_up_pages
         if at_tip and not isinstance(shard.read, After):
@@ -137,9 +142,10 @@ class Reader:
         )
         if result.next_iterator is None:
             shard.stage = Stage.ENDING
-            shard.empties = 0
-            shard.proven = shard.closed  # a listing has said so already; else the next one must
+            shard.empties = 0  # this is no tip to be caught up with
+            shard.proven = shard.closed  # a listing has said so already
             if not shard.closed:
+                # A listing that is under way may be older than this page: the next one has to tell.
                 shard.proof_after = self._want_listing(at.mono)
         else:
             shard.fetch_at = at.mono + self._pause(shard, result, at)
@@ -148,6 +154,7 @@ class Reader:
         shared = self._shared
         first = next((n for n in map(sequence_number, records) if n is not None), None)
         self._report_trim(shard, until=first)
+        # After a trim, reading starts over at the oldest record, but what is done stays done.
         before = shard.read if not isinstance(shard.read, AtStart) else shard.done
         last = next((r for r in reversed(records) if sequence_number(r) is not None), None)
         if last is not None:
@@ -164,9 +171,8 @@ class Reader:
                 )
             if not wanted:
                 return
-            shard.drop_before = (
-                None  # times are approximate: once one is wanted, so are all after it
-            )
+            # Times are approximate: once a record is wanted, so are all that follow it.
+            shard.drop_before = None
         page = PendingPage(wanted, before)
         if shard.page is None:
             shard.page = page
@@ -180,7 +186,8 @@ class Reader:
             shard.gap_after = None
 
     def _check_first_page(self, shard: Shard, at: Instant) -> bool:
-        # Without a sequence number the service cannot tell that something was trimmed.
+        # Only of a sequence number does the service say that it was trimmed. "The oldest record"
+        # and a moment silently become the oldest record that is left.
         if isinstance(shard.read, After) or shard.gap_after is not None:
             return True
         settings = self._shared.settings
@@ -194,12 +201,16 @@ class Reader:
     def _pause(self, shard: Shard, page: RecordsPage, at: Instant) -> float:
         settings = self._shared.settings
         if page.records:
+            # A full page has more behind it. A backlog, and a shard whose children wait for it, is
+            # read as fast as the handlers take it.
             full = len(page.records) >= settings.page_limit or page.size >= settings.full_size
             time = shard.last_record_time
             behind = time is not None and at.wall - time > settings.catching_up
             return 0.0 if full or behind or shard.closed else settings.idle
         if shard.closed and shard.empties < 100:
-            return 0.0  # not the tip: the records, or the end, are still to come
+            # Not the tip: records, or the end, are still to come. But not for ever without a pause,
+            # lest a service that never gives the end is called in a tight loop.
+            return 0.0
         return min(settings.idle_max, settings.idle * 2.0 ** min(shard.empties - 1, 10))
 
     def prove_end(self, shard: Shard, at: Instant) -> None:
@@ -232,15 +243,18 @@ class Reader:
             shard.calls_fail_since = at.mono
         wait = settings.read_backoff.after(shard.attempts, shared.chance())
         if failed.kind == "expired":
+            # A new iterator is all it takes. If that one has expired too, something else is wrong.
             shard.iterator = None
             wait = 0.0 if shard.attempts == 1 else wait
         elif failed.kind == "trimmed":
             shard.iterator = None
             if isinstance(shard.read, After):
                 wait = 0.0 if self._trimmed(shard) else wait
+            # Else the oldest record was asked for, and trimmed between two calls: ask again.
             elif shard.closed and shard.attempts >= _TRIMMED_WHOLE:
                 self._declare_gone(shard, at)
         elif failed.kind == "gone":
+            # It may be a slip of the service: a listing must confirm it, see `_is_gone`.
             shard.iterator = None
             if shard.gone_since is None:
                 shard.gone_since = at.mono
@@ -278,15 +292,16 @@ class Reader:
         assert shard.gone_since is not None
         assert shard.gone_proof is not None
         if shard.attempts < 2:
-            return False
+            return False  # once is no pattern
         settings = self._shared.settings
         oldest = at.wall - settings.retention - settings.retention_slack
         if shard.closed and shard.birth is not None and shard.birth < oldest:
-            return True
+            return True  # all of it has been trimmed; no listing is needed
         if self._lineage.completed <= shard.gone_proof:
             return False
         if not self._lineage.is_listed(shard):
             return True
+        # Listed, and yet it cannot be read: shards that are past reading may stay listed for hours.
         return at.mono - shard.gone_since >= settings.gone_after
 
     def _declare_gone(self, shard: Shard, at: Instant) -> None:

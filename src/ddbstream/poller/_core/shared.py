@@ -71,14 +71,14 @@ class Shared:
         # Shards that existed by then (wall clock) were listed, as far as a listing shows all.
         self.known_until: float | None = None
         self.draining = False
-        self.last_words: Exit | None = None  # the exit once everything is drained
+        self.exit_when_drained: Exit | None = None  # the exit once everything is drained
         self.lease_until = float("inf")
         self.ever_answered = False  # a call has succeeded: credentials and names were right once
         self.unsaved: dict[str, None] = {}
         self.busy = 0  # deliveries, discards and saves in flight
 
     def report(self, event: Event) -> None:
-        """Put an event out."""
+        """Keep an event for the driver to take."""
         self.events.append(event)
 
     def fail(self, error: BaseException) -> None:
@@ -97,10 +97,10 @@ class Shared:
         self.fail(error)
 
     def fail_after_saving(self, error: BaseException) -> None:
-        """Stop because of an error, but let what is done be saved first."""
+        """Stop because of an error, once what is done is saved."""
         self.draining = True
-        if self.last_words is None:
-            self.last_words = Exit("failed", error)
+        if self.exit_when_drained is None:
+            self.exit_when_drained = Exit("failed", error)
             for shard_id in self.unsaved:
                 self.agenda.touch(shard_id)
 
