@@ -10,7 +10,7 @@ from ddbstream._model.hints import own_annotations
 
 
 class _Missing:
-    """What stands for a default that a field does not have: one object, also after pickling."""
+    """The default of a field that has none: one object, also after pickling."""
 
     def __repr__(self) -> str:
         return "MISSING"
@@ -33,11 +33,12 @@ class FieldSpec:
         positional: Whether it may be given by position.
         default: Its value where the attribute is absent, or MISSING.
         factory: Makes that value, or None.
-        stored: Whether instances carry it; an ``InitVar`` they do not.
-        omitted: Whether the constructor is left to find the value of an absent attribute itself.
+        stored: Whether instances carry it; they carry no ``InitVar``.
+        omitted: Whether the constructor itself supplies the value of an absent attribute.
         stored_name: The attribute's name, if the class itself renames it.
         owner: The class that declares it, for its type variables.
-        fallback: Stands in for a kind that has no place in DynamoDB: writes an instance's field.
+        fallback: Called with an instance to write this field, where its annotation has no place in
+            DynamoDB.
     """
 
     name: str
@@ -59,14 +60,14 @@ class ClassSpec:
 
     Attributes:
         fields: In the constructor's order.
-        build: Makes an instance of a dict of arguments; None: the class is called.
-        direct: Whether the constructor only stores its arguments, at a price: frozen dataclasses.
+        build: Makes an instance from a dict of arguments; None: the class is called.
+        direct: Whether the constructor only stores its arguments, and slowly: frozen dataclasses.
         mapping: Whether instances are dicts.
         forbid: Whether the class itself forbids unknown attributes.
-        constants: Attributes that are the class's and not an instance's: a msgspec tag.
-        collect: The field that takes attributes which no other field stores; or None.
-        refused: Notes what a constructor raised, without values, and says whether it could; or
-            None.
+        constants: Attributes with the same value in every instance: a msgspec tag.
+        collect: The field that takes the attributes of no other field; or None.
+        refused: Notes what a constructor raised, without values, and returns whether it knew the
+            exception; or None.
     """
 
     fields: list[FieldSpec]

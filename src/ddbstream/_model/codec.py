@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 M = TypeVar("M")
 
-#: Where a class keeps its codec: it goes with the class.
+#: The class attribute that keeps a class's codec, which is freed with the class.
 _CODEC = "__ddbstream_codec__"
 
-#: What the classes that can be models have.
+#: The class attributes by which an object of a model is recognised.
 _MARKS = (OPTIONS, *FIELD_MARKS)
 
-#: Codecs of what takes no attribute: ``Page[int]``, unions. A program has a few; one that makes
-#: them without end does not fill the memory.
+#: Codecs of models that cannot have an attribute set: ``Page[int]``, unions. A program has a few;
+#: the bound is for one that makes them without end.
 _MAX_OTHER_CODECS = 1000
 _other_codecs: dict[Any, Codec[Any]] = {}
 
@@ -62,7 +62,7 @@ class Codec(Generic[T]):
             self.decode = read_map  # type: ignore[method-assign, assignment]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Generated code does not travel: the other process makes its own from the class.
+        # Generated code cannot be pickled: the other process makes its own from the class.
         return (codec_for, (self.model, self.registry))
 
     def decode(self, item: Mapping[str, Any]) -> T:
@@ -87,7 +87,7 @@ class Codec(Generic[T]):
         return write_map(obj, json, 0, self.write_other)
 
     def write_other(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
-        """Write an instance of a model, found where none was promised; raises EncodeError."""
+        """Write a model's instance that was found inside plain data; raises EncodeError."""
         codec = _codec_of(value, self.registry)
         if codec is None:
             raise EncodeError(
@@ -115,9 +115,9 @@ class ModelCodec(Codec[T]):
         self._source: str | None = None
 
     def decode(self, item: Mapping[str, Any]) -> T:
-        """Generate the decoder at the first call, and step aside for it."""
+        """Generate the decoder at the first call; later calls go to it directly."""
         if self._source is None:
-            # whoever keeps this method, and calls it again, gets the decoder too
+            # a caller may have kept this method: then every call comes through here
             self._generate()
         return self.decode(item)
 
@@ -132,7 +132,7 @@ class ModelCodec(Codec[T]):
     def _generate(self) -> None:
         decode, source = self._plan.decoder(self.read_slowly, self)
         self.decode = decode  # type: ignore[method-assign, assignment]
-        self._source = source  # last: to another thread it is the sign that the decoder is there
+        self._source = source  # last, since other threads check it before they use the decoder
 
     def read_slowly(self, item: Any) -> T:
         """Read what the generated code did not; raises DecodeError with every error of the item."""
@@ -151,7 +151,7 @@ class ModelCodec(Codec[T]):
 
 
 class Registry:
-    """Conversions and options for classes, without touching the classes, and without a global.
+    """Conversions and options for classes, with no change to the classes and no global state.
 
     Give it to a router, to ``from_item``, ``to_item`` and ``parse``, or read and write with it.
     What it says about a class wins over what the class says itself. Register before the first use

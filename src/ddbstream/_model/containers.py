@@ -19,7 +19,7 @@ Make = Callable[[Any], Any]
 
 
 def write_part(node: Node, part: str | int, value: Any, json: bool, depth: int) -> dict[str, Any]:
-    """Write one member; its EncodeError knows the member's place."""
+    """Write one member; an EncodeError has the member's place in its path."""
     try:
         return node.write(value, json, depth)
     except EncodeError as error:
@@ -65,9 +65,9 @@ class ListNode(Container):
     """``list[T]``, ``tuple[T, ...]`` and the abstract forms: an ``L``.
 
     Args:
-        inner: What the members are.
-        make: Makes the value of a list; None: it is a list.
-        kind: The type that writing takes.
+        inner: The node of the members.
+        make: Makes the value from a list; None: the value is a list.
+        kind: The type that can be written.
     """
 
     def __init__(self, inner: Node, make: Make | None, kind: type) -> None:
@@ -76,7 +76,7 @@ class ListNode(Container):
 
     @property
     def is_abstract(self) -> bool:
-        """Whether the annotation leaves open what sequence it is."""
+        """Whether the annotation leaves the type of sequence open."""
         return self.make is None and self.kind is not list
 
     def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
@@ -148,12 +148,12 @@ class SetNode(Container):
         return isinstance(value, (set, frozenset)) and not value
 
     def holds(self, value: Any) -> bool:
-        # members tell set[str] from set[int] in a union; an empty one is anybody's
+        # members distinguish set[str] from set[int] in a union; an empty set fits any
         return isinstance(value, (set, frozenset)) and all(self.inner.holds(v) for v in value)
 
 
 class TupleNode(Container):
-    """``tuple[int, str]``: an ``L`` of exactly those."""
+    """``tuple[int, str]``: an ``L`` of exactly these members."""
 
     def __init__(self, inners: Collection[Node]) -> None:
         super().__init__()
@@ -198,9 +198,9 @@ class DictNode(MapNode):
     """``dict[K, T]`` and ``Mapping``: an ``M``; keys are of any kind that has a text form.
 
     Args:
-        key: What the keys are; None: text as it is.
-        inner: What the members are.
-        make: Makes the value of a dict; None: it is a dict.
+        key: The node of the keys; None: text as it is.
+        inner: The node of the members.
+        make: Makes the value from a dict; None: the value is a dict.
         key_name: What errors call a key.
     """
 

@@ -17,7 +17,7 @@ class EnumNode(Scalar):
         self.python, self.inner, self.tag = cls, inner, inner.tag
         super().__init__()
         self.detail = f"a value of {cls.__name__} in {self.tag}"
-        # an enum of floats or bytes has no one text for each value
+        # a float or bytes value has more than one text
         one_text = inner.tag == "S" or isinstance(inner, IntNode)
         members = [member for member in cls if one_text]
         self.by_text = {inner.to_text(member.value): member for member in members}

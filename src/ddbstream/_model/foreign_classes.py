@@ -1,6 +1,6 @@
 """pydantic, attrs and msgspec classes: recognised by their attributes, and never imported.
 
-Where a constant of theirs is needed, its library is loaded already: the class at hand came from it.
+Where a library's constant is needed, ``sys.modules`` has the library: the class came from it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from ddbstream._model.objects import ObjectNode
     from ddbstream._values.paths import Parts
 
-#: Where a pydantic model of ``extra="allow"`` keeps what no field takes.
+#: Where a pydantic model with ``extra="allow"`` keeps the attributes of no field.
 _EXTRA = "__pydantic_extra__"
 
 
 def foreign_class_spec(cls: Any, open_classes: tuple[Any, ...]) -> ClassSpec | None:
-    """The spec of another library's class, or None if it is of none of these."""
+    """The spec of another library's class, or None if it is from none of these libraries."""
     if is_pydantic(cls):
         return _pydantic(cls)
     if hasattr(cls, "__attrs_attrs__"):
@@ -74,7 +74,7 @@ def _pydantic_field(cls: Any, name: str, info: Any, *, is_model: bool) -> FieldS
     argument = name
     if not is_model and isinstance(info.validation_alias, str):
         argument = info.validation_alias
-    # a factory may look at the other fields, and then it is pydantic's to call
+    # a factory that looks at the other fields can be called by pydantic only
     factory = None if info.default_factory_takes_validated_data else info.default_factory
     has_default = info.default_factory is None and not info.is_required()
     return FieldSpec(
@@ -83,7 +83,7 @@ def _pydantic_field(cls: Any, name: str, info: Any, *, is_model: bool) -> FieldS
         default=info.default if has_default else MISSING,
         factory=factory,
         argument=argument if info.init is not False else None,
-        omitted=not info.is_required(),  # pydantic copies a default that can change
+        omitted=not info.is_required(),  # pydantic copies a mutable default
         stored_name=info.serialization_alias or info.alias,
         stored=info.init_var is not True,
         owner=cls,
@@ -92,7 +92,7 @@ def _pydantic_field(cls: Any, name: str, info: Any, *, is_model: bool) -> FieldS
 
 
 def _dumps(annotation: Any) -> bool:
-    """Whether JSON has the whole value: pydantic masks secrets there."""
+    """Whether pydantic's JSON holds the value itself: it masks secrets."""
     parts = get_args(annotation) or (annotation,)
     inside = " ".join(str(get_args(part)) for part in parts)
     direct = get_origin(annotation) in (None, Union, UnionType)
@@ -100,7 +100,7 @@ def _dumps(annotation: Any) -> bool:
 
 
 def _pydantic_dump(name: str, obj: Any) -> Any:
-    """A field of a kind that only pydantic knows, such as a URL, as JSON has it."""
+    """The JSON form of a field whose type only pydantic knows, such as a URL."""
     value = getattr(obj, name)
     if hasattr(value, "get_secret_value"):
         return value.get_secret_value()
@@ -151,7 +151,7 @@ def _attrs(cls: Any, open_classes: tuple[Any, ...]) -> ClassSpec:
                 argument=declared.alias if declared.init else None,
                 default=MISSING if default is nothing else default,
                 factory=factory,
-                # a factory that looks at the other fields is the constructor's to call
+                # a factory that looks at the other fields can be called by the constructor only
                 omitted=type(declared.default).__name__ == "Factory" and factory is None,
                 owner=owner,
             )

@@ -1,4 +1,4 @@
-"""Evaluated annotations: strings, forward references, local names, and 3.14's deferral."""
+"""Evaluating annotations: strings, forward references, local names, and Python 3.14's deferral."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def annotation_of(owner: type, name: str, raw: Any, open_classes: tuple[Any, ...
         owner: The class that declares it: its module is where names are looked up first.
         name: The field.
         raw: The annotation as stored: an object, a string, or an object with strings inside.
-        open_classes: Classes being planned around it, which are known by name as well.
+        open_classes: The classes being planned around it, which its annotation may name.
 
     Raises:
         ModelDefinitionError: It names something that cannot be found, or is no type.
@@ -43,7 +43,7 @@ def annotation_of(owner: type, name: str, raw: Any, open_classes: tuple[Any, ...
     if isinstance(raw, type) and not get_args(raw):
         return raw
     local: dict[str, Any] = {}
-    # a class of its own for one field: another field's name may be resolvable only later
+    # a class for this field alone: names in other fields' annotations may not be defined yet
     holder = type("holder", (), {"__annotations__": {name: raw}, "__module__": owner.__module__})
     while True:
         try:
@@ -69,7 +69,7 @@ _NOT_FOUND: Any = object()
 
 
 def _find(name: str, owner: type, open_classes: tuple[Any, ...]) -> Any:
-    """Find what a name means inside a function: a class around, or a local variable."""
+    """Find what a name means inside a function: an enclosing class, or a local variable."""
     for parameter in getattr(owner, "__type_params__", ()):
         if parameter.__name__ == name:
             return parameter
@@ -78,7 +78,7 @@ def _find(name: str, owner: type, open_classes: tuple[Any, ...]) -> Any:
             return cls
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        # our own variables have common names
+        # skip the package's own frames, whose variables have common names
         ours = frame.f_globals.get("__name__", "").startswith("ddbstream.")
         if not ours and name in frame.f_locals:
             return frame.f_locals[name]

@@ -1,8 +1,8 @@
 """``@keys`` templates: fields inside composite keys, both ways.
 
-A template is literal text and ``{field}`` parts. Reading is unambiguous because no field's text
-may hold the literal that follows it (writing refuses it), so a part ends at the first place where
-that literal starts; the last part ends with the key.
+A template is literal text and ``{field}`` parts. No field's text may contain the literal that
+follows the field (writing refuses it). So a part ends where that literal first occurs, the last
+part ends with the key, and reading is unambiguous.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class KeyTemplate:
         return f"KeyTemplate({self.attribute!r}, {self.template!r})"
 
     def match(self, text: str) -> tuple[str, ...] | None:
-        """The fields' texts, or None if the key is not of this template."""
+        """The fields' texts, or None if the key does not match."""
         literals = self.literals
         if not text.startswith(literals[0]):
             return None
@@ -55,7 +55,7 @@ class KeyTemplate:
     def mismatch(
         self, path: tuple[str | int, ...], expected: str | None = None, found: str = "another"
     ) -> KeyTemplateError:
-        """The error for a key that is not of this template, in an item at ``path``."""
+        """The error for a key that does not match, in an item at ``path``."""
         place = path_of((*path, self.attribute))
         return KeyTemplateError(
             path=place, expected=expected or f"a key like {self.template}", found=found
@@ -63,13 +63,13 @@ class KeyTemplate:
 
     @property
     def simple(self) -> bool:
-        """Whether it is one literal, or a literal and one field."""
+        """Whether the template is one literal, or a literal and one field."""
         return not self.fields or (
             len(self.fields) == 1 and not self.literals[1] and not self.formats[0]
         )
 
     def write(self, parts: tuple[str, ...]) -> str:
-        """The key of the fields' texts; raises EncodeError if it would not read back the same."""
+        """Make a key from the fields' texts; raises EncodeError if they would not be read back."""
         literals = self.literals
         text = literals[0] + "".join(
             part + literal for part, literal in zip(parts, literals[1:], strict=True)
@@ -111,7 +111,7 @@ def _parse(attribute: str, template: str) -> tuple[list[str], list[str], list[st
 
 
 def _extend(literals: list[str], fields: list[str], text: str) -> None:
-    """Add literal text behind the fields so far; escaped braces come in pieces."""
+    """Add literal text after the fields so far; text with escaped braces comes in pieces."""
     if len(literals) == len(fields):
         literals.append(text)
     else:

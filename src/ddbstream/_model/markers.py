@@ -14,7 +14,7 @@ C = TypeVar("C", bound="type[Any]")
 
 Rename = Literal["camelCase", "PascalCase", "kebab-case", "SCREAMING_SNAKE_CASE"]
 
-#: Class attributes that the decorators leave their findings in.
+#: The class attributes in which the decorators keep what they were given.
 KEYS = "__ddbstream_keys__"
 OPTIONS = "__ddbstream_options__"
 
@@ -56,8 +56,8 @@ class Attribute(_Marker):
 
     Args:
         name: The DynamoDB attribute's name, if it is not the field's.
-        structure: Makes the field's value of what the attribute holds, as read without a model.
-        unstructure: Makes of the field's value one that DynamoDB has a type for.
+        structure: Makes the field's value from the attribute's, as read without a model.
+        unstructure: Turns the field's value into one that DynamoDB has a type for.
     """
 
     __slots__ = ("name", "structure", "unstructure")
@@ -80,8 +80,8 @@ class Attribute(_Marker):
 class Epoch(_Marker):
     """Stores a datetime as a number since 1970-01-01T00:00Z: ``Annotated[datetime, Epoch("s")]``.
 
-    Reading gives an aware UTC datetime, and takes ISO 8601 text too. Writing takes aware
-    datetimes, and writes what is no whole number of the unit as a fraction.
+    Reading returns an aware UTC datetime, and accepts ISO 8601 text too. Writing accepts aware
+    datetimes; a part of a unit is written as a fraction.
 
     Args:
         unit: ``"s"`` (what DynamoDB's time to live asks for), ``"ms"`` or ``"us"``.
@@ -97,7 +97,7 @@ class Epoch(_Marker):
 
 
 class Options:
-    """What ``model`` says about one class; a subclass inherits it by option.
+    """What ``model`` says about one class; a subclass inherits each option that it does not set.
 
     Attributes:
         said: The options given, by name.
@@ -128,16 +128,16 @@ def model(
     """Set options of one class: ``@model(rename="camelCase", unknown="forbid")``.
 
     Args:
-        rename: How attribute names are made of field names; ``Attribute`` and ``keys`` win over it.
-        unknown: Attributes that no field stores are ignored (the default), or make a DecodeError.
-        collect: The field, a ``dict[str, Any]``, that takes those attributes, and gives them back.
-        none: A field that is None is written as ``NULL`` (the default), or left out where its
-            absence reads as None again.
-        structure: Makes an instance of what an item or attribute holds, as read without a model.
-        unstructure: Makes of an instance a value that DynamoDB has a type for.
+        rename: How attribute names are made from field names; ``Attribute`` and ``keys`` win.
+        unknown: Attributes that no field stores are ignored (the default), or are a DecodeError.
+        collect: The field, a ``dict[str, Any]``, that takes those attributes and writes them back.
+        none: A field that is None is written as ``NULL`` (the default), or left out if its absence
+            would be read as None again.
+        structure: Makes an instance from an item or attribute, as read without a model.
+        unstructure: Turns an instance into a value that DynamoDB has a type for.
 
     Raises:
-        ModelDefinitionError: An option that cannot be.
+        ModelDefinitionError: An option has a value that it cannot have.
     """
     return _marking(options_of(locals()))
 
@@ -158,7 +158,7 @@ def options_of(given: dict[str, Any]) -> Options:
 
 
 def renamer(policy: Any) -> Callable[[str], str]:
-    """The function that makes attribute names of field names, for what ``rename=`` says."""
+    """The function that makes attribute names from field names, for a value of ``rename=``."""
     if policy is None:
         return str
     own: Callable[[str], str] | None = None if isinstance(policy, str) else policy

@@ -1,4 +1,4 @@
-"""The plan of a model: reads, writes, and generates the decoder of whole items."""
+"""The plan of a model: reads and writes whole items, and generates their decoder."""
 
 from __future__ import annotations
 

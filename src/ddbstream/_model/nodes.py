@@ -51,9 +51,9 @@ class ReadErrors:
 
 
 def raised(error: BaseException) -> str:
-    """What the user's code raised: class and place, but no text, which may hold values.
+    """What the user's code raised: class and place, but not its text, which may hold values.
 
-    For the same reason such an exception is nobody's cause: a traceback would print it.
+    For the same reason no error has such an exception as its cause: a traceback would print it.
     """
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
@@ -67,12 +67,13 @@ def raised(error: BaseException) -> str:
 class Node:
     """One annotation, planned: reads, writes, and emits the code that reads quickly.
 
-    ``read`` is the meaning. ``emit`` is the same for the usual input, and raises for the rest.
+    ``read`` defines what is read. The code that ``emit`` writes reads the usual input alike, and
+    raises for the rest.
 
     Attributes:
         tags: The wire tags that ``read`` takes.
         words: What an error says was expected.
-        whole: Whether ``write`` takes the instance that has the field, in place of the field's
+        whole: Whether ``write`` is given the instance that has the field, and not the field's
             value.
         has_text: Whether ``from_text`` and ``to_text`` work: in map keys and key templates.
     """
@@ -95,7 +96,7 @@ class Node:
         e.line(f"{target} = {e.const(_reader(self), 'read')}({source})")
 
     def holds(self, value: Any) -> bool:
-        """Whether a Python value is of this kind: how writing tells a union's parts apart."""
+        """Whether a Python value is of this kind: how writing picks a union's alternative."""
         raise NotImplementedError
 
     def left_out(self, value: Any) -> bool:
@@ -103,7 +104,7 @@ class Node:
         return False
 
     def absent(self) -> Callable[[], Any] | None:
-        """Makes the value of an absent attribute without a default; None: it is required."""
+        """What makes the value of an absent attribute without a default; None: it is required."""
         return None
 
     def from_text(self, text: str) -> Any:
@@ -115,7 +116,7 @@ class Node:
         raise NotImplementedError
 
     def emit_text(self, e: Emitter, text: str, target: str) -> None:
-        """Emit lines that read part of a key, if it would be written the same, into ``target``."""
+        """Emit lines that read a part of a key into ``target``, if it would be written the same."""
         e.line(f"{target} = {e.const(self.from_text, 'from_text')}({text})")
         e.refuse_if(f"{e.const(self.to_text, 'to_text')}({target}) != {text}")
 
@@ -154,7 +155,7 @@ class MapNode(Node):
         raise NotImplementedError
 
     def sound_map(self, item: Any, path: Parts, errors: ReadErrors) -> bool:
-        """Check that it is a map, not nested too deep; else note the error."""
+        """Whether it is a map, and not nested too deep; else the error is noted."""
         if not isinstance(item, Mapping):
             errors.note(path, "a map of attribute values", type_words(item))
         elif len(path) > MAX_DEPTH:

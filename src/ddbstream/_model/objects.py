@@ -28,9 +28,9 @@ class Field:
     Attributes are those of ``FieldSpec``, and these.
 
     Attributes:
-        attribute: The attribute that stores it; the first key's that it is part of.
-        node: Its kind.
-        in_key: Whether it lives in key templates.
+        attribute: The attribute that stores it; for a part of several keys, the first.
+        node: The node of its annotation.
+        in_key: Whether it is part of keys.
         collects: Whether it takes the attributes that no other field stores.
     """
 
@@ -53,13 +53,13 @@ class Field:
         return self.default is MISSING and self.factory is None and not optional
 
     def absent(self) -> Any:
-        """The value where the attribute is absent; MISSING if the constructor is to find it."""
+        """The value of an absent attribute; MISSING if the constructor supplies it."""
         if self.collects:
             return {}
         return MISSING if self.omitted else self.restored()
 
     def restored(self) -> Any:
-        """The value that an absent attribute is read as; MISSING if nobody can know."""
+        """The value that an absent attribute is read as; MISSING if that is not known."""
         return self.factory() if self.factory else self.default
 
 
@@ -71,10 +71,10 @@ class ObjectNode(MapNode):
         cls: The class.
         name: What errors call it.
         fields: In the constructor's order.
-        templates: Of its ``@keys``.
-        uses: How often it occurs in the plan; once is written in place.
-        collector: The field that collects what no other stores, and the kind of that.
-        none_omitted: Whether a None is left out where its absence reads as None.
+        templates: The templates of its ``@keys``.
+        uses: How often it occurs in the plan; the code of a class that occurs once is in place.
+        collector: The name of the field that collects the rest, and the node of a collected value.
+        none_omitted: Whether a None is left out if its absence would be read as None.
     """
 
     cls: Any
@@ -93,7 +93,7 @@ class ObjectNode(MapNode):
 
     @property
     def known(self) -> frozenset[str]:
-        """The attributes that something stores."""
+        """The attributes that fields, keys and constants are stored in."""
         return frozenset(
             [f.attribute for f in self.fields if not f.collects]
             + [template.attribute for template in self.templates]
@@ -178,7 +178,7 @@ class ObjectNode(MapNode):
         return values
 
     def construct(self, values: dict[str, Any]) -> Any:
-        """Make an instance of its fields' values, by field name."""
+        """Make an instance from its fields' values, by field name."""
         positional: list[Any] = []
         named: dict[str, Any] = {}
         for f in self.fields:
@@ -262,7 +262,7 @@ class ObjectNode(MapNode):
         return written
 
     def get(self, f: Field, value: Any) -> Any:
-        """An instance's field; MISSING if it has none and needs none; raises EncodeError."""
+        """A field of an instance; MISSING if it is absent and may be; raises EncodeError."""
         if self.mapping:
             member = value.get(f.name, MISSING)
         else:
@@ -279,7 +279,7 @@ class ObjectNode(MapNode):
             return self.none_omitted and not f.required and f.restored() is None
         if f.node.left_out(member):
             return not f.required and f.restored() == member
-        # msgspec's UNSET says by its name what it is
+        # msgspec's UNSET, recognised by the name of its class
         return type(member).__name__ == "UnsetType" and f.default is member
 
     def holds(self, value: Any) -> bool:
@@ -358,7 +358,7 @@ class ObjectNode(MapNode):
         return values
 
     def _emit_odd_keys(self, e: Emitter, item: str) -> dict[str, str]:
-        """Keys of several fields, or that may be absent, are read by the slow reader's own code."""
+        """Emit a call of the slow reader, for keys of several fields or that may be absent."""
         fields = [f for f in self.fields if f.in_key]
 
         def read(item: Any) -> tuple[Any, ...]:
@@ -444,7 +444,7 @@ def _emit_absentable(e: Emitter, f: Field, item: str, read: str) -> None:
 def _key_text(
     template: KeyTemplate, fields: dict[str, Field], item: Any, path: Parts, errors: ReadErrors
 ) -> str | None:
-    """The text of one key; None if it is absent, which is an error unless all its fields may be."""
+    """The text of a key; None if it is absent, which is an error unless all fields may be."""
     place = (*path, template.attribute)
     if template.attribute not in item:
         if not template.fields or any(fields[name].required for name in template.fields):

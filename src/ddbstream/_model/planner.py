@@ -44,6 +44,7 @@ from ddbstream._model.unions import (
 )
 from ddbstream._model.wrappers import NONE, AnyNode, ConvertedNode, FallbackNode, OptionalNode
 from ddbstream._values.attribute_values import Other
+from ddbstream._values.tags import SET_TAGS
 from ddbstream.exceptions import ModelDefinitionError
 
 if TYPE_CHECKING:
@@ -66,11 +67,11 @@ _SCALARS: dict[Any, Callable[[], Node]] = {
     None: lambda: NONE,
     type(None): lambda: NONE,
 }
-_SET_TAGS = ("S", "N", "B")
+_SET_MEMBER_TAGS = frozenset(tag[0] for tag in SET_TAGS)
 
 
 class Planner:
-    """Plans one model and what it nests; a class met again is the same node.
+    """Plans one model and what it nests; a class that occurs twice has one node.
 
     Args:
         registered: What a registry says about a class or annotation, which wins over what that
@@ -98,7 +99,7 @@ class Planner:
 
         Args:
             annotation: The annotation.
-            registered: Whether the registry's own conversion of it is asked for.
+            registered: Whether the registry's conversion of it is used.
         """
         converted = self._registered(annotation) if registered else None
         if converted is not None:
@@ -140,14 +141,14 @@ class Planner:
         if options is None or not (options.structure or options.unstructure):
             return None
         if has_fields(annotation):
-            return None  # who plans its fields does this too
+            return None  # what plans the fields applies the conversion too
         return self.converted(annotation, options.structure, options.unstructure)
 
     def converted(self, annotation: Any, structure: Any, unstructure: Any) -> Node:
-        """The node of a kind with conversions of the user's own."""
+        """The node of an annotation with the user's own conversions."""
         inner: Node = self.any
         if structure is None or unstructure is None:
-            # one direction only: the other is the annotation's own
+            # one direction only: the annotation says how to convert in the other
             inner = self.plan(annotation, registered=False)
         return ConvertedNode(inner, structure, unstructure, instances(annotation), show(annotation))
 
@@ -163,7 +164,7 @@ class Planner:
         return self.converted(annotation, mark.structure, mark.unstructure)
 
     def _optional(self, annotation: Any, plan: Callable[[Any], Node]) -> Node:
-        """Plan what an annotation is besides None with ``plan``."""
+        """Plan an annotation without its None with ``plan``."""
         if get_origin(annotation) in (Union, types.UnionType):
             rest = tuple(arg for arg in get_args(annotation) if arg is not type(None))
             if len(rest) < len(get_args(annotation)):
@@ -181,7 +182,7 @@ class Planner:
         return self._optional(inner, plan)
 
     def _type_variable(self, variable: Any) -> Node:
-        """A type variable that nothing stands for: default, bound, constraints, or Any."""
+        """A type variable without an argument: its default, bound, constraints, or Any."""
         default = getattr(variable, "__default__", None)
         if default is not None and getattr(variable, "has_default", lambda: False)():
             return self.plan(default)
@@ -194,7 +195,7 @@ class Planner:
     def _alias(self, annotation: Any, alias: Any, args: tuple[Any, ...]) -> Node:
         known = self._aliases.get(annotation)
         if known is not None:
-            # inside itself it is a reference; beside itself it is what it stands for
+            # inside itself it is a reference; elsewhere it is what it stands for
             return getattr(known, "target", known)
         reference = self._aliases[annotation] = ReferenceNode(alias.__name__)
         arguments = dict(zip(alias.__type_params__, args, strict=False))
@@ -256,7 +257,7 @@ class Planner:
             return UnionNode([SetNode(scalar, make) for scalar in scalars], show(annotation))
         if isinstance(node, LiteralNode) and len(node.tags) == 1:
             return self._literal_set(annotation, node, make)
-        if isinstance(node, Scalar) and node.tag in _SET_TAGS:
+        if isinstance(node, Scalar) and node.tag in _SET_MEMBER_TAGS:
             if node.python is bytearray:
                 raise ModelDefinitionError(f"{show(annotation)}: a bytearray has no hash")
             return SetNode(node, make)
@@ -266,7 +267,7 @@ class Planner:
 
     def _literal_set(self, annotation: Any, node: LiteralNode, make: type) -> Node:
         (tag,) = node.tags
-        if tag not in _SET_TAGS:
+        if tag not in _SET_MEMBER_TAGS:
             raise ModelDefinitionError(
                 f"{show(annotation)}: DynamoDB's sets hold text, numbers or binaries"
             )
@@ -326,7 +327,7 @@ def _abstract(origin: type, base: Any) -> bool:
 
 
 def instances(annotation: Any) -> type | None:
-    """The class whose instances an annotation's values are, if it is a class."""
+    """The class of an annotation's values, if the annotation is a class."""
     if is_typed_dict(annotation):
         return dict
     if annotation is Any:  # a class since Python 3.11, of which nothing is an instance
@@ -335,7 +336,7 @@ def instances(annotation: Any) -> type | None:
 
 
 def show(annotation: Any) -> str:
-    """An annotation as its author wrote it, more or less."""
+    """An annotation nearly as its author wrote it."""
     if isinstance(annotation, type) and not get_args(annotation):
         return annotation.__qualname__.rpartition("<locals>.")[2]
     return str(annotation).replace("typing.", "")
@@ -364,7 +365,7 @@ class ClassPlanner:
     # --- unions ---------------------------------------------------------------------------------
 
     def union(self, annotation: Any, args: tuple[Any, ...]) -> Node:
-        """The node of a union; raises ModelDefinitionError if nothing tells its parts apart."""
+        """The node of a union; raises ModelDefinitionError if nothing distinguishes its parts."""
         nodes = [self._planner.plan(arg) for arg in args if not _is_absence(arg)]
         optional = type(None) in args or None in args
         # aliases that are optional themselves
@@ -393,7 +394,7 @@ class ClassPlanner:
             nodes.append(tagged(objects, name))
         if len(nodes) == 1:
             return nodes[0]
-        # an enum's member is no other part's value, though it is stored as one
+        # a member of an enum is not a value of another part, though it is stored as one
         literals = [n for n in nodes if isinstance(n, LiteralNode) and not n.has_members]
         rest = [node for node in nodes if node not in literals]
         rest = _numbers_apart(rest)
@@ -403,7 +404,7 @@ class ClassPlanner:
                     raise ModelDefinitionError(
                         f"{name}: two parts are both stored as {tag}, and nothing tells them apart"
                     )
-        # a named tuple is a tuple too: writing asks the classes first
+        # a named tuple is a tuple too: writing tries the classes first
         rest.sort(key=lambda node: not isinstance(node, MapNode))
         return UnionNode([*literals, *rest], name)
 
@@ -536,7 +537,7 @@ def _root_model(cls: Any) -> Any:
 
 
 def _renamed(annotation: Any) -> str | None:
-    """The name that an ``Attribute`` gives, on the annotation or on a part of its union."""
+    """The name from an ``Attribute`` on the annotation, or on a part of its union."""
     if get_origin(annotation) is Annotated:
         for mark in get_args(annotation)[1:]:
             if isinstance(mark, Attribute) and mark.name:
@@ -577,7 +578,7 @@ def _check_formats(node: ObjectNode) -> None:
 
 
 def tagged(objects: list[ObjectNode], name: str) -> Node:
-    """A union of classes, told apart by a literal field; raises ModelDefinitionError."""
+    """A union of classes, distinguished by a literal field; raises ModelDefinitionError."""
     for candidate in objects[0].fields:
         literals = [
             next((f.node for f in node.fields if f.attribute == candidate.attribute), None)
@@ -623,7 +624,7 @@ def _numbers_apart(nodes: list[Node]) -> list[Node]:
     kinds = {type(node) for node in nodes}
     if IntNode not in kinds or not kinds & {FloatNode, DecimalNode}:
         return nodes
-    # writing asks in this order; a Decimal or float takes ints too
+    # writing tries them in this order; the node of a Decimal or float takes ints too
     return [DigitsNode() for node in nodes if type(node) is IntNode] + [
         node for node in nodes if type(node) is not IntNode
     ]

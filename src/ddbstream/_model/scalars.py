@@ -15,7 +15,7 @@ from ddbstream.exceptions import EncodeError
 if TYPE_CHECKING:
     from ddbstream._values.paths import Parts
 
-#: Past this a number is no DynamoDB number, and an int of it could fill the memory.
+#: Far above any DynamoDB number; an int with a larger exponent could fill the memory.
 _MAX_INT_EXPONENT = 1000
 
 
@@ -23,15 +23,15 @@ _is_finite = Decimal.is_finite
 
 
 class Misfit(ValueError):
-    """A payload that is well formed and does not fit; its text holds no value."""
+    """A well-formed payload that does not fit; the exception's text holds no value."""
 
 
 class Scalar(Node):
-    """A kind whose payload is text, a number, a bool or bytes; sets and map keys are made of these.
+    """A kind whose payload is text, a number, a bool or bytes: what sets and map keys may hold.
 
     Attributes:
         tag: The wire tag it is written with.
-        python: The Python type that ``holds`` asks for.
+        python: The Python type that ``holds`` checks for.
         detail: What an error says the payload should have been.
     """
 
@@ -45,7 +45,7 @@ class Scalar(Node):
         self.words = self.tag
 
     def parse(self, payload: Any) -> Any:
-        """The value of a payload of ``tag``; raises ValueError, or anything, if it is none."""
+        """The value of a payload of ``tag``; raises anything if the payload is malformed."""
         raise NotImplementedError
 
     def unparse(self, value: Any, json: bool) -> Any:
@@ -57,7 +57,7 @@ class Scalar(Node):
         e.line(f"{target} = {e.const(self.parse, 'parse')}({payload})")
 
     def emit_many(self, e: Emitter, payloads: str, target: str) -> None:
-        """Emit lines that make a list of a set's values of the list of its payloads."""
+        """Emit lines that make the list of a set's values from the list of its payloads."""
         payload, value = e.var("p"), e.var("x")
         e.line(f"{target} = []")
         with e.block(f"for {payload} in {payloads}:"):
@@ -123,7 +123,7 @@ class StrNode(Scalar):
         e.refuse_if(f"type({target}) is not str")
 
     def emit_many(self, e: Emitter, payloads: str, target: str) -> None:
-        e.line(f'"".join({payloads})  # raises where one is no text')
+        e.line(f'"".join({payloads})  # raises unless all are text')
         e.line(f"{target} = {payloads}")
 
     def emit_text(self, e: Emitter, text: str, target: str) -> None:

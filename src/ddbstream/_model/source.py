@@ -23,9 +23,9 @@ _COUNTED_TOGETHER = 8
 class Emitter:
     """Collects a generated function's lines, its helper functions, and the objects they name.
 
-    Generated code raises anything where the input is unusual. ``single`` defers the check that an
-    attribute value has one tag only: a whole block is checked by one sum, since each member is
-    known to have at least the tag that was read.
+    Generated code may raise anything when the input is unusual. ``single`` defers the check that an
+    attribute value has only one tag: one sum then checks a whole block, since each value is known
+    to have at least the tag that was read.
     """
 
     def __init__(self) -> None:
@@ -45,11 +45,11 @@ class Emitter:
         self._lines.append("    " * self._indent + text)
 
     def var(self, hint: str = "v") -> str:
-        """A variable's name that nothing else has."""
+        """A new variable name."""
         return f"{hint}{next(self._count)}"
 
     def const(self, value: Any, hint: str) -> str:
-        """Name an object in the generated code's namespace; the same object has one name."""
+        """Put an object in the generated code's namespace; returns its one name."""
         name = stem = "_" + "".join(c if c.isalnum() and c.isascii() else "_" for c in hint)
         serial = 1
         while name in self.names and self.names[name] is not value:
@@ -59,7 +59,7 @@ class Emitter:
         return name
 
     def refuse_if(self, condition: str) -> None:
-        """Leave what the fast path does not take to the slow reader."""
+        """Emit a check that leaves the item to the slow reader if ``condition`` holds."""
         self.line(f"if {condition}: raise Unreadable")
 
     def single(self, source: str) -> None:
@@ -75,7 +75,7 @@ class Emitter:
         if texts:
             joined = texts[0] if len(texts) == 1 else f'"".join(({", ".join(texts)}))'
             self.refuse_if(f'{joined}.strip("0123456789.-+eE")')
-            # infinity is past the limit, alone or in a sum
+            # infinity is above the limit, alone or in a sum
             total = " + ".join(value for _, value in self._floats[-1])
             self.refuse_if(f"not -1e300 < {total} < 1e300")
             self._floats[-1].clear()
@@ -121,7 +121,7 @@ class Emitter:
 
     @property
     def crowded(self) -> bool:
-        """Whether another loop belongs into a function of its own."""
+        """Whether another loop needs a function of its own."""
         return self._indent > _CROWDED
 
     def helper(self, owner: object, hint: str, body: Callable[[str, str], None]) -> str:
@@ -145,7 +145,7 @@ class Emitter:
         body("value", "made")
         self.settle()
         self.line("return made")
-        # what may be too deep is for the slow reader to count
+        # the slow reader counts exactly; this refuses all that might be too deep
         check = f"    if d > {MAX_DEPTH - self._deepest}: raise Unreadable"
         self._functions.append("\n".join([f"def {name}(value, d):", check, *self._lines]))
         self._deepest = outer_deepest
@@ -153,7 +153,7 @@ class Emitter:
         return name
 
     def source(self, head: str) -> str:
-        """The whole module: the helpers, and a function of the lines so far under ``head``."""
+        """The whole module: the helpers, and a function with the lines so far under ``head``."""
         self.settle()
         return "\n\n\n".join([*self._functions, "\n".join([head, *self._lines])]) + "\n"
 
@@ -165,7 +165,7 @@ def compile_source(source: str, names: dict[str, Any], about: str, owner: object
         source: The module's text.
         names: The objects it names.
         about: What it is for, shown as its file's name.
-        owner: When this is gone, so is the source.
+        owner: When this is freed, so is the source.
     """
     filename = f"<ddbstream {about} {next(_serial)}>"
     # mtime None: linecache.checkcache leaves such an entry alone

@@ -25,7 +25,7 @@ def class_spec(cls: Any, open_classes: tuple[Any, ...]) -> ClassSpec | None:
         return _dataclass(cls, open_classes)
     if issubclass(cls, tuple) and hasattr(cls, "_field_defaults"):
         return _named_tuple(cls, open_classes)
-    # Late: most programs have no class of another library.
+    # Late: most programs use no class of these libraries.
     from ddbstream._model.foreign_classes import foreign_class_spec
 
     return foreign_class_spec(cls, open_classes)
@@ -37,7 +37,7 @@ def is_typed_dict(cls: Any) -> bool:
 
 
 def has_fields(cls: Any) -> bool:
-    """Whether it is a class that is planned by its fields, and no enum of such values."""
+    """Whether it is a class that is planned by its fields; an enum of such values is not."""
     if not isinstance(cls, type) or get_origin(cls) is not None or issubclass(cls, Enum):
         return False
     return is_typed_dict(cls) or any(hasattr(cls, mark) for mark in FIELD_MARKS)
@@ -46,7 +46,7 @@ def has_fields(cls: Any) -> bool:
 def _dataclass(cls: type, open_classes: tuple[Any, ...]) -> ClassSpec:
     specs = []
     for declared in cls.__dataclass_fields__.values():  # type: ignore[attr-defined]
-        # the only mark by which dataclasses itself tells an InitVar or ClassVar from a field
+        # dataclasses has no other mark that distinguishes an InitVar or ClassVar from a field
         kind = declared._field_type.name
         if kind == "_FIELD_CLASSVAR":
             continue
@@ -123,6 +123,6 @@ def _typed_dict(cls: Any, open_classes: tuple[Any, ...]) -> ClassSpec:
 
 
 def _special_form(annotation: Any) -> str | None:
-    # typing's and typing_extensions' forms are different objects of the same names
+    # typing and typing_extensions have different objects of the same name
     name = getattr(get_origin(annotation), "_name", None)
     return name if name in ("Required", "NotRequired", "ReadOnly") else None

@@ -1,6 +1,6 @@
 """Dates and times: ISO 8601 text, and numbers since the epoch or of seconds.
 
-No zone is named anywhere: an aware datetime is stored with its offset, and comes back with that.
+No zone names are stored: an aware datetime is stored, and read back, with its offset.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ def _clock(clock: str, fraction: str | None, zulu: str | None, *offset: str | No
 
 
 def datetime_from_iso(text: str) -> datetime:
-    """Read ISO 8601 text alike on every Python; past microseconds digits are cut off.
+    """Read ISO 8601 text, the same on every Python; digits past microseconds are cut off.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is not ISO 8601.
     """
     match = _DATETIME.fullmatch(text)
     if match is None:
@@ -80,9 +80,9 @@ def _delta(number: Decimal, places: int) -> timedelta:
 
 
 def guess_unit(number: Decimal) -> str:
-    """The unit of an epoch number that nothing says the unit of, by its magnitude.
+    """Guess the unit of an epoch number from its magnitude.
 
-    1E+11 seconds is the year 5138, 1E+14 milliseconds too: no stored time is that far away.
+    1E+11 seconds is in the year 5138, and so is 1E+14 milliseconds: no stored time is later.
     """
     magnitude = number.copy_abs()  # abs() would round to the process's context
     return "s" if magnitude < 10**11 else "ms" if magnitude < 10**14 else "us"
@@ -134,7 +134,7 @@ class DatetimeNode(Scalar):
             e.line(f"{target} = {e.const(_quick_datetime, 'datetime')}({payload})")
             return
         e.line(f"{target} = {payload}")
-        if self.unit == "s":  # what a time to live is: whole seconds
+        if self.unit == "s":  # a time to live is in whole seconds
             e.refuse_if(f"not {target}.isdecimal()")
             quick = e.const(datetime.fromtimestamp, "fromtimestamp")
             e.line(f"{target} = {quick}(int({target}), {e.const(timezone.utc, 'utc')})")
@@ -222,5 +222,5 @@ def _knows_z() -> bool:
     return True
 
 
-# Python 3.10's own knows neither Z nor fractions of other than 3 or 6 digits.
+# Python 3.10's own reads neither Z nor fractions of other than 3 or 6 digits.
 _quick_datetime = datetime.fromisoformat if _knows_z() else datetime_from_iso

@@ -1,4 +1,4 @@
-"""Literals, and unions told apart by wire tag, by a literal, or by a class's literal field."""
+"""Literals, and unions distinguished by wire tag, by a literal, or by a class's literal field."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ class LiteralNode(Node):
     """One of some constants: ``Literal["a", 1, None]``, or an enum of values of several kinds.
 
     Args:
-        choices: Each constant, with the kind that reads and writes the value it is stored as, and
-            that.
+        choices: For each constant the node of the value it is stored as, and that value.
         name: What errors call it.
     """
 
@@ -31,7 +30,7 @@ class LiteralNode(Node):
         self.tags = frozenset(tag for _, node, _ in choices for tag in node.tags)
         self.words = f"{' or '.join(sorted(self.tags))} ({name})"
         self.name = name
-        # only text has one form: 1 is also "1.0", and a bool equals an int
+        # only text has one spelling: 1 is also "1.0", and a bool equals an int
         self._texts = {
             stored: constant for constant, _, stored in choices if isinstance(stored, str)
         }
@@ -107,7 +106,7 @@ class UnionNode(Node):
     """A union whose alternatives differ by wire tag.
 
     Args:
-        alternatives: In the order in which writing asks them; where several take one tag, reading
+        alternatives: In the order in which writing tries them; if several take one tag, reading
             tries them in this order too (a literal before the rest, an int before a float).
         name: What errors call it.
     """
@@ -163,7 +162,7 @@ class UnionNode(Node):
 
 
 class DigitsNode(IntNode):
-    """The int of ``int | float`` and ``int | Decimal``: no point and no exponent."""
+    """The int of ``int | float`` and ``int | Decimal``: its text has no point and no exponent."""
 
     def parse(self, payload: Any) -> int:
         if isinstance(payload, str) and not payload.lstrip("-").isdecimal():
@@ -174,7 +173,7 @@ class DigitsNode(IntNode):
 
 
 class TaggedNode(MapNode):
-    """A union of classes, told apart by a field that is a ``Literal`` in each.
+    """A union of classes, distinguished by a field that is a ``Literal`` in each.
 
     Args:
         attribute: The attribute that stores the tag.
@@ -204,7 +203,7 @@ class TaggedNode(MapNode):
             if type(value) is node.cls:
                 return node
         holding = [choice for choice in self.classes if choice[1].holds(value)]
-        # Every typed dict's instances are dicts: what their tag says tells them apart here too.
+        # Instances of all typed dicts are dicts: the value of their tag distinguishes them.
         for literal, node in holding:
             if node.mapping and literal.holds(node.get(self._tag_of(node), value)):
                 return node

@@ -1,4 +1,4 @@
-"""``UUID``, read at a third of the cost of ``UUID(text)``; imported when a model has one."""
+"""``UUID``, read at a third of the cost of ``UUID(text)``."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _from_hex = bytes.fromhex
 _from_bytes = int.from_bytes
 _new = object.__new__
 _UNKNOWN = SafeUUID.unknown
-# UUID's own __init__ spends most of its time telling its seven forms of arguments apart, and
-# refuses assignment; its slots (part of its pickle format, and so stable) take the same two values.
+# UUID's own __init__ spends most of its time on its seven forms of arguments, and instances refuse
+# assignment; the slots (part of the pickle format, and so stable) take the same two values.
 _set_int = UUID.int.__set__  # type: ignore[attr-defined, misc]
 _set_is_safe = UUID.is_safe.__set__  # type: ignore[attr-defined, misc]
 

@@ -1,4 +1,4 @@
-"""Kinds that take any value, none, or wrap another: ``Any``, ``None``, ``T | None``, converted."""
+"""``Any``, ``None``, and kinds that wrap another: ``T | None``, converted values."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class AnyNode(Node):
-    """``Any`` and ``object``: what reading without a model gives.
+    """``Any`` and ``object``: read as without a model.
 
     Args:
-        other: Writes what DynamoDB has no type for: instances of models.
+        other: Writes a value that DynamoDB has no type for: a model's instance.
     """
 
     def __init__(self, other: Other) -> None:
@@ -113,11 +113,11 @@ def _none() -> None:
 
 
 class FallbackNode(Node):
-    """A field of a kind that only its class's library knows.
+    """A field whose type only the library of its class knows how to write.
 
     Args:
         inner: Reads and writes what is stored.
-        dump: Called with the whole instance, gives what to store.
+        dump: Called with the whole instance, returns the value to store.
         name: The field.
     """
 
@@ -136,12 +136,12 @@ class FallbackNode(Node):
 
 
 class ConvertedNode(Node):
-    """A kind of the user's own, through ``structure`` and ``unstructure``.
+    """A kind that the user's ``structure`` and ``unstructure`` convert.
 
     Args:
-        inner: Reads and writes what the functions take and give.
+        inner: Reads what ``structure`` is given, and writes what ``unstructure`` returns.
         structure: Makes the value; None: it is what ``inner`` reads.
-        unstructure: Takes it apart; None: ``inner`` writes it.
+        unstructure: Turns the value into one that ``inner`` writes; None: ``inner`` writes it.
         kind: The class, for ``holds``; or None.
         name: What errors call it.
     """
@@ -157,7 +157,7 @@ class ConvertedNode(Node):
         self.inner, self.structure, self.unstructure = inner, structure, unstructure
         self.kind, self.name = kind, name
         self.tags = inner.tags
-        self.words = f"what {name} is made of" if isinstance(inner, AnyNode) else inner.words
+        self.words = f"what {name} is made from" if isinstance(inner, AnyNode) else inner.words
         self.has_text = inner.has_text or isinstance(inner, AnyNode)
 
     def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:

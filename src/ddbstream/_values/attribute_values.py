@@ -16,10 +16,10 @@ SS NS  list of text            ``set`` of ``str``, of ``Decimal``
 BS     list of B               ``set`` of ``bytes``
 ====== ======================= ====================================================
 
-Theory of operation: ``read_quickly`` is narrow. Whatever it cannot read raises something, and then
-``read_slowly`` reads the value again, tolerantly and with a path, and returns it or says what is
-wrong. The second reading is outside of the handler of the first's exception, so that no error
-carries, in its context, an exception that prints the value.
+Theory of operation: ``read_quickly`` accepts only the usual input, and raises anything for the
+rest. Then ``read_slowly`` reads the value again, tolerantly and with a path, and returns it or says
+what is wrong. It is called outside the handler of the first exception: that exception may print
+the value, so no error may have it as its context.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def from_attribute_value(value: Mapping[str, Any]) -> Any:
         ``str``, ``Decimal``, ``bytes``, ``bool``, ``None``, ``list``, ``dict`` or ``set``.
 
     Raises:
-        DecodeError: It is no attribute value; ``path``, ``expected`` and ``found`` say where and
-            why.
+        DecodeError: It is not an attribute value; ``path``, ``expected`` and ``found`` say where
+            and why.
     """
     with suppress(Exception):
         return read_quickly(value, 0)
@@ -79,7 +79,7 @@ def from_attribute_value(value: Mapping[str, Any]) -> Any:
 
 
 def read_map(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Read an item without a model; raises as ``from_attribute_value``."""
+    """Read an item without a model; raises DecodeError."""
     try:
         return _read_members(item, 0)
     except Exception:  # noqa: BLE001, S110 - the slow reader says what is wrong
@@ -94,7 +94,7 @@ def read_quickly(value: Any, depth: int) -> Any:
 
 
 def _read_list(values: Sequence[Any], depth: int) -> list[Any]:
-    """As ``read_quickly``, for several; most values are text and numbers, which cost no call."""
+    """As ``read_quickly``, for several values; text and numbers, most of them, cost no call."""
     read: list[Any] = []
     found: Any
     for value in values:
@@ -116,7 +116,7 @@ def _read_list(values: Sequence[Any], depth: int) -> list[Any]:
 
 
 def _read_members(members: Mapping[str, Any], depth: int) -> dict[str, Any]:
-    """As ``_read_list``, for a map; the same body, since a call for each value is a third more."""
+    """As ``_read_list``, for a map; its body again, since a call per value costs a third more."""
     read: dict[str, Any] = {}
     found: Any
     for name, value in members.items():
@@ -172,7 +172,7 @@ def _read_other(value: Any, depth: int) -> Any:  # noqa: C901 - a flat chain is 
 def _read_strings(members: Any) -> set[str]:
     if type(members) is not list:
         raise Unreadable
-    "".join(members)  # raises where one is no text
+    "".join(members)  # raises unless all are text
     return set(members)
 
 
@@ -259,8 +259,8 @@ def to_attribute_value(value: Any, *, wire: Wire = "boto3") -> AttributeValue:
         wire: ``"boto3"`` leaves binaries as bytes, ``"json"`` writes them as base64 text.
 
     Raises:
-        EncodeError: DynamoDB has no place for it: another type, a number out of range, NaN, an
-            empty or a mixed set, a map key that is no text, or more than 32 levels.
+        EncodeError: DynamoDB cannot store it: another type, a number out of range, NaN, an empty or
+            a mixed set, a map key that is not text, or more than 32 levels.
     """
     json = wire_is_json(wire)
     return cast("AttributeValue", write(value, json, 0))
@@ -346,7 +346,7 @@ def write_set(value: set[Any] | frozenset[Any], json: bool) -> dict[str, Any]:
 
 
 def empty_set() -> EncodeError:
-    """The error for what DynamoDB cannot store."""
+    """The error for an empty set, which DynamoDB cannot store."""
     return EncodeError(
         expected="a set with members (DynamoDB stores no empty set)", found="an empty set"
     )

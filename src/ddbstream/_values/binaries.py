@@ -1,6 +1,6 @@
 """The payload of a ``B``: bytes, or the base64 text that stands for them in JSON.
 
-Reading takes both wires at once; writing gives the one asked for.
+Reading accepts both; writing gives the one asked for.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def is_binary(value: Any) -> bool:
     """Whether a Python value is bytes of any kind, boto3's ``Binary`` included."""
     if isinstance(value, (bytes, bytearray, memoryview)):
         return True
-    # boto3.dynamodb.types.Binary is known by its shape: boto3 is never imported here
+    # boto3.dynamodb.types.Binary is recognised by its attributes: boto3 is never imported here
     inner = getattr(value, "value", None)
     return type(value).__name__ == "Binary" and isinstance(inner, (bytes, bytearray))
 
@@ -27,7 +27,7 @@ def read_binary(payload: Any) -> bytes:
     """The bytes of a ``B``: bytes of any kind, boto3's ``Binary``, or base64 text.
 
     Raises:
-        ValueError: It is none of them.
+        ValueError: It is none of these.
     """
     if type(payload) is bytes:
         return payload
@@ -43,13 +43,13 @@ def base64_to_bytes(text: str) -> bytes:
     """Decode base64 as AWS writes it: the standard alphabet, padded, and nothing else.
 
     Raises:
-        ValueError: It is not that.
+        ValueError: The text is anything else.
     """
     if _STRICT and text[-1:] != "=":
         return _strictly(text, strict_mode=True)
     decoded = a2b_base64(text)
-    # a2b_base64 skips what is not in the alphabet, and with padding some bits may be anything,
-    # even in its strict mode, which came with Python 3.11: the way back is the check
+    # a2b_base64 skips characters outside the alphabet, and ignores some bits before padding, even
+    # in its strict mode (Python 3.11). Encoding the result again finds both.
     if b2a_base64(decoded, newline=False) != text.encode("ascii"):
         raise Base64Error("not canonical base64")
     return decoded

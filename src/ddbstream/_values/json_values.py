@@ -1,4 +1,4 @@
-"""What a value of a payload is, before anything is promised about it."""
+"""Checks of a payload's values, which may be of any type."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ def is_map(value: object) -> TypeGuard[Mapping[str, Any]]:
 
 
 def text_of(value: object) -> str | None:
-    """An identifier as errors may name it: text, and nothing that only stands in its place."""
+    """An identifier that an error may print; None if it is not text."""
     return value if isinstance(value, str) else None

@@ -14,9 +14,8 @@ MAX_DIGITS = 38
 MAX_EXPONENT = 125
 MIN_EXPONENT = -130
 
-# A context of our own: the constructor Decimal(text) gives NaN for bad text where the user's
-# context does not trap that, and takes "1_0" and " 1"; this one traps, keeps every digit, and
-# refuses both.
+# A context of our own, which keeps every digit and refuses bad text. Decimal(text) returns NaN for
+# bad text if the caller's context does not trap that, and accepts "1_0" and " 1".
 decimal_from_text = Context(
     prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[InvalidOperation]
 ).create_decimal
@@ -31,7 +30,7 @@ def number_from_wire(payload: Any) -> Decimal:
     """Read the payload of an ``N``: text, or a number that lost its quotes in hand-edited JSON.
 
     Raises:
-        ValueError: It is no finite number.
+        ValueError: It is not a finite number.
     """
     if isinstance(payload, str):
         try:
@@ -50,7 +49,7 @@ def number_from_wire(payload: Any) -> Decimal:
 
 
 def number_to_wire(value: float | Decimal) -> str:
-    """Write a number as DynamoDB takes it.
+    """Write a number as DynamoDB accepts it.
 
     Raises:
         EncodeError: It is not finite, has over 38 significant digits, or is out of 1E-130 …
@@ -68,7 +67,7 @@ def number_to_wire(value: float | Decimal) -> str:
 def _int_text(value: int) -> str:
     if -(10**MAX_DIGITS) < value < 10**MAX_DIGITS:
         return int.__repr__(value)
-    # compared first: the text of an int of thousands of digits is refused by Python itself
+    # compared first: Python refuses to print an int of thousands of digits
     limit = 10 ** (MAX_EXPONENT + 1)
     if not -limit < value < limit:
         raise EncodeError(expected="a number below 1E+126", found="a larger one")
@@ -85,7 +84,7 @@ def _check_range(number: Decimal) -> None:
 
 
 def _fitting_text(number: Decimal) -> str:
-    """The shortest text where zeros have to go to stay within 38 digits, else the number's own."""
+    """The number's own text; without trailing zeros if that is over 38 digits."""
     _check_range(number)
     sign, digits, exponent = number.as_tuple()
     if not number and not MIN_EXPONENT <= int(exponent) <= MAX_EXPONENT:

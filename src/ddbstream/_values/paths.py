@@ -28,7 +28,7 @@ _ODD: Final = frozenset(' ."[]\\')
 
 @cache
 def _token() -> re.Pattern[str]:
-    # Compiled when first asked for: most programs parse no path but plain names.
+    # Compiled at first use: most programs parse no path but bare names.
     return re.compile(
         r"""
         (?P<index> \[ (?P<position> 0 | [1-9][0-9]{0,8} ) \] )
@@ -48,7 +48,7 @@ _MOST_KNOWN: Final = 4096
 
 
 class Path(str):
-    """A place in an item: the text of the path, which also knows its parts.
+    """A place in an item: the text of the path, with its parts as an attribute.
 
     It is a ``str``, so it compares, hashes and prints as the text: ``change.path == "dims.w"``.
 
@@ -149,8 +149,8 @@ def _needs_no_quotes(name: str) -> bool:
 
 
 def _quoted(name: str) -> str:
-    # A lone surrogate cannot be written to a log or a terminal, and other unprintable characters
-    # break or hide a line: they are escaped, and letters of any script are not.
+    # Unprintable characters are escaped, letters of any script are not: a lone surrogate cannot be
+    # written to a log or a terminal, and the others break or hide a line.
     return '"' + "".join(map(_escaped, name)) + '"'
 
 
@@ -164,7 +164,7 @@ def _escaped(character: str) -> str:
 
 
 def _unquoted(quoted: str, text: str) -> str:
-    # Late: json is the one thing here that a program may not have loaded, and odd names are rare.
+    # Late: quoted names are rare, and a program may not have loaded json.
     import json
 
     try:

@@ -27,20 +27,20 @@ __all__ = [
     "type_words",
 ]
 
-#: Each holds a list of payloads of the tag that is its first letter.
+#: The payload of each is a list of payloads of the tag that is its first letter.
 SET_TAGS: Final = frozenset({"SS", "NS", "BS"})
 
-#: All ten.
+#: All ten tags.
 TAGS: Final = frozenset({"S", "N", "B", "BOOL", "NULL", "L", "M"}) | SET_TAGS
 
 #: AWS, "Service, account, and table quotas": nested attributes go up to 32 levels deep. DynamoDB
-#: counts the innermost value too; containers alone are counted here, which refuses nothing it
-#: takes.
+#: counts the innermost value too. Only containers are counted here, which refuses nothing that
+#: DynamoDB accepts.
 MAX_DEPTH = 32
 
 
 class Unreadable(Exception):
-    """The fast path cannot read this; never leaves the package."""
+    """The fast path cannot read this; no caller of the package sees it."""
 
 
 def path_of(path: Parts) -> str | None:
@@ -63,7 +63,7 @@ def placed(error: EncodeError, part: str | int) -> EncodeError:
 
 
 def type_words(value: Any) -> str:
-    """How an error names what is no attribute value: its Python type."""
+    """How an error names a value that is not an attribute value: by its Python type."""
     return "nothing" if value is None else f"Python {type(value).__name__}"
 
 
@@ -94,7 +94,7 @@ def tag_words(value: Any) -> str:
 
 
 def guarded(read: Any, value: Any, what: str) -> Any:
-    """Run a slow reader on outside data: whatever goes wrong in it is a DDBStreamError.
+    """Run a slow reader on outside data, so that whatever it raises is a DDBStreamError.
 
     Args:
         read: Called with ``value`` and an empty path.

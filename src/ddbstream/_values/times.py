@@ -1,4 +1,4 @@
-"""``ApproximateCreationDateTime``, whatever it was sent as, as nanoseconds since 1970.
+"""``ApproximateCreationDateTime``, in any form it is sent in, as nanoseconds since 1970.
 
 Lambda sends whole or fractional seconds, boto3 a datetime, a Kinesis record milliseconds or
 microseconds and at times says which, the Kinesis adapter of the KCL milliseconds, emulators ISO
@@ -22,12 +22,12 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 _SECOND: Final = 1_000_000_000
 
-# No two of these ranges meet between the years 1973 and 5138, whichever unit a sender uses.
+# Between the years 1973 and 5138 no number is in the range of two units.
 _UNITS: Final = ((10**11, _SECOND), (10**14, 1_000_000), (10**17, 1_000))
 
 _PRECISIONS: Final = {"MILLISECOND": 1_000_000, "MICROSECOND": 1_000}
 
-# Past the year 9999 in nanoseconds: no time, and a number that must never be written out in full.
+# Past the year 9999 in nanoseconds: not a time, and perhaps too large to be written out.
 _LIMIT: Final = 10**21
 
 
@@ -40,7 +40,7 @@ def nanoseconds(value: object, precision: object = None) -> int:
         precision: ``ApproximateCreationDateTimePrecision``, which settles a number's unit.
 
     Raises:
-        ValueError, TypeError, OverflowError: The value is no time.
+        ValueError, TypeError, OverflowError: The value is not a time.
     """
     if isinstance(value, datetime):
         stamp = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
@@ -94,16 +94,16 @@ def _is_number(text: str) -> bool:
 
 def _of_decimal(text: str, precision: object) -> int:
     number = Decimal(text)
-    # The exponent is looked at before a number of that size is made.
+    # Checked before an int of that size is made.
     if not number.is_finite() or number.adjusted() > 21:
         raise OverflowError
     scale = _nanoseconds_per_unit(int(number), precision)
-    # A context of our own: the caller's may round, or trap.
+    # A context of our own: the caller's may round or trap.
     return int(Context(prec=64, traps=[]).multiply(number, Decimal(scale)))
 
 
 def _of_iso(text: str) -> int:
-    # Python 3.10's fromisoformat takes no Z and only 3 or 6 digits of a second.
+    # Python 3.10's fromisoformat accepts no Z, and only 3 or 6 digits of a second.
     text = text.strip()
     if text[-1:] in {"Z", "z"}:
         text = text[:-1] + "+00:00"

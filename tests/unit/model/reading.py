@@ -1,6 +1,7 @@
 """Reading an item by the generated code alone, or by the slow reader alone.
 
 ``from_item`` falls back on the slow reader, so a broken fast path would only be slow, and pass.
+``codec_for`` and ``ModelCodec`` come from here to all tests of models.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from ddbstream import from_item
 from ddbstream._model import codec_for
 from ddbstream._model.codec import ModelCodec
 from tests.support.products import holding
+
+__all__ = ["ModelCodec", "codec_for", "held_round_trips", "quickly", "round_trips", "slowly"]
 
 
 def refuse(item: Any) -> NoReturn:

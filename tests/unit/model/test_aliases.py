@@ -16,11 +16,10 @@ from uuid import UUID, SafeUUID
 import pytest
 
 from ddbstream import Attribute, from_item, keys, to_item
-from ddbstream._model import codec_for
 from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
 from tests.support.errors import too_deep
 from tests.support.products import holding
-from tests.unit.model.reading import held_round_trips, quickly, slowly
+from tests.unit.model.reading import codec_for, held_round_trips, quickly, slowly
 
 extensions = pytest.importorskip("typing_extensions")
 

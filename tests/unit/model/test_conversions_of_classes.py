@@ -12,12 +12,11 @@ from typing import Annotated, Any, NamedTuple, NewType, TypedDict
 import pytest
 
 from ddbstream import Attribute, from_item, keys, to_item
-from ddbstream._model import codec_for
 from ddbstream.exceptions import DecodeError, EncodeError
 from ddbstream.models import Registry, model
 from tests.support.errors import too_deep
 from tests.support.products import holding
-from tests.unit.model.reading import quickly, slowly
+from tests.unit.model.reading import codec_for, quickly, slowly
 
 
 @dataclass
@@ -379,7 +378,7 @@ def test_a_converted_model_of_another_kind_is_refused() -> None:
     with pytest.raises(EncodeError) as caught:
         to_item(Text("secret"))
     error = caught.value
-    assert (error.expected, error.found) == ("what Text is made of", "Text")
+    assert (error.expected, error.found) == ("what Text is made from", "Text")
     assert error.model is Text
     for item, path in (({"t": {"N": "x"}}, "t"), ({"x": {"S": "x"}}, None)):
         with pytest.raises(DecodeError) as failed:

@@ -23,11 +23,10 @@ from typing import (
 import pytest
 
 from ddbstream import from_item, to_item
-from ddbstream._model import codec_for
 from ddbstream._model.class_specs import MISSING
 from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
 from ddbstream.models import decoder_source
-from tests.unit.model.reading import quickly, round_trips
+from tests.unit.model.reading import codec_for, quickly, round_trips
 
 T = TypeVar("T")
 U = TypeVar("U")

@@ -9,12 +9,11 @@ from typing import Annotated, Any, Literal, NewType, TypeGuard
 import pytest
 from typing_extensions import TypedDict
 
-from ddbstream import Attribute, Epoch, keys
-from ddbstream._model import codec_for
-from ddbstream._values.attribute_values import to_attribute_value
+from ddbstream import Attribute, Epoch, keys, to_attribute_value
 from ddbstream.exceptions import EncodeError, ModelDefinitionError
 from ddbstream.models import model
 from tests.support.products import holding
+from tests.unit.model.reading import codec_for
 
 Id = NewType("Id", int)
 

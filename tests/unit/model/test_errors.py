@@ -18,12 +18,21 @@ from uuid import UUID
 
 import pytest
 
-from ddbstream import Attribute, DDBStreamError, Epoch, diff, from_item, keys, parse, to_item
-from ddbstream._model import codec_for
-from ddbstream._values.attribute_values import from_attribute_value
+from ddbstream import (
+    Attribute,
+    DDBStreamError,
+    Epoch,
+    diff,
+    from_attribute_value,
+    from_item,
+    keys,
+    parse,
+    to_item,
+)
 from ddbstream.exceptions import DecodeError, EncodeError
 from ddbstream.models import decoder_source
 from tests.support.products import holding
+from tests.unit.model.reading import codec_for
 
 
 class Colour(Enum):
@@ -452,7 +461,7 @@ Half = Annotated[int, Attribute(structure=abs)]
         (Cat | Dog, {"M": {"kind": {"N": "1"}}}, "a.kind", f"a tag of {Cat | Dog}", "another N"),
         (set[str] | int, None, "a", "N or SS", "nothing"),
         (int | set[str], None, "a", "N or SS", "nothing"),
-        (Whole, None, "a", "what Blob is made of", "nothing"),
+        (Whole, None, "a", "what Blob is made from", "nothing"),
         (Whole, {"S": 5}, "a", "text in S", "Python int"),
         (Half, None, "a", "N", "nothing"),
         (Half, {"S": "x"}, "a", "N", "S"),

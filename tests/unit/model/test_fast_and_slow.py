@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from ddbstream import DDBStreamError, Epoch, from_item, keys
-from ddbstream._model import codec_for
+from tests.unit.model.reading import codec_for
 
 
 class Colour(Enum):

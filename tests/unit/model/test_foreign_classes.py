@@ -13,10 +13,9 @@ from uuid import UUID
 import pytest
 
 from ddbstream import Attribute, Epoch, from_item, keys, to_item
-from ddbstream._model import codec_for
 from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
 from ddbstream.models import model
-from tests.unit.model.reading import quickly, slowly
+from tests.unit.model.reading import codec_for, quickly, slowly
 
 attrs = pytest.importorskip("attrs")
 msgspec = pytest.importorskip("msgspec")

@@ -11,11 +11,9 @@ from typing import Any
 import pytest
 
 from ddbstream import from_item, keys, to_item
-from ddbstream._model import codec_for
-from ddbstream._model.codec import ModelCodec
 from ddbstream.exceptions import DecodeError
 from ddbstream.models import decoder_source
-from tests.unit.model.reading import quickly
+from tests.unit.model.reading import ModelCodec, codec_for, quickly
 
 
 @dataclass

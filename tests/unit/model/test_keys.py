@@ -16,9 +16,8 @@ from uuid import UUID
 import pytest
 
 from ddbstream import from_item, keys, to_item
-from ddbstream._model import codec_for
 from ddbstream.exceptions import DecodeError, EncodeError, KeyTemplateError, ModelDefinitionError
-from tests.unit.model.reading import quickly, round_trips, slowly
+from tests.unit.model.reading import codec_for, quickly, round_trips, slowly
 
 ID = UUID("12345678-1234-5678-1234-56781234abcd")
 

@@ -23,10 +23,9 @@ from typing_extensions import NotRequired, ReadOnly, Required
 from typing_extensions import TypedDict as ExtendedTypedDict
 
 from ddbstream import Attribute, from_item, to_item
-from ddbstream._model import codec_for
 from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
 from tests.support.products import holding
-from tests.unit.model.reading import quickly, round_trips, slowly
+from tests.unit.model.reading import codec_for, quickly, round_trips, slowly
 
 
 class Colour(Enum):

@@ -13,9 +13,8 @@ import typing_extensions
 from typing_extensions import TypedDict
 
 from ddbstream import from_item, to_item
-from ddbstream._model import codec_for
 from ddbstream.exceptions import DecodeError, ModelDefinitionError
-from tests.unit.model.reading import quickly, slowly
+from tests.unit.model.reading import codec_for, quickly, slowly
 
 T = TypeVar("T")
 U = TypeVar("U")

@@ -9,11 +9,10 @@ from typing import Annotated, Any, NewType
 import pytest
 
 from ddbstream import Attribute, Epoch, from_item, keys, to_item
-from ddbstream._model import codec_for
 from ddbstream._model.key_templates import KeyTemplate
 from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
 from ddbstream.models import Registry, decoder_source, model
-from tests.unit.model.reading import round_trips
+from tests.unit.model.reading import codec_for, round_trips
 
 
 class Money:

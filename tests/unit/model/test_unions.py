@@ -21,10 +21,9 @@ from uuid import UUID
 import pytest
 
 from ddbstream import Attribute, from_item, keys, to_item
-from ddbstream._model import codec_for
 from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
 from tests.support.products import holding
-from tests.unit.model.reading import held_round_trips, slowly
+from tests.unit.model.reading import codec_for, held_round_trips, slowly
 
 
 @dataclass
