@@ -31,7 +31,7 @@ class Progress(Protocol):
 
 
 class MemoryProgress:
-    """Keeps it as long as the process lives."""
+    """Keeps progress for as long as the process lives."""
 
     def __init__(self) -> None:
         self._values: dict[str, str] = {}
@@ -49,10 +49,10 @@ class MemoryProgress:
 
 
 class SQLiteProgress:
-    """Keeps it in one file, which threads and processes of a machine may share.
+    """Keeps progress in one file, which threads and processes of a machine may share.
 
     Args:
-        path: The file; made if it is not there.
+        path: The file; created if it does not exist.
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
@@ -85,7 +85,7 @@ class SQLiteProgress:
 
 class _Connection:
     def __init__(self, path: str | PathLike[str]) -> None:
-        import sqlite3
+        import sqlite3  # a large C library, which only this store needs
 
         self._connection = sqlite3.connect(path, timeout=60)
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sqlite3
 import subprocess
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 pytest.importorskip("click")
+
+from tests.cli.conftest import lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,10 +72,6 @@ def product(number: int, price: str = "1.50") -> dict[str, Any]:
     }
 
 
-def ndjson(text: str) -> list[dict[str, Any]]:
-    return [json.loads(line, parse_float=str, parse_int=str) for line in text.splitlines()]
-
-
 def test_streams_lists_a_tables_stream_with_its_shards(
     run: Run, aws: list[str], local_table: Table, dynamodb_local: DynamoDBLocal
 ) -> None:
@@ -83,7 +80,7 @@ def test_streams_lists_a_tables_stream_with_its_shards(
     local_table.put(product(2))
     result = run("streams", local_table.name, "--shards", *aws)
     assert result.returncode == 0, result.stderr
-    (stream,) = ndjson(result.stdout)
+    (stream,) = lines(result.stdout)
     shards = stream.pop("shards")
     assert stream == {
         "table": local_table.name,
@@ -100,7 +97,7 @@ def test_streams_lists_a_tables_stream_with_its_shards(
 def test_streams_without_a_table_lists_every_stream(
     run: Run, aws: list[str], local_table: Table
 ) -> None:
-    listed = {stream["stream_arn"]: stream for stream in ndjson(run("streams", *aws).stdout)}
+    listed = {stream["stream_arn"]: stream for stream in lines(run("streams", *aws).stdout)}
     assert listed[local_table.stream_arn]["shards"].isdecimal()
 
 
@@ -131,7 +128,7 @@ def test_tail_once_shows_what_the_stream_holds_over_its_shards_and_ends(
     local_table.delete("Product#1", "User#Product")
     result = run("tail", local_table.name, "--once", *aws)
     assert result.returncode == 0, result.stderr
-    changes = ndjson(result.stdout)
+    changes = lines(result.stdout)
     assert [change["event"] for change in changes] == ["INSERT", "MODIFY", "REMOVE"]
     assert {change["entity"] for change in changes} == {local_table.name}
     assert changes[1]["diff"] == [{"path": "price", "old": "1.5", "new": "0.1"}]
@@ -148,7 +145,7 @@ def test_tail_types_the_entity_of_its_model_and_shows_others_and_misfits_too(
         *("tail", local_table.stream_arn, "--once", "--key", "PK", "--model", "app:Product"), *aws
     )
     assert result.returncode == 0, result.stderr
-    shown = [(change["entity"], change["new"]) for change in ndjson(result.stdout)]
+    shown = [(change["entity"], change["new"]) for change in lines(result.stdout)]
     assert shown == [
         ("Product", {"id": "1", "price": "1.5"}),
         ("Order", {"PK": "Order#1", "SK": "-", "total": "2"}),
@@ -182,7 +179,7 @@ def test_tail_shows_changes_as_they_happen_until_it_is_stopped(
         assert tail.stdout is not None
         for count in (1, 2):
             local_table.put(product(count))
-            (change,) = ndjson(tail.stdout.readline())
+            (change,) = lines(tail.stdout.readline())
             assert change["new"]["PK"] == f"Product#{count}"
         tail.send_signal(number)
         assert tail.wait(timeout=20) == 0

@@ -16,7 +16,7 @@ def main() -> None:
     """Run the command line on ``sys.argv``, and exit the process."""
     try:
         import_module("rich")  # the commands' modules need it, and are imported later
-        from ddbstream.cli._app import cli
+        cli = import_module("ddbstream.cli._app").cli  # which needs click
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in {"click", "rich"}:
             raise

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from ddbstream import from_item, parse
+from ddbstream._values.tags import TAGS
 from ddbstream.cli._parameters import Loaded, json_option
 from ddbstream.cli._render import Output
 from ddbstream.exceptions import DDBStreamError, PayloadError
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["decode"]
-
-_TAGS = frozenset({"S", "N", "B", "SS", "NS", "BS", "M", "L", "BOOL", "NULL"})
 
 
 @click.command()
@@ -36,19 +35,19 @@ def decode(file: TextIO, model: type[Any] | None, *, as_json: bool) -> None:
     What cannot be read is reported on standard error, the rest is read, and the exit code is 1.
     """
     output = Output(as_json=as_json)
-    faults = 0
+    unread = 0
     for number, document in enumerate(_documents(file), 1):
-        for fault in _show(document, model, output):
-            faults += 1
-            click.echo(f"document {number}: {fault}", err=True)
+        for problem in _show(document, model, output):
+            unread += 1
+            click.echo(f"document {number}: {problem}", err=True)
         if output.closed:
             return
-    if faults:
+    if unread:
         raise SystemExit(1)
 
 
 def _show(document: Any, model: type[Any] | None, output: Output) -> Iterator[str]:
-    """Write what a document holds; the faults in it."""
+    """Write what a document holds; gives what could not be read in it."""
     items = _items(document)
     if items is not None:
         for item in items:
@@ -86,7 +85,7 @@ def _items(document: Any) -> list[Any] | None:
 
 
 def _is_attribute_value(value: object) -> bool:
-    return isinstance(value, dict) and len(value) == 1 and value.keys() <= _TAGS
+    return isinstance(value, dict) and len(value) == 1 and value.keys() <= TAGS
 
 
 def _documents(file: TextIO) -> Iterator[Any]:

@@ -7,45 +7,17 @@ import time
 import traceback
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TextIO
-from uuid import uuid4
 
 import click
 
 from ddbstream.cli._json import dumps
 from ddbstream.cli._parameters import Loaded
+from ddbstream.testing._lambda_context import LambdaContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Context", "invoke"]
-
-
-class Context:
-    """A stand-in for Lambda's context object, with the attributes that Lambda documents.
-
-    Args:
-        function_name: The handler's name.
-        timeout: Seconds that the invocation may take.
-    """
-
-    function_version = "$LATEST"
-    memory_limit_in_mb = "128"
-    identity = None
-    client_context = None
-
-    def __init__(self, function_name: str, timeout: float) -> None:
-        self.function_name = function_name
-        self.invoked_function_arn = (
-            f"arn:aws:lambda:us-east-1:123456789012:function:{function_name}"
-        )
-        self.aws_request_id = str(uuid4())
-        self.log_group_name = f"/aws/lambda/{function_name}"
-        self.log_stream_name = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid4().hex}"
-        self._deadline = time.monotonic() + timeout
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the timeout, never below 0."""
-        return max(0, int((self._deadline - time.monotonic()) * 1000))
+__all__ = ["invoke"]
 
 
 @click.command()
@@ -72,7 +44,7 @@ def invoke(handler: Callable[..., Any], event: TextIO, timeout: float) -> None:
         raise click.ClickException(f"the event is not JSON: {error}") from None
     name = getattr(handler, "__name__", type(handler).__name__)
     try:
-        response = handler(payload, Context(name, timeout))
+        response = handler(payload, LambdaContext(name, timeout, time.monotonic))
         text = _encoded(response)
     except Exception as error:  # noqa: BLE001 -- whatever it is, Lambda reports it like this
         traceback.print_exc()

@@ -2,8 +2,8 @@
 
 `open_export` reads an export's manifests, from a folder or S3; `load` hands its records to a
 router, `read_records` gives the records of one file to your own loop. `backfill` scans the table
-itself. All three hold one batch at a time, and go on where they stopped if they are given a
-`Progress`.
+itself. All three hold one batch at a time. `load` and `backfill` go on where they stopped if they
+are given a `Progress`.
 """
 
 from __future__ import annotations

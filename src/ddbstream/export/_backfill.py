@@ -5,7 +5,8 @@ Rules:
 * Each segment of the scan has a thread, which hands over one page at a time, and saves where the
   next begins once the page is done.
 * What is written while the scan runs may be seen or not. A backfill is whole together with the
-  stream: start the stream's consumer first, then the backfill, and let handlers bear an item twice.
+  stream: start the stream's consumer first, then the backfill, and expect some
+  items twice.
 * The number of segments belongs to the progress: another number is another scan.
 
 Source: `parallel scan`_.
@@ -78,7 +79,7 @@ def backfill(  # noqa: PLR0913 - each is a choice of its own
 
 
 def _make_client(endpoint_url: str | None, region_name: str | None, segments: int) -> Any:
-    try:
+    try:  # boto3 is an extra
         import boto3
         from botocore.config import Config
     except ImportError:

@@ -39,7 +39,7 @@ def read_records(
     read is a malformed record in its place, as a router takes it.
 
     Args:
-        file: Which.
+        file: The file.
         skip: How many lines to pass over, unread.
         keys: The table's key attributes. A full export does not say which they are; with them,
             records have ``keys``.
@@ -76,6 +76,7 @@ def read_records(
 
 def _entry(line: bytes, file: ExportFile) -> Any:
     if file.format == "ION":
+        # Few exports are in Ion.
         from ddbstream.export._ion import read_ion_line
 
         return read_ion_line(line.decode("utf-8", "replace"))

@@ -91,7 +91,7 @@ def load(  # noqa: PLR0913 - each is a choice of its own
     """Hand an export's records to a router.
 
     Files are independent of each other: any number of processes and machines may each load some of
-    them, into handlers that can bear it. Within a file, records keep their order.
+    them, if the handlers tolerate that. Within a file, records keep their order.
 
     Args:
         source: An export, or some of its files.

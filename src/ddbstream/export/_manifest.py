@@ -100,7 +100,7 @@ def open_export(location: str | PathLike[str], *, s3_client: Any = None) -> Expo
         s3_client: boto3's ``s3`` client; made if needed and not given.
 
     Raises:
-        ExportError: There are no manifests there, or they are not such.
+        ExportError: There are no manifests there, or they cannot be read as such.
     """
     place = place_of(fspath(location), s3_client)
     if not place.name.endswith(_SUMMARY):

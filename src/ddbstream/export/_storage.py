@@ -53,7 +53,7 @@ def place_of(location: str, s3_client: Any = None) -> Place:
 
 def make_s3_client() -> Any:
     """A boto3 client for S3 as the environment configures it."""
-    try:
+    try:  # boto3 is an extra
         import boto3
     except ImportError:
         raise ExportError("reading from S3 needs boto3: pip install 'ddbstream[poller]'") from None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ddbstream.poller import _client as poller_client
+
 if TYPE_CHECKING:
     from ddbstream.replay._messages import FailedBatch, Fetch
     from ddbstream.typing import StreamsClient
@@ -30,9 +32,9 @@ class Clients:
         parts = batch.stream_arn.split(":", 4)
         region = self._region_name or (parts[3] if len(parts) == 5 else None) or None
         if region not in self._made:
-            from ddbstream.poller._client import make_client
-
-            self._made[region] = make_client(endpoint_url=self._endpoint_url, region_name=region)
+            self._made[region] = poller_client.make_client(
+                endpoint_url=self._endpoint_url, region_name=region
+            )
         return self._made[region]
 
 
@@ -42,11 +44,10 @@ def fetcher(s3_client: Any, endpoint_url: str | None, region_name: str | None) -
 
     def fetch(bucket: str, key: str) -> bytes:
         if not made:
-            from ddbstream.poller._client import make_client
-
-            made.append(
-                make_client(endpoint_url=endpoint_url, region_name=region_name, service="s3")
+            client = poller_client.make_client(
+                endpoint_url=endpoint_url, region_name=region_name, service="s3"
             )
+            made.append(client)
         answer: Mapping[str, Any] = made[0].get_object(Bucket=bucket, Key=key)
         data: bytes = answer["Body"].read()
         return data

@@ -1,4 +1,4 @@
-"""A Lambda function that replays what its failure queue, topic or bucket tells it of.
+"""A Lambda function that replays the batches that its failure queue, topic or bucket names.
 
 Rule: with an SQS queue, what a response does not name is deleted. So every message that is not done
 is named, those never tried included, or the whole invocation fails.
@@ -42,7 +42,7 @@ class ReplayHandler:
         clock: As in `replay`.
         progress: As in `replay`. A queue delivers a message more than once now and then, so one
             that outlives an invocation keeps handlers from seeing a batch twice.
-        on_report: Told of each invocation's report: the place to record gaps.
+        on_report: Called with each invocation's report: the place to record gaps.
     """
 
     def __init__(  # noqa: PLR0913 - each is a choice of its own
@@ -81,8 +81,8 @@ class ReplayHandler:
             The messages that are not done; none, if all are.
 
         Raises:
-            Exception: The first failure's own, in the default mode; in the other one if a message
-                that is not done has no id to be named by.
+            Exception: The first failure's own, in the default mode; with
+                ``report_batch_item_failures`` only if a message that is not done has no id.
         """
         report = replay(event, self._router, context=context, **self._options)
         if self._on_report is not None:

@@ -50,7 +50,7 @@ class FailedBatch:
         condition: Why it was given up: ``RetryAttemptsExhausted`` or ``RecordAgeExceeded``.
         consumer: The ARN of the function or pipe that gave it up.
         function_error: ``Unhandled``, or ``None`` where the function had reported single records.
-        identifier: What a batch response names the message by: its SQS message id.
+        identifier: What a batch response calls the message: its SQS message id.
         payload: The batch itself, if the message carries it.
     """
 
@@ -77,11 +77,11 @@ class FailedBatch:
 
 
 class Unreadable(NamedTuple):
-    """What should have been an on-failure message, and is none.
+    """Something in the place of an on-failure message.
 
     Attributes:
-        error: Why; never quotes the message.
-        identifier: What a batch response names the message by.
+        error: Why it is not an on-failure message; never quotes what was sent.
+        identifier: What a batch response calls the message.
     """
 
     error: DDBStreamError
@@ -91,7 +91,7 @@ class Unreadable(NamedTuple):
 def failed_batches(
     source: object, *, fetch: Fetch | None = None
 ) -> Iterator[FailedBatch | Unreadable]:
-    """The batches that on-failure messages tell of; an unreadable message does not hide others.
+    """The batches that on-failure messages name; an unreadable message does not hide others.
 
     Args:
         source: A message; a list of them; JSON text of them, one document or one a line; the path

@@ -2,14 +2,14 @@
 
 Rules:
 
-* A batch that is done is not done again: progress is kept by what the message says of the batch,
-  and not by the message, so that a second message about it changes nothing.
-* Progress is saved after each page of records, for what the router has handled: at least once, as
-  ever.
+* A batch that is done is not done again. Progress belongs to the batch that a message names and not
+  to the message, so a second message about the batch changes nothing.
+* Progress is saved after each page of records, for what the router has handled. So each record is
+  handled at least once.
 * The batches of a shard go in the order of the stream. One that fails holds back those behind it in
   its shard, which may change the same items; other shards go on.
-* What cannot be read any more is a `Gap` in the report, and its batch is done: waiting brings
-  nothing.
+* What can no longer be read is a `Gap` in the report, and its batch counts as done: waiting would
+  not bring it back.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ class BatchFailure(NamedTuple):
     """A batch that is not done.
 
     Attributes:
-        batch: Which.
-        error: A handler's exception; a malformed record's; `PollerError` where the stream cannot be
-            read.
-        record: The record that failed, if it was one.
+        batch: The batch.
+        error: What a handler raised, what is wrong with a malformed record, or `PollerError` if the
+            stream cannot be read.
+        record: The record that failed, if one did.
     """
 
     batch: FailedBatch
@@ -56,15 +56,15 @@ class ReplayReport:
     """What became of the messages.
 
     Attributes:
-        batches: How many batches they told of.
-        done: How many of these are done, in this run or before.
-        already_done: How many of these were done before.
+        batches: How many batches the messages name.
+        done: How many of the batches are done, in this run or before.
+        already_done: How many of the batches were done before.
         records: How many records were handled; in a dry run, how many would be.
-        gaps: What could not be read any more.
+        gaps: What could no longer be read.
         failures: Batches that are not done.
         deferred: Batches held back behind a failure in their shard.
-        unreadable: Messages that are none.
-        dry_run: Whether handlers were left alone.
+        unreadable: What came in place of on-failure messages.
+        dry_run: Whether no handler was run.
     """
 
     batches: int = 0
@@ -79,12 +79,12 @@ class ReplayReport:
 
     @property
     def ok(self) -> bool:
-        """Whether every message was read and every batch is done; a gap is not the opposite."""
+        """Whether every message was read and every batch is done; gaps do not count against it."""
         return not (self.failures or self.deferred or self.unreadable)
 
     @property
     def unfinished_identifiers(self) -> list[str | None]:
-        """What a batch response has to name, for the messages that must come again."""
+        """What a batch response has to name, so that these messages come again."""
         unfinished = [
             *(failure.batch.identifier for failure in self.failures),
             *(batch.identifier for batch in self.deferred),
@@ -190,7 +190,7 @@ class _Run:
         self._clock = clock
         self._dry_run = dry_run
         self._blocked: set[tuple[str, str]] = set()
-        # A dry run saves nothing, and tells a repeated message from the first all the same.
+        # A dry run saves nothing, but still recognises a message that is repeated.
         self._seen: set[str] = set()
         self.report = ReplayReport(dry_run=dry_run)
 

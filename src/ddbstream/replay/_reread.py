@@ -4,10 +4,10 @@ Rules, from the Streams API:
 
 * ``AT_SEQUENCE_NUMBER`` starts with the batch's first record. The batch ends with the record of its
   last number: a later one is not of this batch.
-* Between the two there may be more records than the batch had: another batch's, where the mapping
-  runs several at once over a shard, and those that its filter left out.
+* Between the two there may be records that the batch did not have: those of another batch, if the
+  mapping runs several at once on a shard, and those that the mapping's filter left out.
 * What is older than 24 hours is trimmed. The rest of the batch may still be there, at the horizon.
-* An answer without ``Records`` is a failed call (botocore makes one of a cut-off body), an empty
+* An answer without ``Records`` is a failed call (botocore makes one of a cut body), an empty
   page is not the end, and a page without a next iterator may have records.
 
 Source: `GetShardIterator`_.
@@ -57,7 +57,7 @@ class Clock(Protocol):
 
 
 class Gap(NamedTuple):
-    """Records of a failed batch that can be read no more.
+    """Records of a failed batch that can no longer be read.
 
     Attributes:
         stream_arn: The stream.
@@ -82,7 +82,7 @@ class Reread:
     """Reads one batch again: iterate for its pages of wire records, then look at `gaps`.
 
     Args:
-        batch: Which.
+        batch: The batch.
         client: boto3's ``dynamodbstreams`` client, or anything like it.
         after: A sequence number of the batch, to go on behind it.
         clock: Tells the time and waits; the ``time`` module, or a `FakeClock`.
@@ -162,26 +162,26 @@ class Reread:
             )
 
     def _page(self) -> Mapping[str, Any] | CommandFailed:
-        """The next page, or a fault that does not pass by itself: trimmed, or gone."""
+        """The next page, or a failure that does not pass by itself: trimmed, or gone."""
         delay = _FIRST_DELAY
-        fault = CommandFailed("transient", "NoAnswer")
+        failed = CommandFailed("transient", "NoAnswer")
         for _ in range(_ATTEMPTS):
             answer = self._call()
             if not isinstance(answer, CommandFailed) or answer.kind in {"trimmed", "gone"}:
                 return answer
-            fault = answer
-            if fault.kind == "expired":
+            failed = answer
+            if failed.kind == "expired":
                 self._iterator = None
                 continue
             # Expired credentials are renewed by whoever holds them; other refusals stay.
-            if fault.kind not in {"throttled", "transient"} and "ExpiredToken" not in fault.code:
+            if failed.kind not in {"throttled", "transient"} and "ExpiredToken" not in failed.code:
                 break
             self._clock.sleep(delay)
             delay = min(delay * 2, _LONGEST_DELAY)
         raise PollerError(
-            f"the shard cannot be read again: {fault.code}",
+            f"the shard cannot be read again: {failed.code}",
             sequence_number=self._batch.start_sequence_number,
-        ) from fault.error
+        ) from failed.error
 
     def _call(self) -> Mapping[str, Any] | CommandFailed:
         try:

@@ -21,7 +21,7 @@ from ddbstream.replay import (
     SQLiteProgress,
     replay,
 )
-from ddbstream.testing import FakeStream
+from ddbstream.testing import FakeStream, Faults
 
 
 class Seen:
@@ -121,7 +121,7 @@ class TestReread:
 
     def test_an_empty_page_is_not_the_end(self, stream: FakeStream) -> None:
         numbers, seen = written(stream, 3), Seen()
-        stream.faults = faults_of(empty_page=0.9)
+        stream.faults = Faults(empty_page=0.9)
         assert run(message(stream, numbers), seen, stream).gaps == []
         assert len(seen.names) == 3
 
@@ -155,7 +155,7 @@ class TestReread:
         numbers = written(stream, 30)
         failed = message(stream, numbers[5:25])
         stream.roll_over()
-        stream.faults = faults_of(error=0.2, expired=0.1, empty_page=0.3, short_page=0.3)
+        stream.faults = Faults(error=0.2, expired=0.1, empty_page=0.3, short_page=0.3)
         assert run(failed, seen, stream).gaps == []
         assert seen.names == [f"{i:03d}" for i in range(5, 25)]
 
@@ -501,12 +501,6 @@ def test_the_streams_region_is_where_a_client_is_made(monkeypatch: pytest.Monkey
     failed = [message(stream, numbers[:2]), message(stream, numbers[2:])]
     replay(failed, Seen().router, endpoint_url="http://x", clock=stream.clock)
     assert asked == [{"endpoint_url": "http://x", "region_name": "eu-west-3"}]
-
-
-def faults_of(**chances: float) -> Any:
-    from ddbstream.testing import Faults
-
-    return Faults(**chances)
 
 
 def test_a_batch_error_is_what_is_raised_for_nothing_else() -> None:

@@ -162,29 +162,29 @@ def shape(value: Any) -> Any:
 
 
 class TestShapes:
-    """What encoders make has the names and types of payloads written by hand after AWS's."""
+    """Payloads have the names and types of those that were written by hand after AWS's."""
 
     WIRE = testing.modify({"PK": "Book#7", "price": 10}, {"PK": "Book#7", "price": 12}, keys=["PK"])
 
-    def test_of_a_record(self) -> None:
+    def test_a_lambda_event_has_the_shape_of_aws(self) -> None:
         assert shape(testing.lambda_event([self.WIRE])) == shape({"Records": [lambda_record()]})
 
-    def test_of_a_kinesis_event(self) -> None:
+    def test_a_kinesis_event_has_the_shape_of_aws(self) -> None:
         made = testing.kinesis_event([self.WIRE])
         assert shape(made) == shape({"Records": [kinesis_entry(kinesis_json())]})
         assert shape(json.loads(testing.kinesis_data(self.WIRE))) == shape(kinesis_json())
 
-    def test_of_an_on_failure_message(self) -> None:
+    def test_an_on_failure_message_has_the_shape_of_aws(self) -> None:
         assert shape(testing.on_failure_message([self.WIRE])) == shape(failure_message())
         event = {"Records": [lambda_record()]}
         for kind, payload in (("object", event), ("text", json.dumps(event))):
             made = testing.on_failure_message([self.WIRE], payload=kind)  # type: ignore[arg-type]
             assert shape(made) == shape(failure_message(payload=payload))
 
-    def test_of_a_queues_event(self) -> None:
+    def test_a_queues_event_has_the_shape_of_aws(self) -> None:
         assert shape(testing.sqs_event("x")) == shape({"Records": [sqs_message("x")]})
 
-    def test_of_a_page(self) -> None:
+    def test_a_page_has_bytes_and_datetimes_and_names_no_stream(self) -> None:
         item = {"PK": "a", "b": b"\x00", "bs": {b"\x01"}, "l": [{"b": b"\x02"}]}
         page = testing.get_records_page([testing.remove(item, ttl=True)], next_iterator=None)
         (record,) = page["Records"]
@@ -200,13 +200,13 @@ class TestShapes:
         assert change["OldImage"]["bs"] == {"BS": [b"\x01"]}
         assert change["OldImage"]["l"] == {"L": [{"M": {"b": {"B": b"\x02"}}}]}
 
-    def test_of_a_page_turned_back(self) -> None:
+    def test_a_page_becomes_a_lambda_event_again(self) -> None:
         item = {"PK": "a", "b": b"\x00"}
         wire = testing.remove(item, ttl=True)
         (back,) = testing.lambda_event(testing.get_records_page([wire])["Records"])["Records"]
         assert back == {name: value for name, value in wire.items() if name != "eventSourceARN"}
 
-    def test_of_a_tumbling_window(self) -> None:
+    def test_an_event_of_a_tumbling_window_says_which_window_and_state(self) -> None:
         made = testing.tumbling_window_event([self.WIRE], state={"n": 1}, final=True)
         assert set(made) == {
             "Records",
@@ -221,7 +221,7 @@ class TestShapes:
         assert made["eventSourceARN"] == self.WIRE["eventSourceARN"]
         assert testing.tumbling_window_event([], stream_arn="arn")["eventSourceARN"] == "arn"
 
-    def test_of_a_pipes_dead_letter(self) -> None:
+    def test_a_pipes_dead_letter_only_names_a_place_in_the_stream(self) -> None:
         message = testing.pipes_failure_message([self.WIRE])
         assert set(message) == {"context", "version", "timestamp", "DDBStreamBatchInfo"}
         with pytest.raises(PayloadError, match=r"ddbstream\.replay"):
@@ -240,7 +240,7 @@ class TestShapes:
         source = only(testing.kinesis_event([self.WIRE])).event_source_arn
         assert source.rpartition("/")[0] == KINESIS_ARN.rpartition("/")[0]
 
-    def test_export_lines(self) -> None:
+    def test_an_export_line_is_of_an_item_or_of_what_a_record_changed(self) -> None:
         line = testing.incremental_export_line(self.WIRE)
         assert line["Metadata"] == {"WriteTimestampMicros": {"N": "1767225600000000"}}
         assert [type(only(made)) for made in (line, {"Item": line["NewImage"]})] == [Modify, Insert]

@@ -23,7 +23,7 @@ class FakeClientError(Exception):
 
 
 def _base() -> Any:
-    try:
+    try:  # boto3 is an extra
         from botocore.exceptions import ClientError
     except ImportError:
         return FakeClientError
@@ -51,7 +51,7 @@ def client_error(code: str, operation: str, message: str = "") -> Exception:
 
 def connection_error() -> Exception:
     """A connection that broke: botocore's own class if it is there."""
-    try:
+    try:  # boto3 is an extra
         from botocore.exceptions import ConnectionClosedError
     except ImportError:
         return ConnectionResetError("connection was closed")

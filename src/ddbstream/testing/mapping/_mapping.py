@@ -18,6 +18,7 @@ from zlib import crc32
 from ddbstream._filters import Pattern
 from ddbstream._records import StreamRecord
 from ddbstream._wire.on_failure import on_failure_document
+from ddbstream.testing._lambda_context import LambdaContext, function_arn
 from ddbstream.testing._record_forms import json_record
 from ddbstream.testing.clock import FakeClock
 from ddbstream.testing.fake_stream import FakeStream
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["EventSourceMapping", "Invocation"]
 
 SHARD: Final = "shardId-00000001700000000000-00000000"
-_FUNCTION_ARN: Final = "arn:aws:lambda:eu-west-1:123456789012:function:simulated"
 _STREAM_ARN: Final = (
     "arn:aws:dynamodb:eu-west-1:123456789012:table/Table/stream/2026-01-01T00:00:00.000"
 )
@@ -71,23 +71,6 @@ class Invocation(NamedTuple):
     def sequence_numbers(self) -> list[str]:
         """The sequence numbers of its records."""
         return [record["dynamodb"]["SequenceNumber"] for record in self.event["Records"]]
-
-
-class _Context:
-    """Lambda's context object, over the simulated clock."""
-
-    function_name = "simulated"
-    function_version = "$LATEST"
-    invoked_function_arn = _FUNCTION_ARN
-    memory_limit_in_mb = "128"
-
-    def __init__(self, clock: FakeClock, ends: float) -> None:
-        self.aws_request_id = str(uuid.uuid4())
-        self._clock = clock
-        self._ends = ends
-
-    def get_remaining_time_in_millis(self) -> int:
-        return max(0, int((self._ends - self._clock.time()) * 1000))
 
 
 @final
@@ -319,7 +302,7 @@ class EventSourceMapping:
         event = json.loads(json.dumps(event))
         given = json.loads(json.dumps(event))  # a handler may change its event; the log keeps it
         started = self.clock.time()
-        context = _Context(self.clock, started + self._timeout)
+        context = LambdaContext("simulated", self._timeout, self.clock.time)
         answer, error = None, None
         try:
             answer = self._handler(given, context)
@@ -353,7 +336,7 @@ class EventSourceMapping:
             condition=condition,
             invocations=batch.invocations,
             request_id=str(uuid.uuid4()),
-            function_arn=_FUNCTION_ARN,
+            function_arn=function_arn("simulated"),
             function_version="$LATEST",
             function_error=batch.function_error,
             written_at=_moment(self.clock.time()),
