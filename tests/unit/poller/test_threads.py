@@ -58,13 +58,19 @@ class TestThreads:
                 saved.set()
 
         get_records, pages = now.stream.get_records, itertools.count()
+        dispatch, reading = now.router.dispatch, threading.Event()
 
         def slow(**kwargs):
             if next(pages):  # the first page has the record
+                reading.set()
                 in_time.append(saved.wait(30))
             return get_records(**kwargs)
 
-        now.stream.get_records = slow
+        def handle(*args, **kwargs):
+            assert reading.wait(30)  # the save comes while the next page is asked for
+            return dispatch(*args, **kwargs)
+
+        now.stream.get_records, now.router.dispatch = slow, handle
         poller = now.threaded(checkpoints=Store(), max_workers=1)
         assert poller.run_until_caught_up(60).reason == "caught_up"
         assert all(in_time)
