@@ -18,8 +18,7 @@ class UserIdentity(NamedTuple):
 class Origin:
     """What a payload knows about its records that they do not say themselves.
 
-    One object is shared by all records of a payload, except where an envelope says more of
-    each.
+    All records of a payload share one object, except where an envelope says more of each.
 
     Args:
         form: What carried the record here, outermost: ``dynamodb``, ``kinesis``, ``sqs``, ``sns``,

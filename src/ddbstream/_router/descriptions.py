@@ -139,16 +139,17 @@ def explain(
         return _nothing_runs(record, placed, f"the record is malformed: {record.error}")
     event = next(name for name, cls in EVENTS.items() if cls is type(record))
     entities = _Entities(record)
-    of_kind = [one for one in placed if type(record) in one.route.kinds]
-    for one in of_kind:
-        if one.entity is not None and (fault := entities.fault_of(one.classify)) is not None:
+    for one in placed:
+        if type(record) not in one.route.kinds or one.entity is None:
+            continue
+        if (fault := entities.fault_of(one.classify)) is not None:
             return _nothing_runs(record, placed, fault)
     verdicts: list[tuple[RouteDescription, str | None]] = []
     problem: str | None = None
     for one in placed:
         description = describe(one)
         reason, fault = None, None
-        if one not in of_kind:
+        if type(record) not in one.route.kinds:
             reason = f"it takes {_listed(description.events)}, and this is {event}"
         elif one.entity is not None and (found := entities.of(one.classify)) != one.entity:
             this = "this has no entity" if found is None else f"this is {found}"
@@ -175,7 +176,7 @@ class _Entities:
 
     def __init__(self, record: StreamRecord[Any]) -> None:
         self._record = record
-        self._found: dict[Classifier, tuple[str | None, str | None]] = {}
+        self._found: dict[int, tuple[str | None, str | None]] = {}  # by id: not all can be hashed
 
     def of(self, classify: Classifier) -> str | None:
         """The entity; None if there is none, or the classifier raises."""
@@ -186,12 +187,13 @@ class _Entities:
         return self._ask(classify)[1]
 
     def _ask(self, classify: Classifier) -> tuple[str | None, str | None]:
-        if classify not in self._found:
+        key = id(classify)
+        if key not in self._found:
             try:
-                self._found[classify] = (classify(self._record), None)
+                self._found[key] = (classify(self._record), None)
             except Exception as error:  # noqa: BLE001 - a reason, whatever it is
-                self._found[classify] = (None, f"the classifier raised {_words(error)}")
-        return self._found[classify]
+                self._found[key] = (None, f"the classifier raised {_words(error)}")
+        return self._found[key]
 
 
 def _unmet(placed: PlacedRoute, record: StreamRecord[Any]) -> tuple[str | None, str | None]:
