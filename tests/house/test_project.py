@@ -69,6 +69,17 @@ def code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (node.end_lineno or 0) - node.lineno + 1 - docstring
 
 
+def test_the_tags_of_attribute_values_are_listed_once():
+    assert [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Set | ast.Tuple | ast.List)
+        and {"SS", "NS", "BS"} <= {one.value for one in node.elts if isinstance(one, ast.Constant)}
+        and path.name != "tags.py"
+    ] == []
+
+
 def test_no_module_is_called_utils():
     assert [path for path in SOURCES if "util" in path.stem or path.stem == "helpers"] == []
 

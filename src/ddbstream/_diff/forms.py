@@ -9,6 +9,7 @@ from ddbstream._diff.compare import decoded
 from ddbstream._diff.values import ABSENT, are_sets, kind_of, same, without
 from ddbstream._values.attribute_values import to_attribute_value
 from ddbstream._values.paths import Parts, Path
+from ddbstream._values.tags import SET_TAGS
 from ddbstream.exceptions import EncodeError
 
 __all__ = ["PYTHON", "WIRE", "Form", "copied", "within"]
@@ -68,7 +69,7 @@ class _Wire:
     def are_sets(self, a: Any, b: Any) -> bool:
         if not (isinstance(a, Mapping) and isinstance(b, Mapping)):
             return False
-        return a.keys() == b.keys() and len(a) == 1 and next(iter(a)) in ("SS", "NS", "BS")
+        return a.keys() == b.keys() and len(a) == 1 and next(iter(a)) in SET_TAGS
 
     def read(self, value: Any, path: Parts) -> Any:
         return decoded(value, path)

@@ -17,6 +17,7 @@ from ddbstream._values.attribute_values import to_attribute_value
 from ddbstream._values.binaries import binary_to_wire
 from ddbstream._values.numbers import number_to_wire
 from ddbstream._values.paths import Parts, Path
+from ddbstream._values.tags import SET_TAGS
 from ddbstream.exceptions import DiffError, EncodeError
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def json_value(value: Any, parts: Parts = ()) -> Any:
         return value
     elif kind == "B":
         return binary_to_wire(value, json=True)
-    elif kind in ("SS", "NS", "BS", "set"):
+    elif kind in (*SET_TAGS, "set"):
         return [json_value(member, parts) for member in sorted(value, key=_order)]
     raise DiffError("no JSON form", path=Path.of(parts) or None, found=type(value).__name__)
 
@@ -192,4 +193,4 @@ def _sorted_sets(value: Any) -> Any:
         return {"M": {name: _sorted_sets(inner) for name, inner in payload.items()}}
     if tag == "L":
         return {"L": [_sorted_sets(inner) for inner in payload]}
-    return {tag: sorted(payload) if tag in ("SS", "NS", "BS") else payload}
+    return {tag: sorted(payload) if tag in SET_TAGS else payload}

@@ -14,6 +14,8 @@ from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import Any, Final
 
+from ddbstream._values.tags import SET_TAGS
+
 __all__ = [
     "ABSENT",
     "Absent",
@@ -82,7 +84,7 @@ def kind_of(value: object) -> str:
     return ""
 
 
-_SETS: Final = frozenset({"SS", "NS", "BS", "set"})
+_SETS: Final = SET_TAGS | {"set"}
 
 
 def same_kind(a: str, b: str) -> bool:

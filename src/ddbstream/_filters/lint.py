@@ -11,11 +11,11 @@ from typing import Any, Final, NamedTuple
 
 from ddbstream._filters.patterns import INVISIBLE, Fields, Leaf, Pattern, Test
 from ddbstream._records import EVENTS
+from ddbstream._values.tags import SET_TAGS, TAGS
 
 __all__ = ["Problem", "lint"]
 
-_TAGS: Final = frozenset({"S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS", "BS"})
-_TEXT_TAGS: Final = frozenset({"S", "N", "B", "SS", "NS", "BS"})
+_TEXT_TAGS: Final = frozenset({"S", "N", "B"}) | SET_TAGS
 _IMAGES: Final = ("Keys", "NewImage", "OldImage")
 
 # What a record has on its top level when the filter sees it, and under `dynamodb`.
@@ -117,7 +117,7 @@ def _value(node: Fields | Leaf, path: str, found: list[_Finding]) -> bool:
     never = _alternatives(node, path, found, _value)
     for tag, child in node.fields:
         where = _join(path, tag)
-        if tag not in _TAGS:
+        if tag not in TAGS:
             found.append(
                 _Finding(where, "no type tag; a type such as S stands between name and value")
             )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from ddbstream._values.binaries import is_binary
+from ddbstream._values.tags import SET_TAGS
 
 __all__ = ["is_wire_item", "is_wire_value"]
 
@@ -36,4 +37,4 @@ def is_wire_value(value: object) -> bool:
         return isinstance(payload, bool)
     if tag == "B":
         return isinstance(payload, str) or is_binary(payload)
-    return tag in ("L", "SS", "NS", "BS") and isinstance(payload, (list, tuple, set, frozenset))
+    return (tag == "L" or tag in SET_TAGS) and isinstance(payload, (list, tuple, set, frozenset))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from ddbstream._values.tags import TAGS
+
 __all__ = ["looks_like"]
 
 # The first whose names are all there. What to do instead is part of the answer, where there is
@@ -30,8 +32,6 @@ _SHAPES: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
     (("requestContext", "responseContext"), "an on-failure message that names no batch"),
 )
 
-_TAGS: Final = {"S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL"}
-
 
 def looks_like(payload: object) -> str:
     """A few words on what this is: ``an S3 notification``, ``a mapping with the keys a, b``."""
@@ -43,7 +43,7 @@ def looks_like(payload: object) -> str:
         if all(name in payload for name in names):
             return words
     if all(isinstance(value, Mapping) and len(value) == 1 for value in payload.values()) and all(
-        next(iter(value)) in _TAGS for value in payload.values()
+        next(iter(value)) in TAGS for value in payload.values()
     ):
         return "one DynamoDB item; ddbstream.from_item reads it"
     return f"a mapping with the keys {_some(payload)}"
