@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from ddbstream._diff.filters import (
+from ddbstream._diff.changed import (
     Changed,
     ChangeFilter,
     all_of,

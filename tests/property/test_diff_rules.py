@@ -11,8 +11,10 @@ from hypothesis import assume, event, example, given
 from hypothesis import strategies as st
 
 from ddbstream import Added, Diff, Removed, SetChanged, diff, from_item, to_item
-from ddbstream._diff import Path, changed_between, diff_images, parse_path
+from ddbstream._diff import diff_images
+from ddbstream._diff.compare import changed_between
 from ddbstream._diff.json_forms import json_value
+from ddbstream._values.paths import Path, parse_path
 from tests.property.diff_items import ITEMS, NAMES, PAIRS, frozen
 
 LISTS = st.sampled_from(["index", "align"])

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from ddbstream._diff.changes import Added, Change, Removed, Replaced, SetChanged
-from ddbstream._diff.compare import changed_between
-from ddbstream._diff.edits import Diff
-from ddbstream._diff.make import diff, diff_images
-from ddbstream._values.paths import Parts, Path, parse_path
+from ddbstream._diff.changes import Added, DiffChange, Removed, Replaced, SetChanged
+from ddbstream._diff.document_diff import Diff, diff, diff_images
 
 __all__ = [
     "Added",
-    "Change",
     "Diff",
-    "Parts",
-    "Path",
+    "DiffChange",
     "Removed",
     "Replaced",
     "SetChanged",
-    "changed_between",
     "diff",
     "diff_images",
-    "parse_path",
 ]

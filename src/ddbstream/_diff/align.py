@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ddbstream._diff.compare import Edit, check_name
+from ddbstream._diff.edits import by_place
 from ddbstream._diff.forms import Form
-from ddbstream._diff.patch import by_place
 from ddbstream._diff.values import ABSENT, canonical
 from ddbstream._values.paths import Parts
 from ddbstream.exceptions import DiffError

@@ -1,7 +1,7 @@
 """The four things that can happen at one place of an item, as values.
 
-They are immutable, hashable and equal by value as `_values` says. ``match`` reads them:
-``case Replaced(path, old, new)``.
+They are immutable, hashable, and equal when their values are the same DynamoDB values. ``match``
+reads them: ``case Replaced(path, old, new)``.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from ddbstream._values.paths import Parts
 
-__all__ = ["Added", "Change", "Removed", "Replaced", "SetChanged"]
+__all__ = ["Added", "DiffChange", "Removed", "Replaced", "SetChanged", "hide", "shown_values"]
 
 
-class _Change:
+class _DiffChange:
     """What the four have in common."""
 
-    # `_shown` is set on a redacted change only: its values with `REDACTED` for what is hidden.
+    # `_shown` is set on a redacted change only.
     __slots__ = ("_path", "_shown")
 
     _path: Path
@@ -53,11 +53,9 @@ class _Change:
 
     def __repr__(self) -> str:
         """As it could be written; a redacted value is ``<redacted>``."""
-        shown = getattr(self, "_shown", None)
-        if shown is None:
-            shown = tuple([getattr(self, name) for name in self.__match_args__[1:]])
         try:
-            return f"{type(self).__name__}({', '.join(map(repr, (self._path, *shown)))})"
+            shown = ", ".join(map(repr, (self._path, *shown_values(self))))
+            return f"{type(self).__name__}({shown})"
         except RecursionError:
             raise _too_deep(self._path) from None
 
@@ -73,7 +71,7 @@ def _as_path(path: str | Parts) -> Path:
     return path if isinstance(path, Path) else Path.of(parse_path(path))
 
 
-class Added(_Change):
+class Added(_DiffChange):
     """Something is where nothing was.
 
     Args:
@@ -96,7 +94,7 @@ class Added(_Change):
         return self._value
 
 
-class Removed(_Change):
+class Removed(_DiffChange):
     """Nothing is where something was.
 
     Args:
@@ -119,7 +117,7 @@ class Removed(_Change):
         return self._value
 
 
-class Replaced(_Change):
+class Replaced(_DiffChange):
     """Another value, perhaps of another type. ``None`` is DynamoDB's NULL.
 
     Args:
@@ -150,7 +148,7 @@ class Replaced(_Change):
         return self._new
 
 
-class SetChanged(_Change):
+class SetChanged(_DiffChange):
     """A set that gained members, lost some, or both.
 
     Args:
@@ -181,5 +179,18 @@ class SetChanged(_Change):
         return self._removed
 
 
-Change = Added | Removed | Replaced | SetChanged
+DiffChange = Added | Removed | Replaced | SetChanged
 """What iterating over a `Diff` gives."""
+
+
+def shown_values(change: _DiffChange) -> tuple[Any, ...]:
+    """The values of a change as they may be shown, in the order of its arguments."""
+    shown = getattr(change, "_shown", None)
+    if shown is not None:
+        return tuple(shown)
+    return tuple([getattr(change, name) for name in change.__match_args__[1:]])
+
+
+def hide(change: _DiffChange, shown: tuple[Any, ...]) -> None:
+    """Let a change show these values in place of its own."""
+    change._shown = shown

@@ -15,13 +15,22 @@ from decimal import Decimal
 from operator import itemgetter
 from typing import Any, Final
 
-from ddbstream._diff.values import ABSENT, kind_of, same
+from ddbstream._diff.values import ABSENT, dynamodb_type, same
 from ddbstream._values.attribute_values import from_attribute_value, read_quickly
 from ddbstream._values.paths import Parts, Path
 from ddbstream._values.tags import tag_of
 from ddbstream.exceptions import DDBStreamError, DecodeError, DiffError
 
-__all__ = ["Edit", "at", "changed_between", "check_name", "decoded", "python_edits", "wire_edits"]
+__all__ = [
+    "Edit",
+    "at",
+    "changed_between",
+    "check_name",
+    "decoded",
+    "python_edits",
+    "whole_edits",
+    "wire_edits",
+]
 
 Edit = tuple[Parts, Any, Any]
 
@@ -41,6 +50,17 @@ def wire_edits(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Edit]:
     if len(edits) > 1:
         edits.sort(key=itemgetter(0))
     return edits
+
+
+def whole_edits(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> list[Edit]:
+    """The edits between two items of either form, at least one of which is no item."""
+    item = old or new or {}
+    for name in item:
+        check_name(name, ())
+    return [
+        ((name,), item[name] if old else ABSENT, item[name] if new else ABSENT)
+        for name in sorted(item)
+    ]
 
 
 def check_name(name: object, at: Parts) -> None:
@@ -195,7 +215,7 @@ def _python_value(old: Any, new: Any, path: Parts, edits: list[Edit]) -> None:
             return _python_map(old, new, path, edits)
         if kind is list:
             return _python_list(old, new, path, edits)
-    kinds = kind_of(old), kind_of(new)
+    kinds = dynamodb_type(old), dynamodb_type(new)
     if kinds == ("M", "M"):
         return _python_map(old, new, path, edits)
     if kinds == ("L", "L"):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from ddbstream._diff.compare import decoded
-from ddbstream._diff.values import ABSENT, are_sets, kind_of, same, without
+from ddbstream._diff.values import ABSENT, are_sets, dynamodb_type, same, without
 from ddbstream._values.attribute_values import to_attribute_value
 from ddbstream._values.paths import Parts, Path
 from ddbstream._values.tags import SET_TAGS
@@ -19,6 +19,8 @@ Inner = Mapping[str, Any] | Sequence[Any] | None
 
 class Form(Protocol):
     """A form of items. Each method takes the path of its values, for errors to name it."""
+
+    name: str
 
     def inner(self, value: Any) -> Inner:
         """The mapping in a map or the sequence in a list; ``None`` in anything else."""
@@ -50,6 +52,8 @@ class Form(Protocol):
 
 
 class _Wire:
+    name = "wire"
+
     def inner(self, value: Any) -> Inner:
         if isinstance(value, Mapping) and len(value) == 1:
             found = value.get("M")
@@ -90,8 +94,10 @@ class _Wire:
 
 
 class _Python:
+    name = "python"
+
     def inner(self, value: Any) -> Inner:
-        return value if kind_of(value) in ("M", "L") else None
+        return value if dynamodb_type(value) in ("M", "L") else None
 
     def rebuilt(self, inner: Any) -> Any:
         return inner

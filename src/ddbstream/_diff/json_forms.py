@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from ddbstream._diff.apply import python_items
 from ddbstream._diff.compare import check_name
+from ddbstream._diff.edits import in_order, moved, moves
 from ddbstream._diff.forms import PYTHON, WIRE, Form, within
-from ddbstream._diff.patch import in_order, moved, moves
 from ddbstream._diff.render import REDACTED, masked
-from ddbstream._diff.values import ABSENT, are_sets, kind_of, without
+from ddbstream._diff.values import ABSENT, are_sets, dynamodb_type, without
 from ddbstream._values.attribute_values import to_attribute_value
 from ddbstream._values.binaries import binary_to_wire
 from ddbstream._values.numbers import number_to_wire
@@ -22,7 +21,7 @@ from ddbstream.exceptions import DiffError, EncodeError
 
 if TYPE_CHECKING:
     from ddbstream._diff.compare import Edit
-    from ddbstream._diff.edits import Diff
+    from ddbstream._diff.render import Hidden
 
 __all__ = ["audit_form", "json_patch", "json_value"]
 
@@ -30,9 +29,8 @@ __all__ = ["audit_form", "json_patch", "json_value"]
 # --- JSON Patch ---------------------------------------------------------------------------------
 
 
-def json_patch(diff: Diff, *, test: bool) -> list[dict[str, Any]]:
-    """See `Diff.to_json_patch`."""
-    edits, old, new = python_items(diff)
+def json_patch(edits: Sequence[Edit], old: Any, new: Any, *, test: bool) -> list[dict[str, Any]]:
+    """The JSON Patch that leads from one Python item to another: see `Diff.to_json_patch`."""
     moving = moves(edits)
     operations = []
     for parts, before, after in in_order(edits):
@@ -40,7 +38,7 @@ def json_patch(diff: Diff, *, test: bool) -> list[dict[str, Any]]:
         if before is not ABSENT and after is not ABSENT and are_sets(before, after):
             if old is ABSENT:
                 raise DiffError(
-                    "made of changes alone: it does not know the whole set", path=Path.of(parts)
+                    "made from changes alone: it does not know the whole set", path=Path.of(parts)
                 )
             # The arrays of the two sets have little in common but their place.
             before = within(PYTHON, old, parts)  # noqa: PLW2901
@@ -66,7 +64,7 @@ def json_value(value: Any, parts: Parts = ()) -> Any:
     Raises:
         DiffError: It has no JSON form; the error names the path.
     """
-    kind = kind_of(value)
+    kind = dynamodb_type(value)
     if kind == "M":
         for name in value:
             check_name(name, parts)
@@ -87,7 +85,7 @@ def json_value(value: Any, parts: Parts = ()) -> Any:
 
 
 def _order(member: Any) -> tuple[str, Any]:
-    return kind_of(member), member
+    return dynamodb_type(member), member
 
 
 def _json_number(value: Any) -> int | float | None:
@@ -103,13 +101,12 @@ def _json_number(value: Any) -> int | float | None:
 # --- the audit form -----------------------------------------------------------------------------
 
 
-def audit_form(diff: Diff) -> dict[str, Any]:
+def audit_form(edits: Sequence[Edit], form: Form, hidden: Sequence[Hidden]) -> dict[str, Any]:
     """See `Diff.to_dict`."""
-    form = WIRE if diff._form == "wire" else PYTHON
-    return {"version": 1, "changes": [_entry(edit, diff, form) for edit in diff._edits]}
+    return {"version": 1, "changes": [_entry(edit, form, hidden) for edit in edits]}
 
 
-def _entry(edit: Edit, diff: Diff, form: Form) -> dict[str, Any]:
+def _entry(edit: Edit, form: Form, hidden: Sequence[Hidden]) -> dict[str, Any]:
     parts, old, new = edit
     entry: dict[str, Any] = {"op": "replaced", "path": str(Path.of(parts))}
     if old is ABSENT:
@@ -134,7 +131,7 @@ def _entry(edit: Edit, diff: Diff, form: Form) -> dict[str, Any]:
         values = {"old": old, "new": new}
     for name, value in values.items():
         read = form.read(value, parts)
-        shown = masked(parts, read, diff._hidden)
+        shown = masked(parts, read, hidden)
         if shown is read:
             entry[name] = _in_json(value, form, parts)
         else:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ddbstream._diff.forms import PYTHON, WIRE, within
-from ddbstream._diff.typed import resolved
+from ddbstream._diff.forms import within
 from ddbstream._diff.values import ABSENT
 from ddbstream._values.paths import Parts, Path, parse_path
 from ddbstream.exceptions import DiffError
 
 if TYPE_CHECKING:
-    from ddbstream._diff.edits import Diff
+    from collections.abc import Sequence
 
-__all__ = ["NoPathError", "between", "place"]
+    from ddbstream._diff.compare import Edit
+    from ddbstream._diff.sides import Side
+    from ddbstream._model import Codec
+
+__all__ = ["NoPathError", "attribute_path", "path_asked_for", "values_at"]
 
 
 class NoPathError(DiffError, KeyError):
     """What a diff is asked for is no document path, so nothing changed there."""
 
 
-def place(diff: Diff, path: Any) -> Parts:
+def path_asked_for(path: str | Parts, codec: Codec[Any] | None) -> Parts:
     """The path that a diff is asked for, in attribute names.
 
     Raises:
@@ -30,38 +33,45 @@ def place(diff: Diff, path: Any) -> Parts:
         parts = parse_path(path)
     except DiffError as error:
         raise NoPathError(error.problem, expected=error.expected, found=error.found) from None
-    return resolved(parts, diff._new_codec or diff._old_codec)
+    return attribute_path(parts, codec)
 
 
-def between(diff: Diff, parts: Parts) -> tuple[Any, Any] | None:
-    """The old and new value at that path, in the diff's form; ``None`` if they do not differ.
+def attribute_path(parts: Parts, codec: Codec[Any] | None) -> Parts:
+    """A path in attribute names, made from one that may start with the name of a model's field."""
+    if codec is None:
+        return parts
+    attribute = codec.attributes.get(parts[0])  # type: ignore[arg-type]
+    return parts if attribute is None else (attribute, *parts[1:])
+
+
+def values_at(parts: Parts, edits: Sequence[Edit], old: Side, new: Side) -> tuple[Any, Any] | None:
+    """The values at that path on both sides, in the form of the sides; ``None`` if they are equal.
 
     Raises:
-        DiffError: They differ inside, and the diff does not know the whole of them.
+        DiffError: They differ inside, and the sides do not have the whole items.
     """
-    form = WIRE if diff._form == "wire" else PYTHON
+    form = old.form
     depth = len(parts)
-    for edited, old, new in diff._edits:
+    for edited, before, after in edits:
         if edited == parts:
-            return old, new
+            return before, after
         if edited[:depth] == parts:
-            if diff._old is ABSENT:
+            if old.item is ABSENT:
                 raise DiffError(
-                    "made of changes alone: it does not know the whole value", path=Path.of(parts)
+                    "made from changes alone: it does not know the whole value",
+                    path=Path.of(parts),
                 )
-            old, new = (  # noqa: PLW2901
-                within(form, form.rebuilt(item), parts) for item in (diff._old, diff._new)
-            )
-            return old, new
+            whole = [within(form, form.rebuilt(side.item), parts) for side in (old, new)]
+            return whole[0], whole[1]
         length = len(edited)
         if parts[:length] == edited:
-            before, after = (
+            one, other = (
                 ABSENT if value is ABSENT else within(form, value, parts[length:])
-                for value in (old, new)
+                for value in (before, after)
             )
-            if before is after:
+            if one is other:
                 return None
-            if before is ABSENT or after is ABSENT or not form.same(before, after, parts):
-                return before, after
+            if one is ABSENT or other is ABSENT or not form.same(one, other, parts):
+                return one, other
             return None
     return None

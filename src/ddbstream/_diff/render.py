@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from ddbstream._diff.changes import Added, Change, Removed, SetChanged
-from ddbstream._diff.typed import resolved
-from ddbstream._diff.values import kind_of
+from ddbstream._diff.changes import Added, DiffChange, Removed, SetChanged, hide, shown_values
+from ddbstream._diff.lookup import attribute_path
+from ddbstream._diff.values import dynamodb_type
 from ddbstream._values.paths import Parts, parse_path
 
 if TYPE_CHECKING:
-    from ddbstream._diff.edits import Diff
     from ddbstream._model import Codec
 
 __all__ = ["REDACTED", "Hidden", "described", "masked", "parse_hidden", "redact"]
@@ -39,7 +38,7 @@ def parse_hidden(path: str | Parts, codec: Codec[Any] | None) -> Hidden:
         DiffError: It is no document path.
     """
     text = path.replace("[*]", "[0]") if isinstance(path, str) else path
-    parts = resolved(parse_path(text), codec)
+    parts = attribute_path(parse_path(text), codec)
     return tuple([None if isinstance(part, int) else part for part in parts])
 
 
@@ -54,7 +53,7 @@ def masked(parts: Parts, value: Any, hidden: Iterable[Hidden]) -> Any:
             below.append(path)
     if not below:
         return value
-    kind = kind_of(value)
+    kind = dynamodb_type(value)
     if kind == "M":
         return {name: masked((*parts, name), inner, below) for name, inner in value.items()}
     if kind == "L":
@@ -67,28 +66,26 @@ def _meets(hidden: str | int | None, part: str | int) -> bool:
     return isinstance(part, int) if hidden is None else hidden == part
 
 
-def redact(changes: Iterable[Change], hidden: Iterable[Hidden]) -> None:
+def redact(changes: Iterable[DiffChange], hidden: Iterable[Hidden]) -> None:
     """Note on new changes what of their values may be shown."""
     for change in changes:
-        values = [getattr(change, name) for name in change.__match_args__[1:]]
+        values = shown_values(change)
         shown = tuple([masked(change.path.parts, value, hidden) for value in values])
         if any(one is not other for one, other in zip(values, shown, strict=True)):
-            change._shown = shown
+            hide(change, shown)
 
 
 # --- text ---------------------------------------------------------------------------------------
 
 
-def described(diff: Diff, *, values: bool = True) -> str:
-    """The diff's changes, one a line."""
-    return "\n".join(_line(change, values=values) for change in diff)
+def described(changes: Iterable[DiffChange], *, values: bool = True) -> str:
+    """The changes, one a line."""
+    return "\n".join(_line(change, values=values) for change in changes)
 
 
-def _line(change: Change, *, values: bool) -> str:
+def _line(change: DiffChange, *, values: bool) -> str:
     path = str(change.path)
-    shown = getattr(change, "_shown", None)
-    if shown is None:
-        shown = tuple([getattr(change, name) for name in change.__match_args__[1:]])
+    shown = shown_values(change)
     if isinstance(change, SetChanged):
         if values and REDACTED not in shown:
             return f"{path}: {' '.join((*_members('+', shown[0]), *_members('-', shown[1])))}"

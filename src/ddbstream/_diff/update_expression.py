@@ -23,8 +23,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from ddbstream._diff.patch import Moves, moved, moves
-from ddbstream._diff.values import ABSENT, are_sets, is_set, kind_of, without
+from ddbstream._diff.edits import Moves, moved, moves
+from ddbstream._diff.values import ABSENT, are_sets, dynamodb_type, is_set, without
 from ddbstream._values.attribute_values import to_attribute_value
 from ddbstream._values.paths import Parts, Path
 from ddbstream.exceptions import DiffError, EncodeError
@@ -144,7 +144,7 @@ def _coarser(changes: Sequence[Edit], old: Any, new: Any) -> list[Edit]:
     if not texts:
         raise DiffError("longer than DynamoDB's 4 KB of text and 300 operators: put the item")
     if old is ABSENT:
-        raise DiffError("made of changes alone, and too long for one expression")
+        raise DiffError("made from changes alone, and too long for one expression")
     name = max(texts, key=texts.__getitem__)
     rest = [change for change in changes if change[0][0] != name]
     return [*rest, ((name,), old[name], new[name])]
@@ -172,7 +172,7 @@ def _stored(value: Any, parts: Parts) -> Any:
 
 def _storable(value: Any) -> Any:
     """The value without the empty sets in its maps, where DynamoDB has nothing."""
-    kind = kind_of(value)
+    kind = dynamodb_type(value)
     if kind == "M":
         return {name: _storable(each) for name, each in value.items() if not _is_empty_set(each)}
     return [_storable(each) for each in value] if kind == "L" else value
@@ -183,7 +183,9 @@ def _is_empty_set(value: Any) -> bool:
 
 
 def _unknown(parts: Parts) -> DiffError:
-    return DiffError("made of changes alone: it does not know the whole value", path=Path.of(parts))
+    return DiffError(
+        "made from changes alone: it does not know the whole value", path=Path.of(parts)
+    )
 
 
 def _at(item: Any, parts: Parts) -> Any:

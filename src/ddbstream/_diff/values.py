@@ -21,10 +21,10 @@ __all__ = [
     "Absent",
     "are_sets",
     "canonical",
+    "dynamodb_type",
     "is_set",
-    "kind_of",
     "same",
-    "same_kind",
+    "same_type",
     "without",
 ]
 
@@ -60,7 +60,7 @@ _KINDS: Final[dict[type, str]] = {
 }
 
 
-def kind_of(value: object) -> str:
+def dynamodb_type(value: object) -> str:
     """The DynamoDB type tag of a Python value; ``""`` for a value of no such type.
 
     A set is ``SS``, ``NS`` or ``BS`` by its members, ``"set"`` where it has none or they differ.
@@ -69,7 +69,7 @@ def kind_of(value: object) -> str:
     if kind is not None:
         return kind
     if isinstance(value, (set, frozenset, AbstractSet)):
-        kinds = {kind_of(member) for member in value}
+        kinds = {dynamodb_type(member) for member in value}
         return f"{kinds.pop()}S" if len(kinds) == 1 else "set"
     for base, name in (
         (bool, "BOOL"),
@@ -87,8 +87,8 @@ def kind_of(value: object) -> str:
 _SETS: Final = SET_TAGS | {"set"}
 
 
-def same_kind(a: str, b: str) -> bool:
-    """Whether two tags of `kind_of` can be of one type: an empty set is of any set type."""
+def same_type(a: str, b: str) -> bool:
+    """Whether two tags of `dynamodb_type` can be of one type: an empty set is of any set type."""
     return a == b or ("set" in (a, b) and a in _SETS and b in _SETS)
 
 
@@ -96,8 +96,8 @@ def same(a: Any, b: Any) -> bool:
     """Whether two Python values are the same DynamoDB value."""
     if a is b:
         return True
-    kind = kind_of(a)
-    if not same_kind(kind, kind_of(b)):
+    kind = dynamodb_type(a)
+    if not same_type(kind, dynamodb_type(b)):
         return False
     if kind == "N":
         return _same_number(a, b)
@@ -136,7 +136,7 @@ def canonical(value: Any) -> Any:
 
     A value of no DynamoDB type stands for itself where it can be hashed, for its type where not.
     """
-    kind = kind_of(value)
+    kind = dynamodb_type(value)
     if kind == "N":
         return ("NaN",) if _is_nan(value) else _exact(value)
     if kind == "M":
@@ -163,7 +163,7 @@ def is_set(value: object) -> bool:
 
 def are_sets(a: object, b: object) -> bool:
     """Whether two Python values are sets of one type."""
-    return is_set(a) and is_set(b) and same_kind(kind_of(a), kind_of(b))
+    return is_set(a) and is_set(b) and same_type(dynamodb_type(a), dynamodb_type(b))
 
 
 # Members of these types are one value if they are equal.

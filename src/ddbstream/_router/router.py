@@ -57,7 +57,7 @@ from ddbstream.exceptions import (
 if TYPE_CHECKING:
     from typing_extensions import TypedDict, Unpack
 
-    from ddbstream._diff.filters import Changed
+    from ddbstream._diff.changed import Changed
     from ddbstream._filters.criteria import FilterCriteria
     from ddbstream._records import Change
     from ddbstream._router.descriptions import Explanation, RouteDescription

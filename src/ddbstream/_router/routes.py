@@ -18,7 +18,7 @@ from ddbstream._router.signatures import EVERY_KIND, Signature, is_async, name_o
 from ddbstream.exceptions import DDBStreamError, RouteDefinitionError
 
 if TYPE_CHECKING:
-    from ddbstream._diff.filters import Changed
+    from ddbstream._diff.changed import Changed
     from ddbstream._filters import Pattern
     from ddbstream._model import Codec, Registry
     from ddbstream._records import StreamRecord
@@ -307,7 +307,7 @@ def _trait_condition(option: str, wanted: object, kinds: frozenset[Kind], about:
 
 def _changed_condition(route: Route, changed: Changed, about: str) -> Condition:
     # Only a route that asks for it pays for the module.
-    from ddbstream._diff.filters import change_filter
+    from ddbstream._diff.changed import change_filter
 
     codec = route.codec
     try:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ddbstream import Added, diff
-from ddbstream._diff import Path, parse_path
+from ddbstream._values.paths import Path, parse_path
 from ddbstream.exceptions import DiffError
 
 PATHS = [

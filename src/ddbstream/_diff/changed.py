@@ -12,7 +12,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from ddbstream._diff.compare import at, changed_between
-from ddbstream._diff.typed import resolved, typed_at
+from ddbstream._diff.lookup import attribute_path
+from ddbstream._diff.typed import typed_at
 from ddbstream._diff.values import ABSENT, same
 from ddbstream._values.attribute_values import from_attribute_value, to_attribute_value
 from ddbstream._values.paths import Parts, Path, parse_path
@@ -87,7 +88,7 @@ class _At:
         """The path in attribute names."""
         seen = self._seen
         if seen[0] is not codec:
-            seen = self._seen = (codec, resolved(self.paths[0].parts, codec))
+            seen = self._seen = (codec, attribute_path(self.paths[0].parts, codec))
         return seen[1]
 
     def matches(self, old: Image, new: Image, codec: Codec[Any] | None = None) -> bool:
