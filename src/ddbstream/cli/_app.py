@@ -21,6 +21,7 @@ _COMMANDS = (
     "export",
     "filters",
     "doctor",
+    "infer",
 )
 """Each is a module of this package, which has the command under the same name."""
 
