@@ -239,6 +239,8 @@ class Annotations:
             self.choices
             and bool(text.kinds & TextKind.CHOICE)
             and len(text.choices) > 1
+            # What is numbered, such as "dev-1", goes on to be.
+            and not all(any(map(str.isdigit, choice)) for choice in text.choices)
             and text.count >= max(_FEWEST_FOR_CHOICE, _EACH_CHOICE * len(text.choices))
         )
 

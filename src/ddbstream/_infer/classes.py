@@ -242,7 +242,7 @@ def _plan_keys(plan: ClassPlan, group: Group, annotations: Annotations) -> set[s
                 whole[place] = made[place]
     _name_key_fields(plan, group, templates, made)
     for attribute, template in templates.items():
-        texts = [_template_text(part, made.get((attribute, part.place))) for part in template]
+        texts = [_template_text(part, made, attribute) for part in template]
         plan.keys[attribute] = group.keys[attribute].separator.join(texts)
     for one in made.values():
         if not any(one is known for known in plan.fields):
@@ -282,9 +282,10 @@ def _key_kind(seen: TextSeen | None) -> str:
     return "str"
 
 
-def _template_text(part: Part, found: FieldPlan | None) -> str:
-    if found is None:
-        return (part.literal or "").replace("{", "{{").replace("}", "}}")
+def _template_text(part: Part, made: Mapping[tuple[str, int], FieldPlan], attribute: str) -> str:
+    if part.literal is not None:
+        return part.literal.replace("{", "{{").replace("}", "}}")
+    found = made[attribute, part.place]
     seen = part.seen
     if seen is not None and found.annotation.text == "int" and not seen.kinds & TextKind.INT:
         return f"{{{found.name}:0{seen.width}d}}"

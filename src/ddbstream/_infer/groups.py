@@ -314,6 +314,9 @@ class Groups:
         """The entities, by name; to be called when all items have been folded."""
         self._drop_small()
         named = _names(self._groups, self.name)
+        if self.grouping.classify is not None:
+            # What the classifier has no name for is of no entity.
+            named.update({one: "" for one in self._groups if one.kind is None})
         self._names = named
         merged: dict[str, Entity] = {}
         for signature, group in sorted(self._groups.items(), key=lambda pair: repr(pair[0])):

@@ -146,6 +146,7 @@ class KeySeen:
         seen = self.parts[index]
         if seen.kinds & (TextKind.UUID | TextKind.INT | TextKind.DATE | TextKind.AWARE):
             return None  # of one item, or of one customer: these are values wherever they stand
-        if self.count >= _FEW or index == 0 or index % 2 == 0:
+        if self.count >= _FEW or (index % 2 == 0 and len(self.parts) > 1):
             return constant
-        return None
+        alone = constant.removeprefix(self.separator)
+        return constant if index == 0 and (alone != constant or _WHOLE.fullmatch(alone)) else None

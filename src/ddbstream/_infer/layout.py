@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
+from unicodedata import combining, east_asian_width
 
-__all__ = ["WIDTH", "bracketed", "import_lines", "quoted", "union_lines"]
+__all__ = ["WIDTH", "bracketed", "columns", "import_lines", "quoted", "union_lines"]
 
 WIDTH: Final = 88
 
@@ -31,6 +32,13 @@ def _escaped(character: str) -> str:
     return character if character.isprintable() and character != "\\" else repr(character)[1:-1]
 
 
+def columns(text: str) -> int:
+    """How many columns a text takes, as formatters count: two for a wide character."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if east_asian_width(c) in "WF" else not combining(c) for c in text)
+
+
 def bracketed(
     opening: str, parts: Sequence[str], closing: str, *, indent: int = 0, rest: str = ""
 ) -> list[str]:
@@ -45,7 +53,7 @@ def bracketed(
     """
     space = " " * indent
     line = f"{space}{opening}{', '.join(parts)}{closing}"
-    if len(line) + len(rest) <= WIDTH:
+    if columns(line) + columns(rest) <= WIDTH:
         return [line]
     return [f"{space}{opening}", *(f"{space}    {part}," for part in parts), f"{space}{closing}"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ddbstream._infer.annotations import Alias
 from ddbstream._infer.classes import ClassPlan, FieldPlan
 from ddbstream._infer.groups import Entity
-from ddbstream._infer.layout import bracketed, import_lines, quoted
+from ddbstream._infer.layout import WIDTH, bracketed, columns, import_lines, quoted
 from ddbstream._infer.names import field_name
 
 __all__ = ["RouterSource", "write_router", "write_test"]
@@ -43,11 +43,8 @@ def write_router(
     named = {plan.name: plan for plan in plans if isinstance(plan, ClassPlan)}
     classes = [named[entity.name] for entity in entities]
     made = RouterSource(names=[("ddbstream", "Change"), ("ddbstream", "StreamRouter")])
-    classify, bindings = _classify(classes, classifier, made)
-    if classify:
-        made.lines = ["", "", *bracketed("router = StreamRouter(", [f"classify={classify}"], ")")]
-    else:
-        made.lines = ["", "", "router = StreamRouter()"]
+    classify, arguments, bindings = _classify(classes, classifier, made)
+    made.lines = ["", "", *_router_lines(classify, arguments)]
     made.lines += bindings
     for plan in classes:
         made.lines += [
@@ -62,28 +59,40 @@ def write_router(
     return made
 
 
+def _router_lines(classify: str, arguments: Sequence[str]) -> list[str]:
+    if not classify:
+        return ["router = StreamRouter()"]
+    call = f"({', '.join(arguments)})" if arguments else ""
+    line = f"router = StreamRouter(classify={classify}{call})"
+    if columns(line) <= WIDTH:
+        return [line]
+    inside = bracketed(f"classify={classify}(", arguments, "),", indent=4, rest=" " * WIDTH)
+    return ["router = StreamRouter(", *inside, ")"]
+
+
 def _classify(
     classes: Sequence[ClassPlan], classifier: tuple[str, str] | None, made: RouterSource
-) -> tuple[str, list[str]]:
-    """What to give as ``classify=``, and the lines that bind entities of other names."""
+) -> tuple[str, list[str], list[str]]:
+    """What to give as ``classify=``, its arguments, and lines that bind entities of other names."""
     if classifier is not None:
         made.names.append(classifier)
         others = [plan for plan in classes if plan.kind not in (None, plan.name)]
-        return classifier[1], [f"router.bind({quoted(p.kind or '')}, {p.name})" for p in others]
+        bindings = [f"router.bind({quoted(p.kind or '')}, {p.name})" for p in others]
+        return classifier[1], [], bindings
     if len(classes) == 1:
-        return "", []
+        return "", [], []
     attributes = {plan.kind_attribute for plan in classes}
     (attribute,) = attributes if len(attributes) == 1 else (None,)
     if attribute is not None:
         made.names.append(("ddbstream", "by_attribute"))
-        aliases = {plan.kind or "": plan.name for plan in classes if plan.kind != plan.name}
-        entries = ", ".join(f"{quoted(kind)}: {quoted(name)}" for kind, name in aliases.items())
-        more = f", aliases={{{entries}}}" if aliases else ""
-        return f"by_attribute({quoted(attribute)}{more})", []
+        others = [plan for plan in classes if plan.kind != plan.name]
+        # Names of entities are the classes' names, unless they are bound to others.
+        bindings = [f"router.bind({quoted(p.kind or '')}, {p.name})" for p in others]
+        return "by_attribute", [quoted(attribute)], bindings
     # Of two classes whose templates match an item, by_keys() takes the first: the narrower one.
     ordered = sorted(classes, key=lambda plan: (-sum(map(len, plan.keys.values())), plan.name))
     made.names.append(("ddbstream", "by_keys"))
-    return f"by_keys({', '.join(plan.name for plan in ordered if plan.keys)})", []
+    return "by_keys", [plan.name for plan in ordered if plan.keys], []
 
 
 # --- a test -------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from ddbstream._infer.annotations import Alias, Annotations
 from ddbstream._infer.classes import ClassPlan, FieldPlan
-from ddbstream._infer.layout import WIDTH, bracketed, import_lines, quoted, union_lines
+from ddbstream._infer.layout import WIDTH, bracketed, columns, import_lines, quoted, union_lines
 
 __all__ = ["STYLES", "Style", "write_module"]
 
@@ -166,7 +166,7 @@ def _keys_lines(keys: dict[str, str]) -> list[str]:
         return bracketed("@keys(", [f"{name}={quoted(text)}" for name, text in keys.items()], ")")
     entries = [f"{quoted(name)}: {quoted(text)}" for name, text in keys.items()]
     line = f"@keys(**{{{', '.join(entries)}}})"
-    if len(line) <= WIDTH:
+    if columns(line) <= WIDTH:
         return [line]
     return ["@keys(", "    **{", *(f"        {entry}," for entry in entries), "    }", ")"]
 
@@ -186,7 +186,7 @@ def _field_lines(field: FieldPlan, form: _Form) -> list[str]:
     comment = f"# {field.note}"
     if not marks:
         line = f"    {field.name}: {text}{default}"
-        if len(line) + 2 + len(comment) <= WIDTH:
+        if columns(line) + 2 + columns(comment) <= WIDTH:
             return [f"{line}  {comment}"]
         return [f"    {comment}", line]
     opening, closing = f"{field.name}: Annotated[", f"]{default}"
@@ -199,7 +199,7 @@ def _field_lines(field: FieldPlan, form: _Form) -> list[str]:
 
 def _fitted(mark: str) -> str:
     """A mark whose argument is too long for its line."""
-    if len(mark) + 9 <= WIDTH:
+    if columns(mark) + 9 <= WIDTH:
         return mark
     name, _, argument = mark.partition("(")
     return f"{name}(\n            {argument[:-1]},\n        )"

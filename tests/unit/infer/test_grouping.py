@@ -1,0 +1,97 @@
+"""Which items are of one entity, and what becomes of words in keys that are data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ddbstream._infer import groups
+from ddbstream._infer.groups import Grouping
+from ddbstream._infer.inference import Inference
+
+
+def entities(items: list[dict[str, str]], **grouping: Any) -> dict[str, int]:
+    inference = Inference(Grouping(**grouping))
+    for item in items:
+        inference.add({name: {"S": text} for name, text in item.items()})
+    reader = inference.reader(inference.module("Models."))
+    for item in items:
+        reader.read({name: {"S": text} for name, text in item.items()})
+    reader.close()
+    return {one.name: one.group.map.count for one in inference.entities}
+
+
+def test_a_sort_key_without_words_leaves_the_name_to_the_partition_key() -> None:
+    items = [{"PK": f"Device#{n}", "SK": f"2024-01-{n:02d}"} for n in range(1, 9)]
+    assert entities(items) == {"Device": 8}
+
+
+def test_a_sort_key_that_never_changes_leaves_the_name_to_the_partition_key() -> None:
+    items = [{"PK": f"Product#{n}", "SK": "User#Product"} for n in range(9)]
+    assert entities(items) == {"Product": 9}
+
+
+def test_names_of_people_are_no_entities() -> None:
+    items = [{"PK": f"person{n}", "SK": f"{n}"} for n in range(50)]
+    assert entities(items) == {"Item": 50}
+
+
+def test_words_that_are_data_are_merged_however_many_there_are() -> None:
+    words = [a + b for a in "bcdfghjklm" for b in ("an", "el", "io", "um", "ax")]
+    items = [{"PK": f"User#1#{word}", "SK": "X"} for word in words]
+    assert entities(items) == {"User": 50}
+
+
+def test_prefixes_that_are_data_are_no_entities() -> None:
+    words = [a + b for a in "bcdfghjklm" for b in ("an", "el", "io", "um", "ax")]
+    assert entities([{"PK": f"{word}#1"} for word in words]) == {"Item": 50}
+
+
+def test_the_same_word_under_two_partitions_is_two_entities() -> None:
+    items = [{"PK": f"Customer#{n}", "SK": f"Order#{n}"} for n in range(9)]
+    items += [{"PK": f"Store#{n}", "SK": f"Order#{n}"} for n in range(9)]
+    assert entities(items) == {"CustomerOrder": 9, "StoreOrder": 9}
+
+
+@pytest.mark.parametrize("attribute", groups.TYPE_ATTRIBUTES)
+def test_what_an_item_says_that_it_is_wins_over_its_keys(attribute: str) -> None:
+    items = [{"PK": f"A#{n}", attribute: "invoice" if n % 2 else "credit-note"} for n in range(20)]
+    assert entities(items) == {"CreditNote": 10, "Invoice": 10}
+
+
+def test_a_type_attribute_of_the_users_own_is_asked_for() -> None:
+    items = [{"id": f"{n}", "what": "7" if n % 2 else "Café"} for n in range(8)]
+    assert entities(items, type_attribute="what") == {"Café": 4, "Item7": 4}
+
+
+def test_a_classifier_is_believed_and_what_it_does_not_know_is_left_out() -> None:
+    items = [{"id": f"{n}"} for n in range(9)]
+    known = {"0": None}
+    found = entities(items, classify=lambda item: known.get(item["id"]["S"], "Thing"))
+    assert found == {"Thing": 8}
+
+
+def test_all_is_one_class_where_that_is_asked_for() -> None:
+    items = [{"PK": f"A#{n}", "_type": f"t{n}"} for n in range(9)]
+    assert entities(items, single=True) == {"Item": 9}
+
+
+def test_another_separator_parts_the_keys() -> None:
+    items = [{"PK": f"Customer|{n}", "SK": f"Order|{n}"} for n in range(9)]
+    assert entities(items, separator="|") == {"Order": 9}
+
+
+def test_more_attributes_than_a_class_can_have_are_collected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(groups, "MOST_ATTRIBUTES", 3)
+    inference = Inference(Grouping(), name="Wide")
+    items = [{f"a{n}": {"N": "1"}} for n in range(9)]
+    for item in items:
+        inference.add(item)
+    text = inference.module("Models.")
+    assert '@model(collect="other_attributes", none="omit")' in text
+    reader = inference.reader(text)
+    assert reader.read(items[8]).other_attributes == {"a8": 1}
+    reader.close()
