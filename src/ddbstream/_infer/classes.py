@@ -13,7 +13,7 @@ from ddbstream._infer.layout import quoted
 from ddbstream._infer.names import field_name, policy_of
 from ddbstream._infer.scalars import TextKind, TextSeen
 from ddbstream._infer.seen import MapSeen, Seen
-from ddbstream._model.renames import renamer
+from ddbstream._model.markers import renamer
 
 __all__ = ["ClassPlan", "FieldPlan", "plan_module"]
 

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from typing import Final
 
-from ddbstream._model.renames import renamer
+from ddbstream._model.markers import renamer
 
 __all__ = ["class_name", "field_name", "policy_of", "singular"]
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ddbstream._model.temporal import datetime_from_iso, time_from_iso
-from ddbstream._values.atoms import number_from_wire
+from ddbstream._values.numbers import number_from_wire
 
 __all__ = ["MOST_CHOICES", "NumberKind", "NumberSeen", "TextKind", "TextSeen"]
 

@@ -13,9 +13,10 @@ from typing import Any, Final, TextIO
 
 import click
 
+from ddbstream._values.tags import TAGS
+
 __all__ = ["documents", "items_of"]
 
-_TAGS: Final = frozenset({"S", "N", "B", "SS", "NS", "BS", "M", "L", "BOOL", "NULL"})
 _ITEMS: Final = re.compile(r'\s*\{\s*"Items"\s*:\s*\[')
 _NEXT: Final = re.compile(r"\s*,?\s*")
 _CHUNK: Final = 1 << 16
@@ -35,7 +36,7 @@ def items_of(document: Any) -> list[Any] | None:
 
 
 def _is_attribute_value(value: object) -> bool:
-    return isinstance(value, dict) and len(value) == 1 and value.keys() <= _TAGS
+    return isinstance(value, dict) and len(value) == 1 and value.keys() <= TAGS
 
 
 def documents(file: TextIO) -> Iterator[tuple[int, Any]]:

@@ -25,8 +25,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ddbstream import Change, StreamRecord, StreamRouter, parse
 from ddbstream.cli._aws import boto3_client
-from ddbstream.cli._parameters import aws_options
 from ddbstream.cli._documents import documents, items_of
+from ddbstream.cli._parameters import aws_options
 from ddbstream.exceptions import DDBStreamError, MissingImageError
 
 __all__ = ["Found", "Source", "open_source", "reading", "source_options"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from ddbstream import from_item, parse
-from ddbstream._values.tags import TAGS
+from ddbstream.cli._documents import documents, items_of
 from ddbstream.cli._parameters import Loaded, json_option
 from ddbstream.cli._render import Output
 from ddbstream.exceptions import DDBStreamError, PayloadError
@@ -36,7 +35,7 @@ def decode(file: TextIO, model: type[Any] | None, *, as_json: bool) -> None:
     """
     output = Output(as_json=as_json)
     unread = 0
-    for number, document in enumerate(_documents(file), 1):
+    for number, document in documents(file):
         for problem in _show(document, model, output):
             unread += 1
             click.echo(f"document {number}: {problem}", err=True)
@@ -48,7 +47,7 @@ def decode(file: TextIO, model: type[Any] | None, *, as_json: bool) -> None:
 
 def _show(document: Any, model: type[Any] | None, output: Output) -> Iterator[str]:
     """Write what a document holds; gives what could not be read in it."""
-    items = _items(document)
+    items = items_of(document)
     if items is not None:
         for item in items:
             try:
@@ -69,48 +68,3 @@ def _show(document: Any, model: type[Any] | None, output: Output) -> Iterator[st
             output.change(record)
         except DDBStreamError as error:  # noqa: PERF203 -- the others are still to be read
             yield str(error)
-
-
-def _items(document: Any) -> list[Any] | None:
-    """The items of a document that holds items, and no records."""
-    match document:
-        case {"Item": dict(item)}:
-            return [item]
-        case {"Items": list(items)}:
-            return items
-        case dict() if document and all(map(_is_attribute_value, document.values())):
-            return [document]
-        case _:
-            return None
-
-
-def _is_attribute_value(value: object) -> bool:
-    return isinstance(value, dict) and len(value) == 1 and value.keys() <= TAGS
-
-
-def _documents(file: TextIO) -> Iterator[Any]:
-    """The JSON documents of a text: one a line, as they come, or one over many lines."""
-    for line in file:
-        if not line.strip():
-            continue
-        try:
-            document = json.loads(line)
-        except ValueError:
-            yield from _concatenated(line + file.read())
-            return
-        yield document
-
-
-def _concatenated(text: str) -> Iterator[Any]:
-    decoder = json.JSONDecoder()
-    text = text.strip()
-    position = 0
-    while position < len(text):
-        try:
-            document, position = decoder.raw_decode(text, position)
-        except json.JSONDecodeError as error:
-            raise click.ClickException(
-                f"not JSON: {error.msg}, line {error.lineno} column {error.colno} of the document"
-            ) from None
-        yield document
-        position += len(text) - position - len(text[position:].lstrip())
