@@ -12,7 +12,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._filters.criteria import FilterCriteria, Wanted, derive
@@ -21,6 +21,7 @@ from ddbstream._router.classify import Classifier, tests_of
 from ddbstream.exceptions import DDBStreamError
 
 if TYPE_CHECKING:
+    from ddbstream._model import Registry
     from ddbstream._records import StreamRecord
     from ddbstream._router.matching import PlacedRoute
     from ddbstream._router.routes import Route
@@ -41,6 +42,8 @@ class RouteDescription:
         conditions: What narrows it further, as written: ``changed=price``, ``where=``.
         changed: The paths of ``changed=``; None without one. With one the route needs all images
             that an event has.
+        classify: Names a record's entity where the route stands.
+        registry: What the model is read with; None without one.
     """
 
     name: str
@@ -50,6 +53,8 @@ class RouteDescription:
     handler: Callable[..., Any]
     conditions: tuple[str, ...] = ()
     changed: tuple[str, ...] | None = None
+    classify: Classifier | None = field(default=None, repr=False)
+    registry: Registry | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         """As ``app.repriced: MODIFY of Product, changed=price``."""
@@ -107,6 +112,8 @@ def describe(placed: PlacedRoute) -> RouteDescription:
         handler=route.handler,
         conditions=tuple(one.option for one in route.conditions),
         changed=route.changed,
+        classify=placed.classify,
+        registry=route.codec.registry,
     )
 
 

@@ -22,6 +22,7 @@ _COMMANDS = (
     "filters",
     "doctor",
     "infer",
+    "check",
 )
 """Each is a module of this package, which has the command under the same name."""
 

@@ -11,7 +11,7 @@ import io
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
@@ -24,12 +24,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ddbstream import Change, StreamRecord, StreamRouter, parse
-from ddbstream.cli._aws import boto3_client
+from ddbstream.cli._aws import boto3_client, reported
 from ddbstream.cli._documents import documents, items_of
 from ddbstream.cli._parameters import aws_options
 from ddbstream.exceptions import DDBStreamError, MissingImageError
 
-__all__ = ["Found", "Source", "open_source", "reading", "source_options"]
+__all__ = ["Found", "Source", "in_one_line", "open_source", "reading", "source_options"]
 
 #: Segments of a sampled scan: a page of each is a sample from all over the table.
 _SAMPLED_SEGMENTS: Final = 32
@@ -133,6 +133,21 @@ def open_source(source: str, options: Mapping[str, Any]) -> Source:
     if options["stream"] or "/stream/" in source:
         return _Stream(source, where, keys)
     return _Table(source, where, keys, options["rate"])
+
+
+@contextmanager
+def in_one_line(source: str) -> Iterator[None]:
+    """What stops a command that reads a source, in one line instead of a traceback."""
+    # Of a file, boto3 is not asked, and so need not be there.
+    asking = nullcontext() if source == "-" or Path(source).exists() else reported()
+    try:
+        with asking:
+            yield
+    except DDBStreamError as error:
+        raise click.ClickException(str(error)) from None
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
+        raise SystemExit(130) from None
 
 
 @contextmanager

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
-import sys
 import tempfile
 from binascii import b2a_base64
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -19,9 +17,8 @@ from ddbstream._infer.groups import Grouping
 from ddbstream._infer.inference import Inference
 from ddbstream._infer.names import class_name, singular
 from ddbstream._infer.source import STYLES
-from ddbstream.cli._aws import reported
 from ddbstream.cli._parameters import Loaded
-from ddbstream.cli._sources import Found, Source, open_source, reading, source_options
+from ddbstream.cli._sources import Found, Source, in_one_line, open_source, reading, source_options
 from ddbstream.exceptions import DDBStreamError
 
 __all__ = ["infer"]
@@ -64,7 +61,7 @@ def infer(source: str, output: Path | None, **options: Any) -> None:
     and standard error says which; 2 wrong usage.
     """
     files = _files(output, with_test=options["router"], force=options["force"])
-    with _errors(source):
+    with in_one_line(source):
         opened = open_source(source, options)
         inference = _inference(opened, options)
         with _Kept() as kept:
@@ -223,21 +220,3 @@ def _tell(inference: Inference, faults: list[str]) -> None:
 def _plain(text: str) -> str:
     """A name as it may stand in a docstring."""
     return "".join(c if c.isprintable() and c not in '"\\' else "?" for c in text)[:60]
-
-
-@contextmanager
-def _errors(source: str) -> Iterator[None]:
-    """What stops it, in one line."""
-    try:
-        if Path(source).exists() or source == "-":
-            yield  # boto3 need not be there
-        else:
-            with reported():
-                yield
-    except DDBStreamError as error:
-        raise click.ClickException(str(error)) from None
-    except KeyboardInterrupt:
-        click.echo("stopped", err=True)
-        raise SystemExit(130) from None
-    finally:
-        sys.stderr.flush()
