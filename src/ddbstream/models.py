@@ -1,4 +1,4 @@
-"""What most models do not need: options of a class, registries, and generated source.
+"""What most models do not need: options, registries, upgrades of old items, generated source.
 
 The names that most models do need are in ``ddbstream`` itself: ``from_item``, ``to_item``,
 ``keys``, ``Attribute`` and ``Epoch``.
@@ -10,8 +10,19 @@ from typing import Any
 
 from ddbstream._model import Registry, codec_for, model
 from ddbstream._model.codec import ModelCodec
+from ddbstream._model.upgrades import Step, removed, renamed, retyped, upgrade, versioned
 
-__all__ = ["Registry", "decoder_source", "model"]
+__all__ = [
+    "Registry",
+    "Step",
+    "decoder_source",
+    "model",
+    "removed",
+    "renamed",
+    "retyped",
+    "upgrade",
+    "versioned",
+]
 
 
 def decoder_source(model: Any, registry: Registry | None = None) -> str:

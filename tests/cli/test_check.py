@@ -1,4 +1,4 @@
-"""``ddbstream check``: what of many items the models of a router could not read; no value of any."""
+"""``ddbstream check``: which of many items a router's models could not read, and no value."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
@@ -25,6 +25,7 @@ from ddbstream._values.tags import MAX_DEPTH
 from ddbstream.exceptions import DDBStreamError, EncodeError, ModelDefinitionError
 
 if TYPE_CHECKING:
+    from ddbstream._model.upgrades import AnyStep
     from ddbstream.typing import Item
 
 T = TypeVar("T")
@@ -165,7 +166,7 @@ class Registry:
         self._options: dict[Any, Options] = {}
         self.codecs: dict[Any, Codec[Any]] = {}
 
-    def register(
+    def register(  # noqa: PLR0913 - each is an option of its own
         self,
         cls: Any,
         *,
@@ -176,8 +177,9 @@ class Registry:
         none: Literal["null", "omit"] | None = None,
         structure: Callable[[Any], Any] | None = None,
         unstructure: Callable[[Any], Any] | None = None,
+        upgrades: Sequence[AnyStep] = (),
     ) -> None:
-        """Say how a class is stored; the arguments are those of ``model``, and ``keys``.
+        """Say how a class is stored: the arguments of ``model``, ``keys`` and ``upgrade``.
 
         Args:
             cls: The class; also a ``NewType``, or any other annotation that can be a dict's key.
@@ -188,6 +190,7 @@ class Registry:
             none: As in ``model``.
             structure: As in ``model``.
             unstructure: As in ``model``.
+            upgrades: Steps, as in ``upgrade``; in place of those that the class has.
 
         Raises:
             ModelDefinitionError: An option that cannot be.
@@ -203,6 +206,10 @@ class Registry:
         options = options_of(given)
         if keys is not None:
             options.said["keys"] = parsed_templates(keys)
+        if upgrades:
+            from ddbstream._model.upgrades import parsed_steps  # few programs have any
+
+            options.said["upgrades"] = parsed_steps(upgrades)
         self._options[cls] = options
         self.codecs.clear()
 

@@ -18,6 +18,7 @@ from ddbstream.exceptions import DDBStreamError, DecodeError, EncodeError
 if TYPE_CHECKING:
     from ddbstream._model.key_templates import KeyTemplate
     from ddbstream._model.source import Emitter
+    from ddbstream._model.upgrades import Step
     from ddbstream._values.paths import Parts
 
 
@@ -75,6 +76,7 @@ class ObjectNode(MapNode):
         uses: How often it occurs in the plan; the code of a class that occurs once is in place.
         collector: The name of the field that collects the rest, and the node of a collected value.
         none_omitted: Whether a None is left out if its absence would be read as None.
+        upgrades: What older versions of the class have stored goes through these first, in order.
     """
 
     cls: Any
@@ -90,6 +92,7 @@ class ObjectNode(MapNode):
     collector: tuple[str, Node] | None = None
     refused: Callable[[Exception, ObjectNode, Parts, ReadErrors], bool] | None = None
     uses: int = 0
+    upgrades: tuple[Step, ...] = ()
 
     @property
     def known(self) -> frozenset[str]:
@@ -105,6 +108,10 @@ class ObjectNode(MapNode):
     def read_map(self, item: Any, path: Parts, errors: ReadErrors) -> Any:
         if not self.sound_map(item, path, errors):
             return FAILED
+        if self.upgrades:
+            item = self._upgraded_slowly(item, path, errors)
+            if item is FAILED:
+                return FAILED
         before = len(errors.found)
         values = self._read_keys(item, path, errors) if self.templates else {}
         for f in self.fields:
@@ -120,6 +127,27 @@ class ObjectNode(MapNode):
         except Exception as error:  # noqa: BLE001 - the class's own code may raise anything
             cause = error
         return self._refused(cause, path, errors)
+
+    def upgraded(self, item: Any) -> Any:
+        """An item as the class stores it now; raises anything if a step cannot take it."""
+        for step in self.upgrades:
+            item = step(item)
+        return item
+
+    def _upgraded_slowly(self, item: Any, path: Parts, errors: ReadErrors) -> Any:
+        """As `upgraded`; notes what goes wrong, and returns FAILED."""
+        for step in self.upgrades:
+            try:
+                item = step(item)
+            except DDBStreamError as error:
+                return errors.add(error.located(path_of(path)))
+            except Exception as error:  # noqa: BLE001 - the user's own code may raise anything
+                problem = f"upgrade {step.name} raised {raised(error)}"
+                place = (*path, step.attribute) if step.attribute else path
+                return errors.add(DecodeError(problem, path=path_of(place)))
+            if not isinstance(item, Mapping):
+                return errors.note(path, f"an item from upgrade {step.name}", type_words(item))
+        return item
 
     def _refused(self, cause: Exception, path: Parts, errors: ReadErrors) -> Any:
         if self.refused is not None and self.refused(cause, self, path, errors):
@@ -298,6 +326,9 @@ class ObjectNode(MapNode):
 
     def emit_map(self, e: Emitter, item: str, target: str) -> None:
         """Emit lines that read the map in ``item`` into ``target``."""
+        if self.upgrades:
+            stored, item = item, e.var("m")
+            e.line(f"{item} = {e.const(self.upgraded, 'upgraded')}({stored})")
         if not any(f.required and not f.in_key for f in self.fields):
             e.refuse_if(f"type({item}) is not dict")
         for name, constant in self.constants.items():

@@ -90,6 +90,8 @@ def _joined(place: str, part: str) -> str:
 
 def _unknown_in_map(nodes: list[Node], item: Mapping[str, Any], place: str) -> Iterator[str]:
     classes = [node for node in nodes if isinstance(node, ObjectNode)]
+    if len(classes) == 1:
+        item = classes[0].upgraded(item)
     if any(node.collector is not None for node in classes):
         classes = [node for node in classes if node.collector is not None]
     known = frozenset[str]().union(*(node.known for node in classes))

@@ -42,6 +42,7 @@ from ddbstream._model.unions import (
     TaggedNode,
     UnionNode,
 )
+from ddbstream._model.upgrades import Versioned, steps_of
 from ddbstream._model.wrappers import NONE, AnyNode, ConvertedNode, FallbackNode, OptionalNode
 from ddbstream._values.attribute_values import Other
 from ddbstream._values.tags import SET_TAGS
@@ -479,8 +480,10 @@ class ClassPlanner:
             node.fields.append(f)
             if declared.name == collect:
                 _collect(node, f)
+        node.upgrades = steps_of(options)
         _check_formats(node)
         _check_names(node)
+        _check_version(node)
 
     def _field(self, spec: FieldSpec, rename: Any, in_keys: dict[str, str]) -> Field:
         node = self._field_node(spec)
@@ -563,6 +566,19 @@ def _check_names(node: ObjectNode) -> None:
     for name in names:
         if names.count(name) > 1:
             raise ModelDefinitionError(f"two fields of {node.name} are stored as {name}")
+
+
+def _check_version(node: ObjectNode) -> None:
+    """What is written has to say the version that it is of; raises ModelDefinitionError."""
+    for step in node.upgrades:
+        if not isinstance(step, Versioned):
+            continue
+        found = next((f for f in node.fields if f.attribute == step.attribute), None)
+        if found is None or found.restored() != step.current:
+            raise ModelDefinitionError(
+                f"{step.name} of {node.name} needs a field that stores {step.attribute}, "
+                f"with the default {step.current}"
+            )
 
 
 def _check_formats(node: ObjectNode) -> None:

@@ -19,6 +19,7 @@ from ddbstream import (
     to_item,
 )
 from ddbstream._model.model_plan import ModelPlan
+from ddbstream._model.objects import ObjectNode
 from ddbstream._model.places import place_of, unknown_places
 from ddbstream._values.paths import parse_path
 from ddbstream.exceptions import DDBStreamError, RouteDefinitionError
@@ -214,9 +215,11 @@ class ItemReport:
         except DDBStreamError as error:
             self._note("changed", name, self._place(reader, error.path), _words(error), example)
             return False
+        root = reader.plan.root
+        stored = root.upgraded(item) if isinstance(root, ObjectNode) else item
         found = {
             (self._place(reader, change.path), _change_words(change))
-            for change in diff(from_item(item), from_item(written))
+            for change in diff(from_item(stored), from_item(written))
         }
         for place, words in found:
             self._note("changed", name, place, words, example)
