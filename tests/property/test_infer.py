@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ddbstream import to_item
-from ddbstream._infer.groups import Grouping
+from ddbstream._infer.grouping import Grouping
 from ddbstream._infer.inference import Inference
 from ddbstream._infer.source import STYLES
 from tests.property.random_models import models, plain_items

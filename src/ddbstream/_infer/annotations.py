@@ -9,6 +9,7 @@ from ddbstream._infer.layout import quoted
 from ddbstream._infer.names import class_name, field_name, singular
 from ddbstream._infer.scalars import NumberKind, NumberSeen, TextKind, TextSeen
 from ddbstream._infer.seen import MapSeen, Seen
+from ddbstream._values.tags import SET_TAGS
 
 __all__ = ["Alias", "Annotation", "Annotations", "Nested"]
 
@@ -145,7 +146,7 @@ class Annotations:
             unit = _epoch(seen.numbers, attribute, is_ttl=is_ttl)
             if unit is not None:
                 return Annotation(self.use("datetime"), epoch=self._marked(unit))
-        is_set = len(tags) == 1 and tags <= {"SS", "NS", "BS"}
+        is_set = len(tags) == 1 and tags <= SET_TAGS
         return Annotation(self._union(seen, attribute, owner), is_set=is_set)
 
     def _marked(self, unit: str) -> str:

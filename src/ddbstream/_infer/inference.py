@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from ddbstream._infer.annotations import Alias, Annotations
 from ddbstream._infer.classes import ClassPlan, plan_module
-from ddbstream._infer.groups import Entity, Grouping, Groups
+from ddbstream._infer.grouping import Grouping
+from ddbstream._infer.groups import Entity, Groups
 from ddbstream._infer.router_source import RouterSource, write_router, write_test
 from ddbstream._infer.source import write_module
 from ddbstream._model import from_item

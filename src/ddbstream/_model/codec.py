@@ -202,14 +202,11 @@ class Registry:
             "none": none,
             "structure": structure,
             "unstructure": unstructure,
+            "upgrades": tuple(upgrades) or None,
         }
         options = options_of(given)
         if keys is not None:
             options.said["keys"] = parsed_templates(keys)
-        if upgrades:
-            from ddbstream._model.upgrades import parsed_steps  # few programs have any
-
-            options.said["upgrades"] = parsed_steps(upgrades)
         self._options[cls] = options
         self.codecs.clear()
 

@@ -154,7 +154,14 @@ def options_of(given: dict[str, Any]) -> Options:
         value = said.get(name, choices[0])
         if value not in choices and not (name == "rename" and callable(value)):
             raise ModelDefinitionError(f"{name}= is one of {', '.join(choices)}")
+    for step in said.get("upgrades", ()):
+        if isinstance(step, type) or not callable(step):
+            raise ModelDefinitionError(f"an upgrade's step is a function, not a {_kind(step)}")
     return Options(said)
+
+
+def _kind(value: object) -> str:
+    return "class" if isinstance(value, type) else type(value).__name__
 
 
 def renamer(policy: Any) -> Callable[[str], str]:

@@ -9,11 +9,11 @@ and never changes what it is given: the stored form of a record stays what it wa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ddbstream._model.markers import OPTIONS, Options
+from ddbstream._model.markers import OPTIONS, Options, options_of
 from ddbstream._values.numbers import number_from_wire
 from ddbstream._values.tags import TAGS, tag_words
 from ddbstream.exceptions import DecodeError, ModelDefinitionError
@@ -216,6 +216,7 @@ def versioned(attribute: str, steps: Mapping[int, AnyStep]) -> Step:
         or numbers != [*range(numbers[0], numbers[-1] + 1)]
     ):
         raise ModelDefinitionError("versioned() takes a step for each version, with none left out")
+    options_of({"upgrades": (*steps.values(),)})
     return Versioned(attribute, {number: _step(step) for number, step in steps.items()})
 
 
@@ -231,30 +232,21 @@ def upgrade(*steps: AnyStep) -> Callable[[C], C]:
     Raises:
         ModelDefinitionError: A step cannot be called.
     """
-    made = parsed_steps(steps)
+    options_of({"upgrades": steps or None})
 
     def mark(cls: C) -> C:
         own: Options | None = getattr(cls, OPTIONS, None)
-        before = steps_of(own) if own else ()
-        setattr(cls, OPTIONS, Options({"upgrades": (*before, *made)}).over(own))
+        before = (own and own.upgrades) or ()
+        setattr(cls, OPTIONS, Options({"upgrades": (*before, *steps)}).over(own))
         return cls
 
     return mark
 
 
-def parsed_steps(steps: Iterable[object]) -> tuple[Step, ...]:
-    """Steps, of what `upgrade` takes; raises ModelDefinitionError."""
-    return tuple(map(_step, steps))
-
-
 def steps_of(options: Options) -> tuple[Step, ...]:
     """The steps that a class's options have."""
-    return options.upgrades or ()
+    return tuple(map(_step, options.upgrades or ()))
 
 
-def _step(step: object) -> Step:
-    if isinstance(step, Step):
-        return step
-    if isinstance(step, type) or not callable(step):
-        raise ModelDefinitionError(f"an upgrade's step is a function, and no {step!r:.40}")
-    return _Function(step)
+def _step(step: Any) -> Step:
+    return step if isinstance(step, Step) else _Function(step)

@@ -14,10 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Queue
-from threading import Event, Thread
-from time import monotonic
-from typing import Any, Final, Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 import click
 from rich.console import Console
@@ -27,15 +24,12 @@ from ddbstream import Change, StreamRecord, StreamRouter, parse
 from ddbstream.cli._aws import boto3_client, reported
 from ddbstream.cli._documents import documents, items_of
 from ddbstream.cli._parameters import aws_options
+from ddbstream.cli._table_scan import TableScan
 from ddbstream.exceptions import DDBStreamError, MissingImageError
+from ddbstream.export import open_export, read_records
+from ddbstream.poller import StreamPoller
 
 __all__ = ["Found", "Source", "in_one_line", "open_source", "reading", "source_options"]
-
-#: Segments of a sampled scan: a page of each is a sample from all over the table.
-_SAMPLED_SEGMENTS: Final = 32
-_SAMPLED_PAGE: Final = 100
-_THREADS: Final = 4
-_PAGES_AHEAD: Final = 8
 
 
 @dataclass
@@ -240,8 +234,6 @@ class _Export:
     is_live = False
 
     def __init__(self, location: str, where: Mapping[str, Any], keys: Sequence[str]) -> None:
-        from ddbstream.export import open_export  # what only exports need
-
         self._client = boto3_client("s3", **where) if location.startswith("s3://") else None
         self._export = open_export(location, s3_client=self._client)
         self.stem = self._export.table_name or "item"
@@ -251,8 +243,6 @@ class _Export:
 
     def read(self, take: Take, sample: int | None) -> None:
         """Hand over the items of its files; of a sample, as many of each file."""
-        from ddbstream.export import read_records
-
         files = self._export.files
         left = sample
         for number, file in enumerate(files):
@@ -290,19 +280,18 @@ class _Table:
         self._rate = rate
 
     def _time_to_live(self) -> str | None:
-        from botocore.exceptions import ClientError  # boto3 is loaded by now
-
         try:
             answer = self._client.describe_time_to_live(TableName=self.stem)
-        except ClientError:
-            return None  # who may scan may not always ask this
+        except Exception as error:
+            if not hasattr(error, "response"):
+                raise
+            return None  # AWS has refused: who may scan may not always ask this
         name: str | None = answer["TimeToLiveDescription"].get("AttributeName")
         return name
 
     def read(self, take: Take, sample: int | None) -> None:
         """Scan segments at once, in turn, no faster than the rate; a sample is from all of them."""
-        segments = _THREADS if sample is None else _SAMPLED_SEGMENTS
-        scan = _Scan(self._client, self.stem, segments, self._rate, sampled=sample is not None)
+        scan = TableScan(self._client, self.stem, self._rate, sampled=sample is not None)
         count = 0
         with scan.pages() as pages:
             for items in pages:
@@ -320,78 +309,6 @@ def _key_names(table: Mapping[str, Any]) -> list[str]:
         schemas += [index["KeySchema"] for index in table.get(indexes, ())]
     names = [part["AttributeName"] for schema in schemas for part in schema]
     return list(dict.fromkeys(names))
-
-
-class _Scan:
-    """A parallel scan: threads take segments in turn and read one page of each."""
-
-    def __init__(
-        self, client: Any, table: str, segments: int, rate: float, *, sampled: bool
-    ) -> None:
-        self._client = client
-        self._segments = segments
-        self._options = {"TableName": table, "ReturnConsumedCapacity": "TOTAL"}
-        self._limit = {"Limit": _SAMPLED_PAGE} if sampled else {}
-        self._rate = rate
-        self._turns: Queue[tuple[int, Any] | None] = Queue()
-        self._pages: Queue[list[Mapping[str, Any]] | BaseException | None] = Queue(_PAGES_AHEAD)
-        self._stop = Event()
-
-    @contextmanager
-    def pages(self) -> Iterator[Iterator[list[Mapping[str, Any]]]]:
-        """Give the pages while this is open; the threads end when it closes."""
-        for segment in range(self._segments):
-            self._turns.put((segment, None))
-        threads = [Thread(target=self._work, daemon=True) for _ in range(_THREADS)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield self._received()
-        finally:
-            self._stop.set()
-            for _ in threads:
-                self._turns.put(None)
-            for thread in threads:
-                while thread.is_alive():
-                    while not self._pages.empty():  # it may be waiting for room
-                        self._pages.get()
-                    thread.join(0.05)
-
-    def _received(self) -> Iterator[list[Mapping[str, Any]]]:
-        left = self._segments
-        while left:
-            page = self._pages.get()
-            if isinstance(page, BaseException):
-                raise page
-            if page is None:
-                left -= 1
-            else:
-                yield page
-
-    def _work(self) -> None:
-        try:
-            while not self._stop.is_set():
-                turn = self._turns.get()
-                if turn is None:
-                    return
-                self._page(*turn)
-        except BaseException as error:  # noqa: BLE001 - raised again in the command's own thread
-            self._pages.put(error)
-
-    def _page(self, segment: int, start: Any) -> None:
-        more = {"ExclusiveStartKey": start} if start else {}
-        begun = monotonic()
-        page = self._client.scan(
-            Segment=segment, TotalSegments=self._segments, **self._options, **self._limit, **more
-        )
-        self._pages.put(page["Items"])
-        units = page.get("ConsumedCapacity", {}).get("CapacityUnits", 0)
-        if page.get("LastEvaluatedKey"):
-            # Each thread takes its share of the rate; the last page of a segment costs no wait.
-            self._stop.wait(max(0.0, units * _THREADS / self._rate - (monotonic() - begun)))
-            self._turns.put((segment, page["LastEvaluatedKey"]))
-        else:
-            self._pages.put(None)
 
 
 class _Stream:
@@ -419,8 +336,6 @@ class _Stream:
 
     def read(self, take: Take, sample: int | None) -> None:
         """Hand over the images of what the stream holds."""
-        from ddbstream.poller import StreamPoller  # what only streams need
-
         router = StreamRouter(classify=lambda _: None)
         count = 0
         failed: list[BaseException] = []

@@ -13,7 +13,7 @@ from typing import IO, Any, Final
 import click
 
 from ddbstream import parse
-from ddbstream._infer.groups import Grouping
+from ddbstream._infer.grouping import Grouping
 from ddbstream._infer.inference import Inference
 from ddbstream._infer.names import class_name, singular
 from ddbstream._infer.source import STYLES

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ddbstream._infer import groups
-from ddbstream._infer.groups import Grouping
+from ddbstream._infer.grouping import TYPE_ATTRIBUTES, Grouping
 from ddbstream._infer.inference import Inference
 
 
@@ -54,7 +54,7 @@ def test_the_same_word_under_two_partitions_is_two_entities() -> None:
     assert entities(items) == {"CustomerOrder": 9, "StoreOrder": 9}
 
 
-@pytest.mark.parametrize("attribute", groups.TYPE_ATTRIBUTES)
+@pytest.mark.parametrize("attribute", TYPE_ATTRIBUTES)
 def test_what_an_item_says_that_it_is_wins_over_its_keys(attribute: str) -> None:
     items = [{"PK": f"A#{n}", attribute: "invoice" if n % 2 else "credit-note"} for n in range(20)]
     assert entities(items) == {"CreditNote": 10, "Invoice": 10}

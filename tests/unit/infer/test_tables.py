@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ddbstream._infer.groups import Grouping
+from ddbstream._infer.grouping import Grouping
 from ddbstream._infer.inference import Inference
 from ddbstream._infer.source import STYLES
 from tests.unit.infer.tables import TABLES

@@ -320,6 +320,8 @@ def test_an_error_names_the_step_and_the_place_and_no_value(
         lambda: versioned("v", {1: number, 3: number}),  # type: ignore[dict-item]
         lambda: versioned("v", {"1": number}),  # type: ignore[dict-item]
         lambda: versioned("", {1: to_euros}),
+        lambda: versioned("v", {1: "cents"}),  # type: ignore[dict-item]
+        lambda: Registry().register(Product, upgrades=["cost"]),  # type: ignore[list-item]
     ],
 )
 def test_what_cannot_be_a_step_fails_where_it_is_written(define: Callable[[], object]) -> None:
