@@ -23,7 +23,9 @@ The tree::
         ├── StreamNotFoundError (LookupError)    no such table, stream, or no stream on the table
         └── RecordsTrimmedError              records left the stream before they were read
 
-No message and no attribute of these holds a stored value: they end up in logs.
+No message and no attribute of these holds a stored value: they end up in logs. The text of each is
+one line without control characters, whatever the names in it are. `printable` makes such text
+of anything, for log lines of your own.
 """
 
 from __future__ import annotations
@@ -53,7 +55,40 @@ __all__ = [
     "RouterFrozenError",
     "StreamNotFoundError",
     "UnmatchedRecordError",
+    "printable",
 ]
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    r"""Text as a person or a log may read it: the one place that escapes what acts on the reader.
+
+    Names and keys come from whoever wrote to the table. ``"\x1b]0;"`` sets a terminal's title, a
+    newline forges a line of a log, U+202E turns a line around, and a lone surrogate cannot be
+    written at all. Each such character prints as JSON escapes it: ``\u001b``.
+
+    Rule: what programs get (values, ``raw``, ``keys``, JSON) is never escaped; what is meant to be
+    read (the text of errors, paths, diffs, log lines, metrics' labels, all that the command line
+    says) always is.
+
+    Unprintable is what Python's ``str.isprintable`` says: control characters, C1 too, those that
+    turn the direction, separators other than the space, lone surrogates, code points that mean
+    nothing.
+
+    Args:
+        text: Anything.
+        lines: Whether it is meant to have several lines; newlines are then kept.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        [one if one.isprintable() or (lines and one == "\n") else _escaped(one) for one in text]
+    )
+
+
+def _escaped(character: str) -> str:
+    r"""A character as JSON escapes it: ``\u001b``, or two such above U+FFFF."""
+    units = character.encode("utf-16-be", "surrogatepass").hex(" ", 2)
+    return "".join("\\u" + unit for unit in units.split())
 
 
 class DDBStreamError(Exception):
@@ -82,6 +117,7 @@ class DDBStreamError(Exception):
         sequence_number: str | None = None,
         errors: Iterable[DDBStreamError] = (),
     ) -> None:
+        problem = printable(problem)
         super().__init__(problem)
         self.problem = problem
         self.path = path
@@ -139,7 +175,7 @@ class DDBStreamError(Exception):
             )
             if value
         ]
-        return f"{text} ({', '.join(about)})" if about else text
+        return printable(f"{text} ({', '.join(about)})" if about else text)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"

@@ -10,6 +10,7 @@ from ddbstream._diff.changes import Added, DiffChange, Removed, SetChanged, hide
 from ddbstream._diff.lookup import attribute_path
 from ddbstream._diff.values import dynamodb_type
 from ddbstream._values.paths import Parts, parse_path
+from ddbstream.exceptions import printable
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec
@@ -80,7 +81,7 @@ def redact(changes: Iterable[DiffChange], hidden: Iterable[Hidden]) -> None:
 
 def described(changes: Iterable[DiffChange], *, values: bool = True) -> str:
     """The changes, one a line."""
-    return "\n".join(_line(change, values=values) for change in changes)
+    return "\n".join(printable(_line(change, values=values)) for change in changes)
 
 
 def _line(change: DiffChange, *, values: bool) -> str:

@@ -26,7 +26,7 @@ from ddbstream._records.traits import (
 )
 from ddbstream._values.json_values import is_map, text_of
 from ddbstream._values.times import aware_datetime, nanoseconds
-from ddbstream.exceptions import DDBStreamError, MissingImageError, RecordError
+from ddbstream.exceptions import DDBStreamError, MissingImageError, RecordError, printable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -336,7 +336,7 @@ class StreamRecord(Generic[T_co]):
 
     def __repr__(self) -> str:
         """Names the record and never its values."""
-        return (
+        return printable(
             f"<{type(self).__name__}[{self._codec.name}] event_id={text_of(self.event_id)} "
             f"sequence_number={text_of(self.sequence_number)}>"
         )

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ddbstream._filters.criteria import FilterCriteria, Wanted, derive
 from ddbstream._records import EVENTS, MalformedRecord
 from ddbstream._router.classify import Classifier, tests_of
-from ddbstream.exceptions import DDBStreamError
+from ddbstream.exceptions import DDBStreamError, printable
 
 if TYPE_CHECKING:
     from ddbstream._model import Registry
@@ -59,7 +59,7 @@ class RouteDescription:
     def __str__(self) -> str:
         """As ``app.repriced: MODIFY of Product, changed=price``."""
         wanted = f"{_listed(self.events)} of {self.entity or 'every entity'}"
-        return f"{self.name}: {', '.join((wanted, *self.conditions))}"
+        return printable(f"{self.name}: {', '.join((wanted, *self.conditions))}")
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Explanation:
         lines += [f"+ {route}" for route in self.chosen]
         for route, reason in self.rejected:
             lines += [f"- {route}", f"    {reason}"]
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
 
 def describe(placed: PlacedRoute) -> RouteDescription:

@@ -13,6 +13,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Literal
 
+from ddbstream.exceptions import printable
+
 if TYPE_CHECKING:
     from ddbstream._records import StreamRecord
     from ddbstream._router.results import Failure
@@ -45,6 +47,9 @@ def log(
         fields.update(_about(failure.record))
         fields["ddbstream_route"] = failure.route
         fields["ddbstream_error"] = type(failure.error).__qualname__
+    for name, value in fields.items():
+        if isinstance(value, str):
+            fields[name] = printable(value)
     number = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}[level]
     _logger.log(number, message, extra=fields, exc_info=error)
 

@@ -13,7 +13,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from ddbstream.exceptions import DiffError
+from ddbstream.exceptions import DiffError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -149,18 +149,7 @@ def _needs_no_quotes(name: str) -> bool:
 
 
 def _quoted(name: str) -> str:
-    # Unprintable characters are escaped, letters of any script are not: a lone surrogate cannot be
-    # written to a log or a terminal, and the others break or hide a line.
-    return '"' + "".join(map(_escaped, name)) + '"'
-
-
-def _escaped(character: str) -> str:
-    if character in '"\\':
-        return "\\" + character
-    if character.isprintable():
-        return character
-    units = character.encode("utf-16-be", "surrogatepass").hex(" ", 2)
-    return "".join("\\u" + unit for unit in units.split())
+    return '"' + printable(name.replace("\\", "\\\\").replace('"', '\\"')) + '"'
 
 
 def _unquoted(quoted: str, text: str) -> str:

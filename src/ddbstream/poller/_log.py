@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING, Any
 
+from ddbstream.exceptions import printable
 from ddbstream.poller._core.events import (
     BatchFailed,
     CallFailed,
@@ -20,8 +22,24 @@ from ddbstream.poller._core.events import (
 __all__ = ["log_event"]
 
 
-def log_event(logger: logging.Logger, event: Event) -> None:
+if TYPE_CHECKING:
+    _Adapter = logging.LoggerAdapter[logging.Logger]
+else:
+    _Adapter = logging.LoggerAdapter
+
+
+class _Printable(_Adapter):
+    """Logs names and codes as they may be read, whatever a server or a table has in them."""
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        if self.isEnabledFor(level):
+            shown = [arg if isinstance(arg, (int, float)) else printable(str(arg)) for arg in args]
+            self.logger.log(level, msg, *shown, **kwargs)
+
+
+def log_event(log: logging.Logger, event: Event) -> None:
     """Log an event, if it is one that people look for."""
+    logger = _Printable(log, {})
     if isinstance(event, ShardStarted):
         logger.info("shard %s: reading from %s", event.shard_id, event.position)
     elif isinstance(event, ShardEnded):

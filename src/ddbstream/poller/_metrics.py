@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from ddbstream.exceptions import printable
 from ddbstream.poller._core.commands import Instant
 from ddbstream.poller._core.core import StreamCore
 from ddbstream.poller._core.events import (
@@ -144,10 +145,10 @@ class Metrics:
             counters = sorted(self.counters.items())
         lines = []
         for (name, label), number in counters:
-            labels = f'{{kind="{label}"}}' if label else ""
+            labels = f'{{kind="{_label(label)}"}}' if label else ""
             lines.append(f"ddbstream_poller_{name}_total{labels} {number}")
         for stream in self._streams:
-            where = f'{{stream="{stream.stream_arn}"}}'
+            where = f'{{stream="{_label(stream.stream_arn)}"}}'
             stages = Counter(shard.stage for shard in stream.shards)
             lines += [
                 f"ddbstream_poller_lag_seconds{where} {stream.lag:.3f}",
@@ -164,11 +165,17 @@ class Metrics:
         return "\n".join(lines) + "\n"
 
 
+def _label(value: str) -> str:
+    """A label's value; a backslash and a quote are escaped as Prometheus has it."""
+    return printable(value).replace("\\", r"\\").replace('"', r"\"")
+
+
 def _shard_lines(stream: StreamStatus) -> Iterable[str]:
     # Only of shards that are read: those that wait are counted, and may be thousands.
     for shard in stream.shards:
         if shard.stage == "reading":
-            where = f'{{stream="{stream.stream_arn}",shard="{shard.shard_id}"}}'
+            stream_arn, shard_id = _label(stream.stream_arn), _label(shard.shard_id)
+            where = f'{{stream="{stream_arn}",shard="{shard_id}"}}'
             yield f"ddbstream_poller_shard_lag_seconds{where} {shard.lag:.3f}"
             if shard.read_ago is not None:
                 yield f"ddbstream_poller_shard_read_ago_seconds{where} {shard.read_ago:.3f}"
