@@ -18,6 +18,7 @@ The tree::
     ├── BatchError (RuntimeError)            a batch whose outcome cannot be reported to its host
     ├── ExportError (RuntimeError)           an export's file is missing, damaged or incomplete
     └── PollerError (RuntimeError)
+        ├── PollerArgumentError (ValueError)     a poller that was told what cannot work
         ├── CheckpointError                  a checkpoint store failed, or holds what it should not
         │   └── FencedError                  another poller has taken over this checkpoint store
         ├── StreamNotFoundError (LookupError)    no such table, stream, or no stream on the table
@@ -47,6 +48,7 @@ __all__ = [
     "MissingImageError",
     "ModelDefinitionError",
     "PayloadError",
+    "PollerArgumentError",
     "PollerError",
     "RecordError",
     "RecordsTrimmedError",
@@ -262,6 +264,10 @@ class ExportError(DDBStreamError, RuntimeError):
 
 class PollerError(DDBStreamError, RuntimeError):
     """Base of the poller's errors."""
+
+
+class PollerArgumentError(PollerError, ValueError):
+    """A poller was given what cannot work; the message says what to give instead."""
 
 
 class CheckpointError(PollerError):

@@ -25,6 +25,7 @@ from ddbstream.poller._core.core import StreamCore
 from ddbstream.poller._core.events import Gap
 from ddbstream.poller._core.policies import Backoff, FailurePolicy
 from ddbstream.poller._core.positions import After, AtStart, AtTime, End, State
+from ddbstream.poller._dispatching import Dispatcher
 from ddbstream.poller._stream import Stream
 from ddbstream.testing import FakeClock, FakeStream, Faults
 
@@ -357,7 +358,7 @@ class World:
         )
         api = StreamsApi(self.service, self.service.arn, page_limit=settings.page_limit)
         router: Any = SimpleNamespace(dispatch=partial(self.dispatch, len(self.processes)))
-        process = Process(self, Stream(core, api, self.store, lease, router, None))
+        process = Process(self, Stream(core, api, self.store, lease, Dispatcher(router), None))
         self.processes.append(process)
         process.turn()
 

@@ -13,7 +13,7 @@ from ddbstream.cli._aws import need
 from ddbstream.cli._http import Request, Response, serving
 from ddbstream.cli._parameters import Address, Loaded, StartingPoint, aws_options, stream_router
 from ddbstream.cli._poller_run import run
-from ddbstream.exceptions import CheckpointError
+from ddbstream.exceptions import CheckpointError, PollerArgumentError
 from ddbstream.poller import SQLiteCheckpoints, StreamPoller
 
 if TYPE_CHECKING:
@@ -59,6 +59,19 @@ __all__ = ["health_of", "poll"]
     show_default=True,
     help="Seconds that running handlers get to finish.",
 )
+@click.option(
+    "--consumer",
+    default="default",
+    show_default=True,
+    help="Whose positions: services with different names share one file, and see every record.",
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Items of a shard that are handled at once; one item's records keep their order.",
+)
 @click.option("--once", is_flag=True, help="End when everything in the stream is handled.")
 @click.option(
     "--listen",
@@ -97,7 +110,10 @@ def poll(
         store = SQLiteCheckpoints(checkpoints)
     except CheckpointError as error:
         raise click.ClickException(str(error)) from None
-    poller = StreamPoller(table, router, checkpoints=store, **options)
+    try:
+        poller = StreamPoller(table, router, checkpoints=store, **options)
+    except PollerArgumentError as error:
+        raise click.UsageError(str(error)) from None
     with ExitStack() as stack:
         if listen is not None:
             stack.enter_context(serving(health_of(poller), listen))

@@ -16,9 +16,10 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
-from ddbstream.exceptions import PollerError
+from ddbstream.exceptions import PollerArgumentError, PollerError
 from ddbstream.poller._batches import BatchLoop, HandedOut
 from ddbstream.poller._client import failure_of
 from ddbstream.poller._core.commands import (
@@ -33,8 +34,10 @@ from ddbstream.poller._core.commands import (
     RawRecord,
 )
 from ddbstream.poller._core.events import Exit
+from ddbstream.poller._dispatching import failure_in
 from ddbstream.poller._driver import Driver, Interrupt, Takers
 from ddbstream.poller._handlers import PollContext, Router
+from ddbstream.poller._lanes import joined, split_by_item
 from ddbstream.poller._poller import PollerBase
 from ddbstream.poller._stream import Stream
 
@@ -82,6 +85,7 @@ class LoopWorkers:
         self._waiting: asyncio.Future[None] | None = None
         self._threads = ThreadPoolExecutor(2 * size + 2, thread_name_prefix="ddbstream-poller")
         self._tasks: set[asyncio.Task[None]] = set()
+        self.closed = False
 
     def submit(self, pool: Pool, work: Callable[[], Any]) -> None:
         def run() -> None:
@@ -123,6 +127,7 @@ class LoopWorkers:
         self._hand_over(None)
 
     def close(self) -> None:
+        self.closed = True
         for task in self._tasks:
             task.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -169,7 +174,7 @@ class AsyncStreamPoller(PollerBase):
         handler: Router | Handler | None = None,
         **options: Any,
     ) -> None:
-        router: Any = handler if hasattr(handler, "dispatch") else None
+        router: Any = None if _is_coroutine_handler(handler) else handler
         self._handler: Any = None if router is not None else handler
         super().__init__(table_or_stream_arn, router, **options)
         client = options.get("client")
@@ -218,7 +223,7 @@ class AsyncStreamPoller(PollerBase):
         self._ended()
 
     async def _run(self, *, until_caught_up: bool, timeout: float | None) -> Exit:
-        if not self._has_router and self._handler is None:
+        if self._router is None and self._handler is None:
             raise PollerError(
                 "a poller without a handler is iterated: async for batch in poller: …"
             )
@@ -240,7 +245,7 @@ class AsyncStreamPoller(PollerBase):
             stream = self._setup.open(name)
             with lock:
                 if not over:
-                    driver.streams.append(stream)
+                    driver.add(stream)
                     return
             stream.release()  # cancelling ends the waiting, not the thread
 
@@ -261,20 +266,63 @@ class AsyncStreamPoller(PollerBase):
         """The commands that are awaited, and not run in a thread."""
         takers: dict[type[Any], Callable[[Stream, Any], None]] = {}
         if self._handler is not None:
-            takers[Deliver] = lambda stream, command: workers.start(self._deliver(stream, command))
+            takers[Deliver] = lambda stream, command: workers.start(
+                self._deliver(workers, stream, command)
+            )
         if self._awaits_client:
             for call in (Describe, GetIterator, GetRecords):
                 takers[call] = lambda stream, command: workers.start(_call(stream, command))
         return takers
 
-    async def _deliver(self, stream: Stream, command: Deliver) -> tuple[Stream, Command, Any]:
+    async def _deliver(
+        self, workers: LoopWorkers, stream: Stream, command: Deliver
+    ) -> tuple[Stream, Command, Any]:
         try:
-            await self._handler(list(command.records), stream.context(command))
-        except Exception as error:  # noqa: BLE001 - a handler may raise anything
-            return stream, command, Delivered(0, error, located=len(command.records) == 1)
+            context = stream.context(command)
+            return stream, command, await self._handle(workers, command.records, context)
         except BaseException as error:  # noqa: BLE001 - raised again by the driver
             return stream, command, Interrupt(error)
-        return stream, command, Delivered(len(command.records))
+
+    async def _handle(
+        self, workers: LoopWorkers, records: Sequence[RawRecord], context: PollContext
+    ) -> Delivered:
+        handled = partial(_handled, self._handler, workers, context)
+        if self._concurrency == 1:
+            return await handled(records)
+        if context.attempt > 1:  # alone: see `_dispatching`
+            records = records[:1]
+        lanes = split_by_item(records, self._concurrency)
+        done = await asyncio.gather(
+            *(handled([records[index] for index in lane]) for lane in lanes)
+        )
+        return joined(lanes, done)
+
+
+def _is_coroutine_handler(handler: object) -> bool:
+    """Whether it is called with records and awaited, and is no router nor a mistake for one."""
+    if handler is None or hasattr(handler, "dispatch") or not callable(handler):
+        return False
+    # Only a call can tell whether it gives something to await: see `_handled`.
+    return not hasattr(handler, "router")
+
+
+async def _handled(
+    handler: Handler, workers: LoopWorkers, context: PollContext, records: Sequence[RawRecord]
+) -> Delivered:
+    try:
+        awaitable = handler(list(records), context)
+        if not hasattr(awaitable, "__await__"):
+            error = PollerArgumentError(
+                "the handler gave nothing to await: AsyncStreamPoller takes an async def handler"
+            )
+            return Delivered(0, error, fatal=True)
+        await awaitable
+    except BaseException as error:
+        failure = None if workers.closed else failure_in(error)
+        if failure is None:
+            raise
+        return Delivered(0, failure, located=len(records) == 1)
+    return Delivered(len(records))
 
 
 async def _call(

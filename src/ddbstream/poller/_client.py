@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
-from ddbstream.exceptions import StreamNotFoundError
+from ddbstream.exceptions import PollerError, StreamNotFoundError
 from ddbstream.poller._core.commands import (
     CommandFailed,
     Describe,
@@ -216,10 +216,21 @@ def make_client(
         region_name: As boto3's.
         service: ``dynamodbstreams`` or ``dynamodb``.
         connections: Calls that can run at once.
+
+    Raises:
+        PollerError: boto3 is not installed, or nothing tells the region.
     """
     # boto3 is an extra; who brings a client of their own needs none.
-    import boto3
-    from botocore.config import Config
+    try:
+        import boto3
+        from botocore.config import Config
+        from botocore.exceptions import NoRegionError
+    except ModuleNotFoundError as error:
+        if error.name not in ("boto3", "botocore"):
+            raise
+        raise PollerError(
+            'this needs boto3, or a client of your own: pip install "ddbstream[poller]"'
+        ) from None
 
     config = Config(
         retries={"mode": "standard", "total_max_attempts": 3},
@@ -228,9 +239,12 @@ def make_client(
         max_pool_connections=max(10, connections),
     )
     session: Any = boto3.Session()
-    client = session.client(
-        service, endpoint_url=endpoint_url, region_name=region_name, config=config
-    )
+    try:
+        client = session.client(
+            service, endpoint_url=endpoint_url, region_name=region_name, config=config
+        )
+    except NoRegionError:
+        raise PollerError("no AWS region: give region_name=, or set AWS_DEFAULT_REGION") from None
     if service == "dynamodbstreams":
         install(client)
     return client

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from ddbstream.exceptions import DDBStreamError
+from ddbstream.exceptions import DDBStreamError, PollerArgumentError
 from ddbstream.poller._client import failure_of
 from ddbstream.poller._core.commands import HANDLING, Command, CommandFailed, Instant
 from ddbstream.poller._core.events import CallFailed, Event, Exit
@@ -77,10 +77,26 @@ class Driver:
         self._stopping = True
         self._workers.wake()
 
+    def add(self, stream: Stream) -> None:
+        """Drive a stream, too.
+
+        Raises:
+            PollerArgumentError: It is driven already, under another name.
+        """
+        if any(one.arn == stream.arn for one in self.streams):
+            raise PollerArgumentError(
+                f"{stream.arn} is given twice, by two names: a poller reads each stream once"
+            )
+        self.streams.append(stream)
+
     @property
     def draining(self) -> bool:
         """Whether nothing more is delivered."""
         return self._goal is not None
+
+    def is_stopping(self) -> bool:
+        """Whether handlers are to start nothing more. Safe in any thread."""
+        return self._stopping or self._goal is not None
 
     def run(self, *, until_caught_up: bool = False, timeout: float | None = None) -> Exit:
         """Drive the streams until all have exited, or all are caught up."""

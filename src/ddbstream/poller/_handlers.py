@@ -1,16 +1,14 @@
-"""What the poller gives the user's code, and what comes back: contexts, results, dead letters."""
+"""What the poller gives the user's code: contexts, and dead letters."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ddbstream._wire.on_failure import failure_details, on_failure_document
-from ddbstream.poller._core.commands import Delivered, RawRecord
-from ddbstream.poller._core.shard import sequence_number
+from ddbstream.poller._core.commands import RawRecord
 
-__all__ = ["DeadLetter", "PollContext", "Router", "outcome"]
+__all__ = ["DeadLetter", "PollContext", "Router"]
 
 
 class Router(Protocol):
@@ -31,16 +29,24 @@ class PollContext:
         stream_arn: Of the stream that the records come from.
         shard_id: Of their shard.
         attempt: 1 for the first delivery of the batch's first record, counted up while it fails.
+        epoch: A fencing token: the number of this poller's lease. Whoever takes over has a higher
+            one, so a write of yours that is conditional on ``epoch <= :epoch``, and keeps it,
+            cannot come after a successor's.
+        consumer: Whose positions the poller keeps.
     """
 
     stream_arn: str
     shard_id: str
     attempt: int
+    epoch: int = 0
+    consumer: str = "default"
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
+class DeadLetter(dict[str, Any]):
     """A record that is given up, as a dead-letter sink gets it.
+
+    It is the document that Lambda's on-failure messages are, so that `json.dumps` and every sink of
+    ``ddbstream.dead_letters`` take it; and it has what a sink may want to know besides.
 
     Attributes:
         stream_arn: Of its stream.
@@ -51,37 +57,32 @@ class DeadLetter:
         route: The name of the handler that failed, if one did.
     """
 
-    stream_arn: str
-    shard_id: str
-    record: RawRecord
-    error: Exception
-    attempts: int
-    route: str | None = None
+    def __init__(
+        self,
+        stream_arn: str,
+        shard_id: str,
+        record: RawRecord,
+        error: Exception,
+        attempts: int,
+        route: str | None = None,
+    ) -> None:
+        self.stream_arn = stream_arn
+        self.shard_id = shard_id
+        self.record = record
+        self.error = error
+        self.attempts = attempts
+        self.route = route
+        super().__init__(
+            on_failure_document(
+                [record], stream_arn=stream_arn, shard_id=shard_id, invocations=attempts
+            )
+        )
+        self["ddbstream"] = failure_details(record, error, route)
 
     def document(self) -> dict[str, Any]:
         """It as JSON, in the shape of Lambda's on-failure messages: one tool replays both."""
-        document = on_failure_document(
-            [self.record],
-            stream_arn=self.stream_arn,
-            shard_id=self.shard_id,
-            invocations=self.attempts,
-        )
-        document["ddbstream"] = failure_details(self.record, self.error, self.route)
-        return document
+        return dict(self)
 
-
-def outcome(result: Any, records: Sequence[RawRecord]) -> Delivered:
-    """What a `ddbstream.BatchResult` says about the records that were dispatched."""
-    if result.checkpoint is None:
-        return Delivered(len(records))
-    error: Exception = RuntimeError("the batch was cut short")
-    route = None
-    if result.failures:
-        error, route = result.failures[0].error, getattr(result.failures[0], "route", None)
-    for index, record in enumerate(records):
-        if result.checkpoint and sequence_number(record) == result.checkpoint:
-            return Delivered(index, error, route=route)
-    # The record that is not done has no number to be named by.
-    if not result.checkpoint and sequence_number(records[result.processed]) is None:
-        return Delivered(result.processed, error, route=route)
-    return Delivered(0, error, located=len(records) == 1, route=route)
+    def __repr__(self) -> str:
+        # A dict's own would print stored values.
+        return f"<DeadLetter of {self.shard_id}, after {self.attempts} attempts>"

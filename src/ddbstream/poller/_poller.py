@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from ddbstream.exceptions import PollerError
+from ddbstream.exceptions import PollerArgumentError, PollerError
 from ddbstream.poller._batches import Batch, BatchLoop
 from ddbstream.poller._core.commands import Deliver
 from ddbstream.poller._core.events import Event, Exit
 from ddbstream.poller._core.policies import FailurePolicy, Settings
+from ddbstream.poller._dispatching import (
+    Dispatcher,
+    check_concurrency,
+    check_folds,
+    check_router,
+)
 from ddbstream.poller._driver import Driver, Takers
 from ddbstream.poller._handlers import Router
 from ddbstream.poller._log import log_event
 from ddbstream.poller._metrics import Metrics
 from ddbstream.poller._setup import Setup
 from ddbstream.poller._signals import stop_on_signals
-from ddbstream.poller._stores.contract import CheckpointStore
+from ddbstream.poller._stores.contract import DEFAULT_CONSUMER, CheckpointStore
 from ddbstream.poller._workers import Clock, InlineWorkers, SystemClock, ThreadWorkers, Workers
 from ddbstream.typing import StreamsClient
 
@@ -51,14 +57,22 @@ class PollerBase:
         grace: float = 30.0,
         settings: Settings | None = None,
         clock: Clock | None = None,
+        consumer: str = DEFAULT_CONSUMER,
+        concurrency: int = 1,
+        dead_letter: Callable[[Mapping[str, Any]], object] | None = None,
     ) -> None:
-        names = (
-            [table_or_stream_arn] if isinstance(table_or_stream_arn, str) else table_or_stream_arn
-        )
-        self._names = list(names)
+        self._names = _names(table_or_stream_arn)
+        self._router = router
+        self._concurrency = check_concurrency(concurrency)
+        if router is not None:
+            check_router(router, concurrency=concurrency)
+        if dead_letter is not None and not callable(dead_letter):
+            raise PollerArgumentError("dead_letter is a sink: a function of one document")
+        self._dead_letter = dead_letter
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._setup = Setup(
-            router=router,
+            commits_itself=router is not None,
+            consumer=consumer,
             checkpoints=checkpoints,
             start=start,
             client=client,
@@ -71,7 +85,6 @@ class PollerBase:
             settings=settings,
             clock=self._clock,
         )
-        self._has_router = router is not None
         self._listener = on_event
         self._follow = follow
         self._max_lag = max_lag
@@ -132,7 +145,19 @@ class PollerBase:
             follow_every=self._setup.settings.discovery,
             takers=takers,
         )
+        self._setup.dispatcher = self._make_dispatcher(self._driver)
         return self._driver
+
+    def _make_dispatcher(self, driver: Driver) -> Dispatcher | None:
+        if self._router is None:
+            return None
+        check_folds(self._router)  # once more: a fold may have been added since
+        return Dispatcher(
+            self._router,
+            concurrency=self._concurrency,
+            stop_when=driver.is_stopping,
+            dead_letter=self._dead_letter or self._setup.sink,
+        )
 
     def _signals(self, *, install_signals: bool) -> AbstractContextManager[None]:
         return stop_on_signals(self.stop) if install_signals else nullcontext()
@@ -142,6 +167,8 @@ class PollerBase:
             driver.stop()
 
     def _finish(self) -> None:
+        if self._driver is not None:
+            self._driver.stop()
         self._driver = None
         self._stop_asked = False
 
@@ -152,6 +179,26 @@ class PollerBase:
                 self._listener(event)
             except Exception:  # a listener's trouble is not the poller's
                 logger.exception("on_event failed")
+
+
+def _names(given: object) -> list[str]:
+    """The tables and streams to read, or an error that says what is wrong with them."""
+    names = [given] if isinstance(given, str) else given
+    if not isinstance(names, Sequence) or isinstance(names, bytes):
+        raise PollerArgumentError(
+            "a poller reads a table by its name, a stream by its ARN, or several"
+        )
+    if not names:
+        raise PollerArgumentError("a poller needs a table or a stream to read, and was given none")
+    for name in names:
+        if not isinstance(name, str) or not name.strip():
+            raise PollerArgumentError(
+                "a table's name, or a stream's ARN, is a text that is not empty"
+            )
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise PollerArgumentError(f"{twice} is given twice: a poller reads each stream once")
+    return list(names)
 
 
 class StreamPoller(PollerBase):
@@ -198,13 +245,19 @@ class StreamPoller(PollerBase):
         settings: Every other number.
         clock: Both clocks; with a `ddbstream.testing.FakeClock` everything runs in one thread and
             never waits.
+        consumer: Whose positions to keep. Two services with different names share one store, and
+            each sees every record.
+        concurrency: How many different items' records of a shard to handle at once. One item's keep
+            their order, and the position is the first record that is not done.
+        dead_letter: Takes what the router's own ``on_error`` puts aside; by default the sink of
+            ``on_failure``. See ``ddbstream.dead_letters``.
 
     Attributes:
         exit: Why the last run ended; None before, and while one is under way.
         metrics: Counts and the state of every shard.
 
     Raises:
-        ValueError: ``start`` or ``on_failure`` is none of these.
+        PollerArgumentError: Something that was given cannot work; it says what to give instead.
     """
 
     def run(self, *, install_signals: bool = False) -> Exit:
@@ -271,7 +324,7 @@ class StreamPoller(PollerBase):
         return self.batches()
 
     def _need_router(self) -> None:
-        if not self._has_router:
+        if self._router is None:
             raise PollerError("a poller without a router is iterated: for batch in poller: …")
 
     @contextmanager
@@ -280,7 +333,7 @@ class StreamPoller(PollerBase):
         driver = self._begin(workers, takers)
         try:
             for name in self._names:
-                driver.streams.append(self._setup.open(name))
+                driver.add(self._setup.open(name))
             self._stop_if_asked(driver)
             yield driver
         finally:

@@ -12,7 +12,12 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any, Literal
 
-from ddbstream.exceptions import CheckpointError, DDBStreamError, StreamNotFoundError
+from ddbstream.exceptions import (
+    CheckpointError,
+    DDBStreamError,
+    PollerArgumentError,
+    StreamNotFoundError,
+)
 from ddbstream.poller._client import (
     StreamsApi,
     failure_of,
@@ -23,8 +28,8 @@ from ddbstream.poller._client import (
 from ddbstream.poller._core.core import StreamCore
 from ddbstream.poller._core.policies import FailurePolicy, Settings, block, skip, stop
 from ddbstream.poller._core.positions import AtStart, AtTime, State
-from ddbstream.poller._handlers import Router
-from ddbstream.poller._stores.contract import CheckpointStore, Lease
+from ddbstream.poller._dispatching import Dispatcher
+from ddbstream.poller._stores.contract import DEFAULT_CONSUMER, CheckpointStore, Lease, key_of
 from ddbstream.poller._stores.memory import MemoryCheckpoints
 from ddbstream.poller._stream import Stream
 from ddbstream.poller._workers import Clock, instant
@@ -40,7 +45,8 @@ class Setup:
     def __init__(  # noqa: PLR0913 - keyword-only: what a poller can be told
         self,
         *,
-        router: Router | None,
+        commits_itself: bool,
+        consumer: str,
         checkpoints: CheckpointStore | None,
         start: Literal["TRIM_HORIZON", "LATEST"] | datetime,
         client: Any,
@@ -53,8 +59,9 @@ class Setup:
         settings: Settings | None,
         clock: Clock,
     ) -> None:
-        self._router = router
-        self.commits_itself = router is not None
+        self.dispatcher: Dispatcher | None = None  # of the run that is under way
+        self.commits_itself = commits_itself
+        self._consumer = _consumer(consumer)
         self._store = checkpoints if checkpoints is not None else MemoryCheckpoints()
         self._begin = _begin(start)
         self._injected = client is not None
@@ -70,6 +77,11 @@ class Setup:
         self.settings = settings if settings is not None else Settings()
         if on_gap is not None:
             self.settings = replace(self.settings, on_gap=on_gap)
+
+    @property
+    def sink(self) -> Callable[[Any], object] | None:
+        """Takes records that are given up."""
+        return self._policy.sink
 
     def open(self, name: str) -> Stream:
         """Resolve a name, take the stream's lease and load its positions.
@@ -105,7 +117,9 @@ class Setup:
 
     def _hold(self, arn: str) -> tuple[Lease, State]:
         ttl = self.settings.lease
-        lease = self._store.acquire(arn, self._owner, ttl=ttl, takeover=self._takeover)
+        # A store from before consumers had names serves the default one.
+        named = {} if self._consumer == DEFAULT_CONSUMER else {"consumer": self._consumer}
+        lease = self._store.acquire(arn, self._owner, ttl=ttl, takeover=self._takeover, **named)
         try:
             return lease, self._store.load(lease)
         except BaseException:
@@ -127,7 +141,7 @@ class Setup:
         )
         core.auto_commit(enabled=self.commits_itself)
         api = StreamsApi(client, arn, page_limit=settings.page_limit)
-        return Stream(core, api, self._store, lease, self._router, self._policy.sink)
+        return Stream(core, api, self._store, lease, self.dispatcher, self._policy.sink)
 
     def _resolve(self, name: str) -> str:
         if name.startswith("arn:") and "/stream/" in name:
@@ -153,19 +167,27 @@ class Setup:
 def _begin(start: Literal["TRIM_HORIZON", "LATEST"] | datetime) -> AtStart | AtTime | None:
     if isinstance(start, datetime):
         if start.tzinfo is None:
-            raise ValueError("start needs a datetime with a time zone")
+            raise PollerArgumentError("start needs a datetime with a time zone")
         return AtTime(start.astimezone(timezone.utc).timestamp())
     if start == "TRIM_HORIZON":
         return AtStart()
     if start == "LATEST":
         return None
-    raise ValueError("start is 'TRIM_HORIZON', 'LATEST' or a datetime")
+    raise PollerArgumentError("start is 'TRIM_HORIZON', 'LATEST' or a datetime")
 
 
 def _policy(on_failure: str | FailurePolicy) -> FailurePolicy:
     if isinstance(on_failure, FailurePolicy):
         return on_failure
+    make = _POLICIES.get(on_failure)
+    if make is not None:
+        return make()
+    raise PollerArgumentError("on_failure is 'block', 'skip', 'stop', or what retry() makes")
+
+
+def _consumer(name: str) -> str:
     try:
-        return _POLICIES[on_failure]()
-    except KeyError:
-        raise ValueError("on_failure is 'block', 'skip', 'stop' or a policy") from None
+        key_of("", name)
+    except CheckpointError as error:
+        raise PollerArgumentError(str(error)) from None
+    return name

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from ddbstream._router.awaiting import finish
 from ddbstream.exceptions import FencedError
 from ddbstream.poller._client import StreamsApi
 from ddbstream.poller._core.commands import (
@@ -25,7 +26,8 @@ from ddbstream.poller._core.commands import (
     Save,
 )
 from ddbstream.poller._core.core import StreamCore
-from ddbstream.poller._handlers import DeadLetter, PollContext, Router, outcome
+from ddbstream.poller._dispatching import Dispatcher
+from ddbstream.poller._handlers import DeadLetter, PollContext
 from ddbstream.poller._stores.contract import CheckpointStore, Lease
 
 __all__ = ["Stream"]
@@ -45,7 +47,7 @@ class Stream:
         api: See above.
         store: Keeps positions, under ``lease``.
         lease: The right to do so.
-        router: Handles records; None if somebody else takes the deliveries.
+        dispatcher: Has the router handle records; None if somebody else takes the deliveries.
         sink: Takes records that are given up.
     """
 
@@ -55,14 +57,14 @@ class Stream:
         api: StreamsApi,
         store: CheckpointStore,
         lease: Lease,
-        router: Router | None,
+        dispatcher: Dispatcher | None,
         sink: Callable[[DeadLetter], object] | None,
     ) -> None:
         self.core = core
         self.api = api
         self._store = store
         self._lease = lease
-        self._router = router
+        self._dispatcher = dispatcher
         self._sink = sink
 
     @property
@@ -96,33 +98,33 @@ class Stream:
 
     def deliver(self, command: Deliver) -> Delivered:
         """Have the router handle records."""
-        assert self._router is not None
-        records = list(command.records)
-        try:
-            result = self._router.dispatch(
-                records, stream_arn=self.arn, context=self.context(command)
-            )
-            return outcome(result, records)
-        except Exception as error:  # noqa: BLE001 - a handler may raise anything
-            return Delivered(0, error, located=len(records) == 1)
+        assert self._dispatcher is not None
+        return self._dispatcher.handle(command.records, self.context(command))
 
     def context(self, command: Deliver) -> PollContext:
         """What handlers get beside the record."""
-        return PollContext(self.arn, command.shard_id, command.attempt)
+        lease = self._lease
+        return PollContext(self.arn, command.shard_id, command.attempt, lease.epoch, lease.consumer)
 
     def discard(self, command: Discard) -> CommandFailed | None:
         """Give the sink a record that is given up."""
         if self._sink is None:
             return None
-        letter = DeadLetter(
-            self.arn,
-            command.shard_id,
-            command.record,
-            command.error,
-            command.attempts,
-            command.route,
+        return self._attempt("the dead-letter sink", self._give_up, self._sink, command)
+
+    def _give_up(self, sink: Callable[[DeadLetter], object], command: Discard) -> None:
+        finish(
+            sink(
+                DeadLetter(
+                    self.arn,
+                    command.shard_id,
+                    command.record,
+                    command.error,
+                    command.attempts,
+                    command.route,
+                )
+            )
         )
-        return self._attempt("the dead-letter sink", self._sink, letter)
 
     # With the store
 

@@ -200,6 +200,41 @@ class CheckpointStoreConformance:
         assert store.load(one).start is None
         assert dict(store.load(two).positions) == {"shard": After("2")}
 
+    def test_consumers_of_a_stream_do_not_see_each_other(self) -> None:
+        """Each has its start, its positions, its last sign of life and its lease."""
+        store, one = self._acquired()
+        arn = one.stream_arn
+        two = store.acquire(arn, "two", ttl=60, takeover=False, consumer="billing")
+        store.save(one, "shard", After("1"))
+        store.save(two, "shard", After("2"))
+        store.fix_start(two, Start(AtStart(), 1.0))
+        store.renew(two, 1_700_000_000.5)
+        assert dict(store.load(one).positions) == {"shard": After("1")}
+        assert store.load(one).start is None
+        assert store.load(one).last_alive is None
+        store.forget(two, ["shard"])
+        store.release(two)
+        other = self.open()
+        again = other.acquire(arn, "one", ttl=60, consumer="billing")
+        assert again.epoch > two.epoch
+        assert again.consumer == "billing"
+        assert dict(other.load(again).positions) == {}
+        store.save(one, "shard", After("3"))
+
+    def test_who_names_no_consumer_is_the_default_one(self) -> None:
+        """It is one consumer like any other, under the name ``default``."""
+        store, one = self._acquired()
+        store.save(one, "shard", After("1"))
+        same = store.acquire(one.stream_arn, "two", ttl=60, consumer="default")
+        assert dict(store.load(same).positions) == {"shard": After("1")}
+        with _raises(FencedError):
+            store.save(one, "shard", After("2"))
+
+    def test_a_consumer_without_a_name_is_refused(self) -> None:
+        """An empty text is a mistake, such as a variable that is not set."""
+        with _raises(CheckpointError):
+            self.open().acquire(self._arn(), "one", ttl=60, consumer="")
+
 
 @contextmanager
 def _raises(expected: type[Exception]) -> Iterator[None]:

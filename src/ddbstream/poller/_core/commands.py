@@ -105,12 +105,14 @@ class Delivered:
         error: What stopped it, or None if all are done.
         located: Whether the record after those done is known to be the culprit. If not, any may be.
         route: The name of the handler that failed, if it is known.
+        fatal: Whether the poller itself is set up so that it can never work.
     """
 
     done: int
     error: Exception | None = None
     located: bool = True
     route: str | None = None
+    fatal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,9 @@ class Delivery:
             self._done(shard, result.done, at)
         if result.error is None:
             return
+        if result.fatal:
+            self._shared.fail_after_saving(result.error)
+            return
         if shard.deliveries_fail_since is None:
             shard.deliveries_fail_since = at.mono
         asked = min(page.limit, len(page.records) - page.index)

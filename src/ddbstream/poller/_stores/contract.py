@@ -8,7 +8,8 @@ Rules for every store
 * A position only moves forward: `save` refuses an older one. Saving the same again is no error,
   because a caller that lost the answer has to try again.
 * The start of a stream is fixed once: a second `fix_start` changes nothing.
-* Streams do not see each other: everything is kept by ARN, for shard ids are not unique.
+* Streams do not see each other: everything is kept by ARN, for shard ids are not unique. Nor do the
+  consumers of one stream: each has a start, positions and a lease of its own.
 """
 
 from __future__ import annotations
@@ -21,31 +22,61 @@ from ddbstream.exceptions import CheckpointError, FencedError
 from ddbstream.poller._core.positions import Position, Start, State
 
 __all__ = [
+    "DEFAULT_CONSUMER",
     "FORMAT",
     "CheckpointStore",
     "Lease",
     "check_format",
     "held_by_another",
+    "key_of",
     "moved_back",
     "taken_over",
 ]
 
 
+DEFAULT_CONSUMER = "default"
+"""The consumer of those who name none, and of what was kept before consumers had names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to save positions of one stream.
+    """The right to save positions of one consumer of one stream.
 
     Attributes:
         stream_arn: Of the stream.
         owner: Who holds it: any text that is unique to a running poller.
-        epoch: Grows with each `acquire` of the stream.
+        epoch: Grows with each `acquire` by that consumer.
         ttl: Seconds it lasts from each renewal.
+        consumer: Whose positions they are.
     """
 
     stream_arn: str
     owner: str
     epoch: int
     ttl: float
+    consumer: str = DEFAULT_CONSUMER
+
+    @property
+    def key(self) -> str:
+        """What a store may keep everything under: see `key_of`."""
+        return key_of(self.stream_arn, self.consumer)
+
+
+_LONGEST_NAME = 256  # a partition key has 2,048 bytes; an ARN takes 400 of them at most
+
+
+def key_of(stream_arn: str, consumer: object = DEFAULT_CONSUMER) -> str:
+    """One text for a consumer of a stream; the default consumer's is the ARN itself.
+
+    Raises:
+        CheckpointError: The consumer has no name, or one that is too long for a key.
+    """
+    if not isinstance(consumer, str) or not 0 < len(consumer.encode()) <= _LONGEST_NAME:
+        raise CheckpointError(
+            f"a consumer is named by a text of 1 to {_LONGEST_NAME} bytes, such as 'billing'"
+        )
+    # An ARN has no "#", so no two pairs give the same text.
+    return stream_arn if consumer == DEFAULT_CONSUMER else f"{stream_arn}#{consumer}"
 
 
 class CheckpointStore(Protocol):
@@ -56,8 +87,16 @@ class CheckpointStore(Protocol):
     A poller calls a store from several threads.
     """
 
-    def acquire(self, stream_arn: str, owner: str, *, ttl: float, takeover: bool = True) -> Lease:
-        """Become the stream's only writer.
+    def acquire(
+        self,
+        stream_arn: str,
+        owner: str,
+        *,
+        ttl: float,
+        takeover: bool = True,
+        consumer: str = DEFAULT_CONSUMER,
+    ) -> Lease:
+        """Become the consumer's only writer.
 
         Args:
             stream_arn: Of the stream.
@@ -65,6 +104,7 @@ class CheckpointStore(Protocol):
             ttl: Seconds until the lease counts as abandoned unless it is renewed.
             takeover: Take the lease from an owner that is alive. If false, FencedError is raised
                 while another owner's lease lasts.
+            consumer: Whose positions to write: those of different consumers are kept apart.
         """
         ...
 

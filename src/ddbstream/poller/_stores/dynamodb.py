@@ -32,10 +32,12 @@ from ddbstream.poller._core.positions import (
     rank,
 )
 from ddbstream.poller._stores.contract import (
+    DEFAULT_CONSUMER,
     FORMAT,
     Lease,
     check_format,
     held_by_another,
+    key_of,
     moved_back,
     taken_over,
 )
@@ -97,8 +99,17 @@ class DynamoDBCheckpoints:
                 raise
         self._client.get_waiter("table_exists").wait(TableName=self._table)
 
-    def acquire(self, stream_arn: str, owner: str, *, ttl: float, takeover: bool = True) -> Lease:
+    def acquire(
+        self,
+        stream_arn: str,
+        owner: str,
+        *,
+        ttl: float,
+        takeover: bool = True,
+        consumer: str = DEFAULT_CONSUMER,
+    ) -> Lease:
         """See `CheckpointStore.acquire`."""
+        key = key_of(stream_arn, consumer)
         now = self._clock()
         known = "(attribute_not_exists(format_version) OR format_version = :format)"
         free = "(attribute_not_exists(expires) OR expires <= :now OR lease_owner = :owner)"
@@ -114,7 +125,7 @@ class DynamoDBCheckpoints:
         try:
             answer = self._client.update_item(
                 TableName=self._table,
-                Key=_key(stream_arn, _CONTROL),
+                Key=_key(key, _CONTROL),
                 UpdateExpression="SET epoch = if_not_exists(epoch, :zero) + :one,"
                 " lease_owner = :owner, expires = :expires, format_version = :format",
                 ExpressionAttributeValues=_values(values),
@@ -124,13 +135,14 @@ class DynamoDBCheckpoints:
         except Exception as error:
             if _code(error) != "ConditionalCheckFailedException":
                 raise
-            self._check_format(stream_arn)
+            self._check_format(key)
             raise held_by_another() from None
-        return Lease(stream_arn, owner, int(answer["Attributes"]["epoch"]["N"]), ttl)
+        epoch = int(answer["Attributes"]["epoch"]["N"])
+        return Lease(stream_arn, owner, epoch, ttl, consumer)
 
-    def _check_format(self, stream_arn: str) -> None:
+    def _check_format(self, key: str) -> None:
         answer = self._client.get_item(
-            TableName=self._table, Key=_key(stream_arn, _CONTROL), ConsistentRead=True
+            TableName=self._table, Key=_key(key, _CONTROL), ConsistentRead=True
         )
         version = answer.get("Item", {}).get("format_version", {}).get("N", str(FORMAT))
         check_format(int(version), f"the table {self._table}")
@@ -141,7 +153,7 @@ class DynamoDBCheckpoints:
         alive: float | None = None
         positions: dict[str, Position] = {}
         owned = False
-        for item in self._items(lease.stream_arn):
+        for item in self._items(lease.key):
             if item["shard"]["S"] != _CONTROL:
                 positions[item["shard"]["S"]] = load_position(parse_stored(item["position"]["S"]))
                 continue
@@ -154,7 +166,7 @@ class DynamoDBCheckpoints:
             raise taken_over()
         return State(start, positions, alive)
 
-    def _items(self, stream_arn: str) -> list[Mapping[str, Any]]:
+    def _items(self, key: str) -> list[Mapping[str, Any]]:
         items: list[Mapping[str, Any]] = []
         more: dict[str, Any] = {}
         while True:
@@ -163,7 +175,7 @@ class DynamoDBCheckpoints:
                 ConsistentRead=True,
                 KeyConditionExpression="#stream = :stream",
                 ExpressionAttributeNames={"#stream": "stream"},
-                ExpressionAttributeValues={":stream": {"S": stream_arn}},
+                ExpressionAttributeValues={":stream": {"S": key}},
                 **more,
             )
             items += page["Items"]
@@ -181,7 +193,7 @@ class DynamoDBCheckpoints:
         text, place = json.dumps(dump_position(position)), _place(position)
         update = {
             "TableName": self._table,
-            "Key": _key(lease.stream_arn, shard_id),
+            "Key": _key(lease.key, shard_id),
             "UpdateExpression": "SET #position = :position, place = :place, epoch = :epoch",
             "ConditionExpression": "attribute_not_exists(place) OR place <= :place",
             "ExpressionAttributeNames": {"#position": "position"},
@@ -199,7 +211,7 @@ class DynamoDBCheckpoints:
     def forget(self, lease: Lease, shard_ids: Sequence[str]) -> None:
         """See `CheckpointStore.forget`."""
         for first in range(0, len(shard_ids), _DELETES):
-            keys = (_key(lease.stream_arn, s) for s in shard_ids[first : first + _DELETES])
+            keys = (_key(lease.key, s) for s in shard_ids[first : first + _DELETES])
             self._write(lease, [{"Delete": {"TableName": self._table, "Key": key}} for key in keys])
 
     def release(self, lease: Lease) -> None:
@@ -214,7 +226,7 @@ class DynamoDBCheckpoints:
         try:
             self._client.update_item(
                 TableName=self._table,
-                Key=_key(lease.stream_arn, _CONTROL),
+                Key=_key(lease.key, _CONTROL),
                 UpdateExpression=expression,
                 ConditionExpression="epoch = :epoch",
                 ExpressionAttributeValues=_values({**values, ":epoch": lease.epoch}),
@@ -228,7 +240,7 @@ class DynamoDBCheckpoints:
     def _write(self, lease: Lease, actions: list[dict[str, Any]]) -> None:
         check = {
             "TableName": self._table,
-            "Key": _key(lease.stream_arn, _CONTROL),
+            "Key": _key(lease.key, _CONTROL),
             "ConditionExpression": "epoch = :epoch",
             "ExpressionAttributeValues": _values({":epoch": lease.epoch}),
         }
@@ -252,8 +264,8 @@ def _place(position: Position) -> str:
     return f"{kind}#{number:020.6f}" if isinstance(position, AtTime) else f"{kind}#"
 
 
-def _key(stream_arn: str, shard_id: str) -> dict[str, Any]:
-    return {"stream": {"S": stream_arn}, "shard": {"S": shard_id}}
+def _key(key: str, shard_id: str) -> dict[str, Any]:
+    return {"stream": {"S": key}, "shard": {"S": shard_id}}
 
 
 def _values(values: Mapping[str, str | float]) -> dict[str, Any]:

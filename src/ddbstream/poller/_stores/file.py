@@ -22,10 +22,12 @@ from ddbstream.poller._core.positions import (
     moves_back,
 )
 from ddbstream.poller._stores.contract import (
+    DEFAULT_CONSUMER,
     FORMAT,
     Lease,
     check_format,
     held_by_another,
+    key_of,
     moved_back,
     taken_over,
 )
@@ -52,17 +54,26 @@ class FileCheckpoints:
         self._clock = clock
         self._lock = threading.Lock()
 
-    def acquire(self, stream_arn: str, owner: str, *, ttl: float, takeover: bool = True) -> Lease:
+    def acquire(
+        self,
+        stream_arn: str,
+        owner: str,
+        *,
+        ttl: float,
+        takeover: bool = True,
+        consumer: str = DEFAULT_CONSUMER,
+    ) -> Lease:
         """See `CheckpointStore.acquire`."""
+        key = key_of(stream_arn, consumer)
         with self._changed() as streams:
-            stream = streams.setdefault(stream_arn, {"epoch": 0, "positions": {}})
+            stream = streams.setdefault(key, {"epoch": 0, "positions": {}})
             now = self._clock()
             holder = stream.get("owner")
             if holder not in (None, owner) and stream["expires"] > now and not takeover:
                 raise held_by_another()
             stream["epoch"] += 1
             stream["owner"], stream["expires"] = owner, now + ttl
-            return Lease(stream_arn, owner, stream["epoch"], ttl)
+            return Lease(stream_arn, owner, stream["epoch"], ttl, consumer)
 
     def load(self, lease: Lease) -> State:
         """See `CheckpointStore.load`."""
@@ -106,7 +117,7 @@ class FileCheckpoints:
     def release(self, lease: Lease) -> None:
         """See `CheckpointStore.release`."""
         with self._changed() as streams:
-            stream = streams.get(lease.stream_arn)
+            stream = streams.get(lease.key)
             if stream is not None and stream["epoch"] == lease.epoch:
                 stream["owner"], stream["expires"] = None, 0.0
 
@@ -163,7 +174,7 @@ def _is_stream(value: object) -> bool:
 
 
 def _owned(streams: dict[str, Any], lease: Lease) -> dict[str, Any]:
-    stream: dict[str, Any] | None = streams.get(lease.stream_arn)
+    stream: dict[str, Any] | None = streams.get(lease.key)
     if stream is None or stream["epoch"] != lease.epoch:
         raise taken_over()
     return stream

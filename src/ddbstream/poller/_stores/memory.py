@@ -7,7 +7,14 @@ import time
 from collections.abc import Callable, Sequence
 
 from ddbstream.poller._core.positions import Position, Start, State, moves_back
-from ddbstream.poller._stores.contract import Lease, held_by_another, moved_back, taken_over
+from ddbstream.poller._stores.contract import (
+    DEFAULT_CONSUMER,
+    Lease,
+    held_by_another,
+    key_of,
+    moved_back,
+    taken_over,
+)
 
 __all__ = ["MemoryCheckpoints"]
 
@@ -36,16 +43,25 @@ class MemoryCheckpoints:
         self._lock = threading.Lock()
         self._streams: dict[str, _Stream] = {}
 
-    def acquire(self, stream_arn: str, owner: str, *, ttl: float, takeover: bool = True) -> Lease:
+    def acquire(
+        self,
+        stream_arn: str,
+        owner: str,
+        *,
+        ttl: float,
+        takeover: bool = True,
+        consumer: str = DEFAULT_CONSUMER,
+    ) -> Lease:
         """See `CheckpointStore.acquire`."""
+        key = key_of(stream_arn, consumer)
         with self._lock:
-            stream = self._streams.setdefault(stream_arn, _Stream())
+            stream = self._streams.setdefault(key, _Stream())
             now = self._clock()
             if stream.owner not in (None, owner) and stream.expires > now and not takeover:
                 raise held_by_another()
             stream.epoch += 1
             stream.owner, stream.expires = owner, now + ttl
-            return Lease(stream_arn, owner, stream.epoch, ttl)
+            return Lease(stream_arn, owner, stream.epoch, ttl, consumer)
 
     def load(self, lease: Lease) -> State:
         """See `CheckpointStore.load`."""
@@ -84,12 +100,12 @@ class MemoryCheckpoints:
     def release(self, lease: Lease) -> None:
         """See `CheckpointStore.release`."""
         with self._lock:
-            stream = self._streams.get(lease.stream_arn)
+            stream = self._streams.get(lease.key)
             if stream is not None and stream.epoch == lease.epoch:
                 stream.owner, stream.expires = None, 0.0
 
     def _owned(self, lease: Lease) -> _Stream:
-        stream = self._streams.get(lease.stream_arn)
+        stream = self._streams.get(lease.key)
         if stream is None or stream.epoch != lease.epoch:
             raise taken_over()
         return stream

@@ -22,10 +22,12 @@ from ddbstream.poller._core.positions import (
     parse_stored,
 )
 from ddbstream.poller._stores.contract import (
+    DEFAULT_CONSUMER,
     FORMAT,
     Lease,
     check_format,
     held_by_another,
+    key_of,
     moved_back,
     taken_over,
 )
@@ -110,13 +112,22 @@ class SQLiteCheckpoints:
         with self._lock:
             self._db.close()
 
-    def acquire(self, stream_arn: str, owner: str, *, ttl: float, takeover: bool = True) -> Lease:
+    def acquire(
+        self,
+        stream_arn: str,
+        owner: str,
+        *,
+        ttl: float,
+        takeover: bool = True,
+        consumer: str = DEFAULT_CONSUMER,
+    ) -> Lease:
         """See `CheckpointStore.acquire`."""
+        key = key_of(stream_arn, consumer)
         with self._transaction():
             now = self._clock()
             row = self._db.execute(
                 "SELECT epoch, owner, expires FROM ddbstream_stream WHERE stream_arn = ?",
-                (stream_arn,),
+                (key,),
             ).fetchone()
             epoch, holder, expires = row or (0, None, 0.0)
             if holder not in (None, owner) and expires > now and not takeover:
@@ -125,20 +136,20 @@ class SQLiteCheckpoints:
                 "INSERT INTO ddbstream_stream (stream_arn, epoch, owner, expires)"
                 " VALUES (?, ?, ?, ?) ON CONFLICT (stream_arn) DO UPDATE SET"
                 " epoch = excluded.epoch, owner = excluded.owner, expires = excluded.expires",
-                (stream_arn, epoch + 1, owner, now + ttl),
+                (key, epoch + 1, owner, now + ttl),
             )
-            return Lease(stream_arn, owner, epoch + 1, ttl)
+            return Lease(stream_arn, owner, epoch + 1, ttl, consumer)
 
     def load(self, lease: Lease) -> State:
         """See `CheckpointStore.load`."""
         with self._transaction(lease):
             start, alive = self._db.execute(
                 "SELECT start, last_alive FROM ddbstream_stream WHERE stream_arn = ?",
-                (lease.stream_arn,),
+                (lease.key,),
             ).fetchone()
             rows = self._db.execute(
                 "SELECT shard_id, position FROM ddbstream_position WHERE stream_arn = ?",
-                (lease.stream_arn,),
+                (lease.key,),
             ).fetchall()
         return State(
             load_start(parse_stored(start)) if start else None,
@@ -151,7 +162,7 @@ class SQLiteCheckpoints:
         with self._transaction(lease):
             self._db.execute(
                 "UPDATE ddbstream_stream SET start = ? WHERE stream_arn = ? AND start IS NULL",
-                (json.dumps(start.dump()), lease.stream_arn),
+                (json.dumps(start.dump()), lease.key),
             )
 
     def save(self, lease: Lease, shard_id: str, position: Position) -> None:
@@ -159,13 +170,13 @@ class SQLiteCheckpoints:
         with self._transaction(lease):
             row = self._db.execute(
                 "SELECT position FROM ddbstream_position WHERE stream_arn = ? AND shard_id = ?",
-                (lease.stream_arn, shard_id),
+                (lease.key, shard_id),
             ).fetchone()
             if row is not None and moves_back(load_position(parse_stored(row[0])), position):
                 raise moved_back()
             self._db.execute(
                 "INSERT OR REPLACE INTO ddbstream_position VALUES (?, ?, ?)",
-                (lease.stream_arn, shard_id, json.dumps(dump_position(position))),
+                (lease.key, shard_id, json.dumps(dump_position(position))),
             )
 
     def renew(self, lease: Lease, alive_at: float) -> None:
@@ -173,7 +184,7 @@ class SQLiteCheckpoints:
         with self._transaction(lease):
             self._db.execute(
                 "UPDATE ddbstream_stream SET expires = ?, last_alive = ? WHERE stream_arn = ?",
-                (self._clock() + lease.ttl, alive_at, lease.stream_arn),
+                (self._clock() + lease.ttl, alive_at, lease.key),
             )
 
     def forget(self, lease: Lease, shard_ids: Sequence[str]) -> None:
@@ -181,7 +192,7 @@ class SQLiteCheckpoints:
         with self._transaction(lease):
             self._db.executemany(
                 "DELETE FROM ddbstream_position WHERE stream_arn = ? AND shard_id = ?",
-                [(lease.stream_arn, shard_id) for shard_id in shard_ids],
+                [(lease.key, shard_id) for shard_id in shard_ids],
             )
 
     def release(self, lease: Lease) -> None:
@@ -190,7 +201,7 @@ class SQLiteCheckpoints:
             self._db.execute(
                 "UPDATE ddbstream_stream SET owner = NULL, expires = 0"
                 " WHERE stream_arn = ? AND epoch = ?",
-                (lease.stream_arn, lease.epoch),
+                (lease.key, lease.epoch),
             )
 
     @contextmanager
@@ -209,7 +220,7 @@ class SQLiteCheckpoints:
 
     def _check(self, lease: Lease) -> None:
         row = self._db.execute(
-            "SELECT epoch FROM ddbstream_stream WHERE stream_arn = ?", (lease.stream_arn,)
+            "SELECT epoch FROM ddbstream_stream WHERE stream_arn = ?", (lease.key,)
         ).fetchone()
         if row is None or row[0] != lease.epoch:
             raise taken_over()
