@@ -7,13 +7,11 @@ route's model has such a field, else with an attribute's name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from ddbstream._diff.compare import at, changed_between
-from ddbstream._diff.lookup import attribute_path
-from ddbstream._diff.typed import typed_at
 from ddbstream._diff.values import ABSENT, same
 from ddbstream._values.attribute_values import from_attribute_value, to_attribute_value
 from ddbstream._values.paths import Parts, Path, parse_path
@@ -21,10 +19,14 @@ from ddbstream.exceptions import DDBStreamError, DiffError, EncodeError
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec
+    from ddbstream._model.key_templates import KeyTemplate
 
 __all__ = ["ChangeFilter", "Changed", "all_of", "any_of", "change_filter", "none_of", "transition"]
 
 Image = Mapping[str, Any] | None
+
+_Place = tuple[Parts, "KeyTemplate | None", str]
+"""As the model's ``Place``: a path in attribute names, and the key that the field is a part of."""
 
 
 @runtime_checkable
@@ -82,21 +84,45 @@ class _At:
         parts = parse_path(path)
         self.paths: tuple[Path, ...] = (Path.of(parts),)
         # A route has one codec, so the last one asked about is nearly always the next one too.
-        self._seen: tuple[Codec[Any] | None, Parts] = (None, parts)
+        self._seen: tuple[Codec[Any] | None, Sequence[_Place]] = (None, [(parts, None, "")])
 
-    def parts(self, codec: Codec[Any] | None) -> Parts:
-        """The path in attribute names."""
+    def places(self, codec: Codec[Any] | None) -> Sequence[_Place]:
+        """The places that the path means in a model."""
         seen = self._seen
         if seen[0] is not codec:
-            seen = self._seen = (codec, attribute_path(self.paths[0].parts, codec))
+            parts = self.paths[0].parts
+            without_model = codec is None or codec.model is None
+            found = [(parts, None, "")] if without_model else codec.places(parts)  # type: ignore[union-attr]
+            seen = self._seen = (codec, found)
         return seen[1]
 
     def matches(self, old: Image, new: Image, codec: Codec[Any] | None = None) -> bool:
         seen = self._seen
-        return changed_between(old, new, seen[1] if seen[0] is codec else self.parts(codec))
+        places = seen[1] if seen[0] is codec else self.places(codec)
+        for place in places:
+            if changed_between(old, new, place[0]) and (
+                place[1] is None or not _is_same_part(old, new, place)
+            ):
+                return True
+        return False
 
     def __repr__(self) -> str:
         return repr(self.paths[0])
+
+
+def _is_same_part(old: Image, new: Image, place: _Place) -> bool:
+    """Whether two keys that differ have the same text for a field in them."""
+    parts, template, field = place
+    assert template is not None
+    texts = []
+    for image in (old, new):
+        found = at(image, parts)
+        text = found.get("S") if isinstance(found, Mapping) else None
+        matched = template.match(text) if isinstance(text, str) else None
+        if matched is None:
+            return False
+        texts.append(matched[template.fields.index(field)])
+    return bool(texts[0] == texts[1])
 
 
 class _Some:
@@ -148,12 +174,11 @@ class _Transition:
         self._now = None if now is ... else _Value(now)
 
     def matches(self, old: Image, new: Image, codec: Codec[Any] | None = None) -> bool:
-        parts = self._at.parts(codec)
-        return (
-            (self._was is None or self._was.is_at(old, parts, codec))
-            and (self._now is None or self._now.is_at(new, parts, codec))
-            and changed_between(old, new, parts)
-        )
+        return any(
+            (self._was is None or self._was.is_at(old, place, codec))
+            and (self._now is None or self._now.is_at(new, place, codec))
+            for place in self._at.places(codec)
+        ) and self._at.matches(old, new, codec)
 
     def __repr__(self) -> str:
         # The values are left out: they are the user's data as much as an item's are.
@@ -175,21 +200,26 @@ class _Value:
             # A UUID, a datetime: how it is stored, the model knows.
             self._wire = None
 
-    def is_at(self, item: Image, parts: Parts, codec: Codec[Any] | None) -> bool:
+    def is_at(self, item: Image, place: _Place, codec: Codec[Any] | None) -> bool:
+        parts, template, _ = place
         found = at(item, parts)
         if self._value is None:
             return found is ABSENT or (isinstance(found, Mapping) and "NULL" in found)
         if found is ABSENT:
             return False
-        if self._wire is not None:
+        if self._wire is not None and template is None:
             if found == self._wire:
                 return True
             return found.keys() == self._wire.keys() and same(
                 self._read(found, parts), from_attribute_value(self._wire)
             )
         assert item is not None
-        typed = None if codec is None else typed_at(codec, codec.decode(item), parts)
-        return bool(typed == self._value)
+        if codec is None or codec.model is None:
+            return False
+        typed = codec.field_at(codec.decode(item), place, ABSENT)
+        return bool(
+            typed == self._value or (isinstance(typed, Enum) and typed.value == self._value)
+        )
 
     @staticmethod
     def _read(found: Any, parts: Parts) -> Any:

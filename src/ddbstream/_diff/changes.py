@@ -60,7 +60,16 @@ class _DiffChange:
             raise _too_deep(self._path) from None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), tuple(getattr(self, name) for name in self.__match_args__)
+        values = tuple([getattr(self, name) for name in self.__match_args__])
+        return _restored, (type(self), values, getattr(self, "_shown", None))
+
+
+def _restored(kind: Any, values: tuple[Any, ...], shown: tuple[Any, ...] | None) -> Any:
+    """A copy of a change: what is hidden stays hidden."""
+    made = kind(*values)
+    if shown is not None:
+        hide(made, shown)
+    return made
 
 
 def _too_deep(path: Path) -> DiffError:

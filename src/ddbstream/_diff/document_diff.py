@@ -20,7 +20,7 @@ from ddbstream._diff.changes import Added, DiffChange, Removed, Replaced, SetCha
 from ddbstream._diff.compare import Edit, decoded, python_edits, whole_edits, wire_edits
 from ddbstream._diff.edits import edits_of, inverted
 from ddbstream._diff.forms import PYTHON, WIRE, Form, copied
-from ddbstream._diff.lookup import path_asked_for, values_at
+from ddbstream._diff.lookup import paths_asked_for, values_at
 from ddbstream._diff.render import Hidden, described, parse_hidden, redact
 from ddbstream._diff.sides import Side, Source, located
 from ddbstream._diff.values import ABSENT, are_sets, without
@@ -153,7 +153,7 @@ class Diff:
             change = self._typed_change
         changes = tuple([change(Path.of(parts), old, new) for parts, old, new in edits])
         if self._hidden:
-            redact(changes, self._hidden)
+            redact(changes, self._hidden, typed=change == self._typed_change)
         return changes
 
     def _typed_change(self, path: Path, old: Any, new: Any) -> DiffChange:
@@ -189,7 +189,7 @@ class Diff:
         if not isinstance(path, (str, tuple)):
             return path in self._all()
         try:
-            return self._values_at(self._parts(path)) is not None
+            return self._found(path) is not None
         except KeyError:
             return False
 
@@ -206,17 +206,18 @@ class Diff:
         """
         if isinstance(path, int):
             return self._all()[path]
-        parts = self._parts(path)
-        found = self._values_at(parts)
+        found = self._found(path)
         if found is None:
             raise KeyError(path)
-        return self._changed([(parts, *found)])[0]
+        return self._changed([found])[0]
 
-    def _parts(self, path: str | Parts) -> Parts:
-        return path_asked_for(path, self._new.codec or self._old.codec)
-
-    def _values_at(self, parts: Parts) -> tuple[Any, Any] | None:
-        return values_at(parts, self._edits, self._old, self._new)
+    def _found(self, path: str | Parts) -> Edit | None:
+        """What changed at that path, as an edit."""
+        for parts in paths_asked_for(path, self._new.codec or self._old.codec):
+            values = values_at(parts, self._edits, self._old, self._new)
+            if values is not None:
+                return parts, *values
+        return None
 
     def get(self, path: str | Parts, default: Any = None) -> Any:
         """The change at that path, or ``default`` where nothing changed."""
@@ -327,7 +328,8 @@ class Diff:
         """
         made = self._like(self._edits, self._old, self._new)
         codec = self._new.codec or self._old.codec
-        made._hidden = (*self._hidden, *(parse_hidden(path, codec) for path in paths))
+        hidden = chain.from_iterable(parse_hidden(path, codec) for path in paths)
+        made._hidden = tuple(dict.fromkeys((*self._hidden, *hidden)))
         return made
 
     @_explaining

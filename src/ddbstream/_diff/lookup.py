@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from ddbstream._diff.sides import Side
     from ddbstream._model import Codec
 
-__all__ = ["NoPathError", "attribute_path", "path_asked_for", "values_at"]
+__all__ = ["NoPathError", "attribute_paths", "paths_asked_for", "values_at"]
 
 
 class NoPathError(DiffError, KeyError):
     """What a diff is asked for is no document path, so nothing changed there."""
 
 
-def path_asked_for(path: str | Parts, codec: Codec[Any] | None) -> Parts:
-    """The path that a diff is asked for, in attribute names.
+def paths_asked_for(path: str | Parts, codec: Codec[Any] | None) -> list[Parts]:
+    """The paths that a diff is asked for, in attribute names: the likeliest first.
 
     Raises:
         NoPathError: It is no document path.
@@ -33,15 +33,20 @@ def path_asked_for(path: str | Parts, codec: Codec[Any] | None) -> Parts:
         parts = parse_path(path)
     except DiffError as error:
         raise NoPathError(error.problem, expected=error.expected, found=error.found) from None
-    return attribute_path(parts, codec)
+    return attribute_paths(parts, codec)
 
 
-def attribute_path(parts: Parts, codec: Codec[Any] | None) -> Parts:
-    """A path in attribute names, made from one that may start with the name of a model's field."""
-    if codec is None:
-        return parts
-    attribute = codec.attributes.get(parts[0])  # type: ignore[arg-type]
-    return parts if attribute is None else (attribute, *parts[1:])
+def attribute_paths(parts: Parts, codec: Codec[Any] | None, *, every: bool = False) -> list[Parts]:
+    """The paths in attribute names that a path in names of a model's fields means.
+
+    Args:
+        parts: The path; what no field is named by is an attribute's name.
+        codec: The model's; without a model there are only attributes.
+        every: Also what attribute names mean where fields of the same names win.
+    """
+    if codec is None or codec.model is None:
+        return [parts]
+    return list(dict.fromkeys(found for found, _, _ in codec.places(parts, every=every)))
 
 
 def values_at(parts: Parts, edits: Sequence[Edit], old: Side, new: Side) -> tuple[Any, Any] | None:

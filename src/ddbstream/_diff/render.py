@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from ddbstream._diff.changes import Added, DiffChange, Removed, SetChanged, hide, shown_values
-from ddbstream._diff.lookup import attribute_path
+from ddbstream._diff.lookup import attribute_paths
 from ddbstream._diff.values import dynamodb_type
 from ddbstream._values.paths import Parts, parse_path
 from ddbstream.exceptions import printable
@@ -27,24 +27,38 @@ class _Redacted:
     def __repr__(self) -> str:
         return "<redacted>"
 
+    def __reduce__(self) -> str:
+        return "REDACTED"
+
 
 REDACTED: Final = _Redacted()
 """Stands where a value is hidden."""
 
 
-def parse_hidden(path: str | Parts, codec: Codec[Any] | None) -> Hidden:
-    """A path for `Diff.redact`: each position of a list counts as any, for what is in a list moves.
+def parse_hidden(path: str | Parts, codec: Codec[Any] | None) -> list[Hidden]:
+    """The paths that one for `Diff.redact` hides: every attribute that its names can mean.
+
+    Each position of a list counts as any, for what is in a list moves.
 
     Raises:
         DiffError: It is no document path.
     """
     text = path.replace("[*]", "[0]") if isinstance(path, str) else path
-    parts = attribute_path(parse_path(text), codec)
-    return tuple([None if isinstance(part, int) else part for part in parts])
+    return [
+        tuple([None if isinstance(part, int) else part for part in parts])
+        for parts in attribute_paths(parse_path(text), codec, every=True)
+    ]
 
 
-def masked(parts: Parts, value: Any, hidden: Iterable[Hidden]) -> Any:
-    """The Python value at ``parts`` as it may be shown."""
+def masked(parts: Parts, value: Any, hidden: Iterable[Hidden], *, typed: bool = False) -> Any:
+    """The Python value at ``parts`` as it may be shown.
+
+    Args:
+        parts: Where the value is, in attribute names.
+        value: The value.
+        hidden: The paths that must not be shown.
+        typed: Whether it is a model's value, in which attributes may have any name.
+    """
     below = []
     for path in hidden:
         shared = min(len(path), len(parts))
@@ -55,6 +69,8 @@ def masked(parts: Parts, value: Any, hidden: Iterable[Hidden]) -> Any:
     if not below:
         return value
     kind = dynamodb_type(value)
+    if kind in ("M", "L") and typed:
+        return REDACTED
     if kind == "M":
         return {name: masked((*parts, name), inner, below) for name, inner in value.items()}
     if kind == "L":
@@ -67,11 +83,11 @@ def _meets(hidden: str | int | None, part: str | int) -> bool:
     return isinstance(part, int) if hidden is None else hidden == part
 
 
-def redact(changes: Iterable[DiffChange], hidden: Iterable[Hidden]) -> None:
+def redact(changes: Iterable[DiffChange], hidden: Iterable[Hidden], *, typed: bool) -> None:
     """Note on new changes what of their values may be shown."""
     for change in changes:
         values = shown_values(change)
-        shown = tuple([masked(change.path.parts, value, hidden) for value in values])
+        shown = tuple([masked(change.path.parts, value, hidden, typed=typed) for value in values])
         if any(one is not other for one, other in zip(values, shown, strict=True)):
             hide(change, shown)
 

@@ -6,22 +6,18 @@ whose values may be other models: here an attribute path is followed through the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._diff.compare import Edit, decoded
 from ddbstream._diff.edits import moved, moves
 from ddbstream._diff.values import ABSENT
-from ddbstream._model import codec_for
-from ddbstream._model.markers import KEYS
-from ddbstream.exceptions import DDBStreamError
 
 if TYPE_CHECKING:
     from ddbstream._diff.sides import Side
-    from ddbstream._model import Codec, Registry
     from ddbstream._values.paths import Parts
 
-__all__ = ["typed_at", "typed_values"]
+__all__ = ["typed_values"]
 
 
 def typed_values(edit: Edit, edits: Sequence[Edit], old: Side, new: Side) -> tuple[Any, Any]:
@@ -56,46 +52,6 @@ def _typed(side: Side, parts: Parts, value: Any) -> Any:
     a model.
     """
     found: Any = ABSENT
-    if side.codec is not None:
-        found = typed_at(side.codec, side.instance(side.codec), parts)
+    if side.codec is not None and side.codec.model is not None:
+        found = side.codec.value_at(side.instance(side.codec), parts, ABSENT)
     return decoded(value, parts) if found is ABSENT else found
-
-
-def typed_at(codec: Codec[Any], instance: Any, parts: Parts) -> Any:
-    """What ``instance``, an item read by ``codec``, has at that path, or `ABSENT`."""
-    found = instance
-    for depth, part in enumerate(parts):
-        if isinstance(part, int):
-            if not isinstance(found, (list, tuple)) or part >= len(found):
-                return ABSENT
-            found = found[part]
-        elif isinstance(found, Mapping):
-            found = found.get(part, ABSENT)
-        else:
-            found = _field(None if depth else codec, found, part, codec.registry)
-        if found is ABSENT:
-            return ABSENT
-    return found
-
-
-def _field(
-    codec: Codec[Any] | None, instance: Any, attribute: str, registry: Registry | None
-) -> Any:
-    if codec is None or codec.model is None:
-        try:
-            codec = codec_for(type(instance), registry)
-        except DDBStreamError:
-            return ABSENT
-    if codec.model is not None and attribute in _key_attributes(codec):
-        # A composite key is text assembled from fields, and no field's value.
-        return ABSENT
-    for field, stored in codec.attributes.items():
-        if stored == attribute:
-            return getattr(instance, field, ABSENT)
-    return ABSENT
-
-
-def _key_attributes(codec: Codec[Any]) -> Mapping[str, Any]:
-    said = codec.registry.options(codec.model) if codec.registry is not None else None
-    found: Mapping[str, Any] = (said and said.keys) or getattr(codec.model, KEYS, {})
-    return found

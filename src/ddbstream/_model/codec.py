@@ -25,7 +25,9 @@ from ddbstream._values.tags import MAX_DEPTH
 from ddbstream.exceptions import DDBStreamError, EncodeError, ModelDefinitionError
 
 if TYPE_CHECKING:
+    from ddbstream._model.field_paths import Place
     from ddbstream._model.upgrades import AnyStep
+    from ddbstream._values.paths import Parts
     from ddbstream.typing import Item
 
 T = TypeVar("T")
@@ -49,13 +51,11 @@ class Codec(Generic[T]):
     Attributes:
         model: The class; None without one.
         name: Its name; ``"dict"`` without one.
-        attributes: Field name to the name of the top-level attribute that stores it.
         registry: The registry that it was made with, if any.
     """
 
     model: type[T] | None = None
     name: str = "dict"
-    attributes: Mapping[str, str] = {}
 
     def __init__(self, registry: Registry | None = None) -> None:
         self.registry = registry
@@ -100,6 +100,18 @@ class Codec(Generic[T]):
         """Write an object as an attribute value; raises EncodeError."""
         raise NotImplementedError
 
+    def places(self, parts: Parts, *, every: bool = False, strict: bool = False) -> list[Place]:
+        """The places that a path in field or attribute names means: see ``field_paths.places``."""
+        raise NotImplementedError
+
+    def value_at(self, obj: T, parts: Parts, default: Any) -> Any:
+        """What an object of the model has at a path in attribute names, or ``default``."""
+        raise NotImplementedError
+
+    def field_at(self, obj: T, place: Place, default: Any) -> Any:
+        """The field of an object that a place is about, or ``default``."""
+        raise NotImplementedError
+
 
 class ModelCodec(Codec[T]):
     """A model's codec; the class is planned at once, and code is generated at the first decode."""
@@ -112,7 +124,6 @@ class ModelCodec(Codec[T]):
         self._plan = ModelPlan(model, registry.options if registry else None, self.write_other)
         self.model = model
         self.name = self._plan.name
-        self.attributes = self._plan.attributes
         self._source: str | None = None
 
     def decode(self, item: Mapping[str, Any]) -> T:
@@ -149,6 +160,15 @@ class ModelCodec(Codec[T]):
 
     def write_value(self, obj: Any, json: bool, depth: int) -> dict[str, Any]:
         return self._plan.root.write(obj, json, depth)
+
+    def places(self, parts: Parts, *, every: bool = False, strict: bool = False) -> list[Place]:
+        return self._plan.places(parts, every=every, strict=strict)
+
+    def value_at(self, obj: Any, parts: Parts, default: Any) -> Any:
+        return self._plan.value_at(obj, parts, default)
+
+    def field_at(self, obj: Any, place: Place, default: Any) -> Any:
+        return self._plan.field_at(obj, place, default)
 
 
 class Registry:

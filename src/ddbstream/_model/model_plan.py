@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ddbstream._model.class_specs import MISSING
+from ddbstream._model.field_paths import Place, field_at, places, value_at
 from ddbstream._model.markers import Options
 from ddbstream._model.nodes import FAILED, MapNode, ReadErrors
 from ddbstream._model.planner import Planner, show
 from ddbstream._model.source import Emitter, compile_source
 from ddbstream._values.attribute_values import Other
+from ddbstream._values.paths import Parts
 from ddbstream._values.tags import guarded
 from ddbstream.exceptions import ModelDefinitionError
 
@@ -25,7 +28,6 @@ class ModelPlan:
     Attributes:
         root: The node of the model.
         name: The model's name.
-        attributes: Field name to the name of the top-level attribute that stores it.
 
     Raises:
         ModelDefinitionError: The class cannot work as a model.
@@ -43,8 +45,6 @@ class ModelPlan:
             error.located(model=model)
             raise
         self.name = show(model)
-        fields = getattr(self.root, "fields", ())
-        self.attributes = {f.name: f.attribute for f in fields if not f.collects}
 
     def read(self, item: Any) -> Any:
         """Read an item by the nodes; raises DecodeError with every error of the item."""
@@ -69,6 +69,20 @@ class ModelPlan:
             raise self.root.refuse(obj)
         item: dict[str, Any] = value["M"]
         return item
+
+    def places(self, parts: Parts, *, every: bool, strict: bool) -> list[Place]:
+        """The places that a path in field or attribute names means."""
+        return places(self.root, parts, every=every, strict=strict)
+
+    def value_at(self, obj: Any, parts: Parts, default: Any) -> Any:
+        """What an object of the model has at a path in attribute names, or ``default``."""
+        found = value_at(self.root, obj, parts)
+        return default if found is MISSING else found
+
+    def field_at(self, obj: Any, place: Place, default: Any) -> Any:
+        """The field of an object that a place is about, or ``default``."""
+        found = field_at(self.root, obj, place)
+        return default if found is MISSING else found
 
     def decoder(
         self, read_slowly: Callable[[Any], Any], owner: object

@@ -198,7 +198,8 @@ class TaggedNode(MapNode):
         place = (*path, self.attribute)
         return errors.note(place, f"a tag of {self.name}", f"another {tag_words(tag)}")
 
-    def _of(self, value: Any) -> ObjectNode:
+    def class_of(self, value: Any) -> ObjectNode:
+        """The node of the class that writes a value; raises EncodeError."""
         for _, node in self.classes:
             if type(value) is node.cls:
                 return node
@@ -215,7 +216,7 @@ class TaggedNode(MapNode):
         return next(field for field in node.fields if field.attribute == self.attribute)
 
     def write_map(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
-        return self._of(value).write_map(value, json, depth)
+        return self.class_of(value).write_map(value, json, depth)
 
     def emit_map(self, e: Emitter, item: str, target: str) -> None:
         if not all(literal.has_text for literal, _ in self.classes):

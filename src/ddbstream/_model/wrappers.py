@@ -171,9 +171,10 @@ class ConvertedNode(Node):
         return errors.note(path, self.name, found)
 
     def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
-        return self.inner.write(self._raw(value), json, depth)
+        return self.inner.write(self.stored(value), json, depth)
 
-    def _raw(self, value: Any) -> Any:
+    def stored(self, value: Any) -> Any:
+        """What ``inner`` writes for a value; raises EncodeError."""
         if self.kind is not None and not isinstance(value, self.kind):
             raise EncodeError(expected=self.name, found=type(value).__name__)
         if self.unstructure is None:
@@ -200,7 +201,7 @@ class ConvertedNode(Node):
         return raw if self.structure is None else self.structure(raw)
 
     def to_text(self, value: Any) -> str:
-        raw = self._raw(value)
+        raw = self.stored(value)
         if not isinstance(self.inner, AnyNode):
             return self.inner.to_text(raw)
         if not isinstance(raw, str):

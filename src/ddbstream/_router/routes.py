@@ -308,21 +308,23 @@ def _trait_condition(option: str, wanted: object, kinds: frozenset[Kind], about:
 def _changed_condition(route: Route, changed: Changed, about: str) -> Condition:
     # Only a route that asks for it pays for the module.
     from ddbstream._diff.changed import change_filter
+    from ddbstream._values.paths import path_text
 
     codec = route.codec
     try:
         found = change_filter(changed)
     except DDBStreamError as error:
         raise RouteDefinitionError(f"{about}: changed= takes document paths ({error})") from None
-    for path in found.paths:
-        first = path.parts[0]
-        known = {*codec.attributes, *codec.attributes.values()}
-        if codec.model is not None and first not in known:
-            raise RouteDefinitionError(
-                f"{about}: changed={path!r}, but {codec.name} has no field {first!r}",
-                path=str(path),
-                model=codec.model,
-            )
+    for path in found.paths if codec.model is not None else ():
+        for length in range(1, len(path.parts) + 1):
+            if not codec.places(path.parts[:length], strict=True):
+                there = f"{path.parts[length - 1]!r}"
+                inside = f" in {path_text(path.parts[: length - 1])}" if length > 1 else ""
+                raise RouteDefinitionError(
+                    f"{about}: changed={path!r}, but {codec.name} has no field {there}{inside}",
+                    path=str(path),
+                    model=codec.model,
+                )
 
     def differs(record: StreamRecord[Any]) -> bool:
         # Against no item at all, an attribute that is there counts as changed.

@@ -49,7 +49,6 @@ def test_a_field_is_read_from_its_key_and_written_to_it() -> None:
         "SK": {"S": "User#Product"},
         "name": {"S": "x"},
     }
-    assert codec_for(Product).attributes == {"id": "PK", "name": "name"}
 
 
 def test_several_fields_formats_and_braces() -> None:

@@ -1,0 +1,273 @@
+"""Paths in a model's names: each part goes through the model, to the last one, in every use."""
+
+import copy
+import pickle
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, Literal, NamedTuple
+from uuid import UUID
+
+import pytest
+
+from ddbstream import Attribute, Modify, StreamRouter, diff, keys, to_item
+from ddbstream.changed import transition
+from ddbstream.exceptions import RouteDefinitionError
+from ddbstream.models import model
+from ddbstream.testing import modify
+
+attrs = pytest.importorskip("attrs")
+msgspec = pytest.importorskip("msgspec")
+pydantic = pytest.importorskip("pydantic")
+
+from pydantic.alias_generators import to_pascal  # noqa: E402
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+ID = UUID(int=7)
+Price = Annotated[int, Attribute("unitPrice")]
+
+
+@dataclass
+class DataLine:
+    unit_price: Price
+    secret: Annotated[str, Attribute("Secret")] = "hush"
+
+
+@attrs.define
+class AttrsLine:
+    unit_price: Price
+    secret: Annotated[str, Attribute("Secret")] = "hush"
+
+
+class StructLine(msgspec.Struct, rename="camel"):
+    unit_price: int
+    secret: str = "hush"
+
+
+class PydanticLine(pydantic.BaseModel):
+    unit_price: int = pydantic.Field(alias="unitPrice")
+    secret: str = pydantic.Field("hush", serialization_alias="Secret")
+    model_config = pydantic.ConfigDict(populate_by_name=True)
+
+
+class GeneratedLine(pydantic.BaseModel):
+    unit_price: int
+    secret: str = "hush"
+    model_config = pydantic.ConfigDict(alias_generator=to_pascal, populate_by_name=True)
+
+
+class TupleLine(NamedTuple):
+    unit_price: Price
+    secret: Annotated[str, Attribute("Secret")] = "hush"
+
+
+def deep(line: Any) -> tuple[Any, Any, dict[str, str]]:
+    """A model whose sixth part is a line's field, a maker of it, and the paths to it."""
+
+    @model(rename="camelCase")
+    @dataclass
+    class Shelf:
+        some_lines: list[line]
+        by_id: dict[UUID, line] = field(default_factory=dict)
+        by_colour: dict[Colour, line] = field(default_factory=dict)
+        pair: tuple[int, line] | None = None
+
+    @attrs.define
+    class Room:
+        the_shelf: Annotated[Shelf, Attribute("TheShelf")]
+
+    class House(msgspec.Struct, rename="pascal"):
+        first_room: Room | None
+
+    @dataclass
+    class Town:
+        main_street: Annotated[House, Attribute("MainStreet")]
+
+    def make(price: int, secret: str = "hush") -> Town:  # noqa: S107
+        one = line(unit_price=price, secret=secret)
+        return Town(House(Room(Shelf([one], {ID: one}, {Colour.RED: one}, (1, one)))))
+
+    shelf = "main_street.first_room.the_shelf"
+    return (
+        Town,
+        make,
+        {
+            "list": f"{shelf}.some_lines[0]",
+            "uuid": f'{shelf}.by_id."{ID}"',
+            "enum": f"{shelf}.by_colour.red",
+            "tuple": f"{shelf}.pair[1]",
+        },
+    )
+
+
+LINES = [DataLine, AttrsLine, StructLine, PydanticLine, GeneratedLine, TupleLine]
+
+
+def declare(cls: Any, changed: Any) -> None:
+    @StreamRouter().on_modify(cls, changed=changed)
+    def handler(record: Modify[Any]) -> None: ...
+
+
+def fired(cls: Any, changed: Any, old: Any, new: Any) -> bool:
+    router = StreamRouter()
+    calls = []
+
+    @router.on_modify(cls, changed=changed)
+    def handler(record: Modify[Any]) -> None:
+        calls.append(record)
+
+    routed = StreamRouter(classify=lambda _: cls.__name__)
+    routed.include(router)
+    routed.dispatch([modify(to_item(old), to_item(new))])
+    return bool(calls)
+
+
+@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("way", ["list", "uuid", "enum", "tuple"])
+class TestAtDepthFive:
+    def test_changed_fires_for_the_field_and_not_for_its_neighbour(self, line, way):
+        town, make, paths = deep(line)
+        assert fired(town, f"{paths[way]}.unit_price", make(1), make(2))
+        assert not fired(town, f"{paths[way]}.unit_price", make(1), make(1, "other"))
+
+    def test_a_transition_fires(self, line, way):
+        town, make, paths = deep(line)
+        path = f"{paths[way]}.unit_price"
+        assert fired(town, transition(path, 1, 2), make(1), make(2))
+        assert not fired(town, transition(path, 1, 3), make(1), make(2))
+
+    def test_a_typo_in_the_last_part_fails_where_the_route_is_declared(self, line, way):
+        town, _, paths = deep(line)
+        for changed in (f"{paths[way]}.unit_prise", transition(f"{paths[way]}.unit_prise", 1)):
+            with pytest.raises(RouteDefinitionError, match="has no field 'unit_prise' in main_st"):
+                declare(town, changed)
+
+    def test_lookups_find_the_change_and_its_typed_value(self, line, way):
+        _, make, paths = deep(line)
+        change = diff(make(1), make(2))
+        path = f"{paths[way]}.unit_price"
+        assert path in change
+        assert (change[path].old, change[path].new) == (1, 2)
+        assert type(change[path].new) is int
+        assert change.get(f"{paths[way]}.secret") is None
+        whole = change[paths[way]]
+        assert whole.new == line(unit_price=2, secret="hush")
+
+    def test_redaction_hides_the_value_in_every_form(self, line, way):
+        _, make, paths = deep(line)
+        everywhere = [f"{path}.secret" for path in paths.values()]
+        hidden = [path for path in everywhere if not path.startswith(paths[way])]
+        for made in (
+            diff(make(1, "oldvalue"), make(1, "newvalue"), redact=everywhere),
+            diff(None, make(1, "newvalue"), redact=everywhere),
+        ):
+            for shown in (made, *map(copy.copy, made), *map(copy.deepcopy, made)):
+                assert "value'" not in repr(shown)
+                assert "oldvalue" not in str(shown)
+            assert "value" not in str(made.to_dict()).replace("'value'", "")
+        made = diff(make(1, "oldvalue"), make(1, "newvalue"), redact=everywhere)
+        assert "value'" not in repr(pickle.loads(pickle.dumps(list(made))))  # noqa: S301
+        shown = str(diff(make(1, "oldvalue"), make(1, "newvalue"), redact=hidden))
+        assert shown.count("oldvalue") == 1
+
+
+def test_a_field_wins_over_an_attribute_of_its_name_and_redaction_hides_both():
+    @dataclass
+    class Swapped:
+        three: Annotated[str, Attribute("four")]
+        four: Annotated[str, Attribute("three")]
+
+    old, new = Swapped("a1", "b1"), Swapped("a2", "b1")
+    assert fired(Swapped, "three", old, new)
+    assert not fired(Swapped, "four", old, new)
+    shown = str(diff(Swapped("a1", "b1"), Swapped("a2", "b2"), redact="three"))
+    assert shown.count("<redacted> -> <redacted>") == 2
+
+
+def test_a_part_means_what_it_means_in_any_class_of_a_union():
+    @dataclass
+    class Cat:
+        kind: Literal["cat"]
+        name: Annotated[str, Attribute("catName")]
+
+    @dataclass
+    class Dog:
+        kind: Literal["dog"]
+        name: Annotated[str, Attribute("dogName")]
+
+    @dataclass
+    class Owner:
+        pet: Cat | Dog | int | None
+
+    for cls, kind in ((Cat, "cat"), (Dog, "dog")):
+        old, new = Owner(cls(kind, "old")), Owner(cls(kind, "new"))
+        assert fired(Owner, "pet.name", old, new)
+        assert diff(old, new)["pet.name"].new == "new"
+        assert "new" not in str(diff(old, new, redact="pet.name"))
+    with pytest.raises(RouteDefinitionError, match="no field 'nom' in pet"):
+        declare(Owner, "pet.nom")
+
+
+def test_a_field_inside_of_a_key_is_its_part_of_the_keys_text():
+    @keys(PK="Order#{id}", GSI1PK="Status#{status}#{day}")
+    @dataclass
+    class Order:
+        id: int
+        status: str
+        day: int
+
+    old, new, later = Order(1, "PAID", 1), Order(1, "SHIPPED", 1), Order(1, "PAID", 2)
+    assert fired(Order, "status", old, new)
+    assert not fired(Order, "status", old, later)
+    assert fired(Order, transition("status", "PAID", "SHIPPED"), old, new)
+    assert fired(Order, transition("day", 1, 2), old, later)
+    assert not fired(Order, transition("day", 1, 2), old, new)
+    assert "status" in diff(old, new)
+    assert "SHIPPED" not in str(diff(old, new, redact="status"))
+
+
+def test_values_under_keys_that_are_no_text_are_typed_like_those_under_text():
+    @dataclass
+    class Model:
+        by_text: dict[str, int] = field(default_factory=dict)
+        by_int: dict[int, int] = field(default_factory=dict)
+        by_enum: dict[Colour, int] = field(default_factory=dict)
+        by_id: dict[UUID, int] = field(default_factory=dict)
+
+    change = diff(
+        Model({"a": 1}, {5: 1}, {Colour.RED: 1}, {ID: 1}),
+        Model({"a": 2}, {5: 2}, {Colour.RED: 2}, {ID: 2}),
+    )
+    assert [type(each.new) for each in change] == [int] * 4
+    with pytest.raises(RouteDefinitionError, match="no field 'five' in by_int"):
+        declare(Model, "by_int.five")
+
+
+def test_what_is_read_without_a_model_has_any_part():
+    @model(collect="rest")
+    @dataclass
+    class Model:
+        free: Any = None
+        rest: dict[str, Any] = field(default_factory=dict)
+
+    old, new = Model({"a": [1]}, {"b": {"c": 1}}), Model({"a": [2]}, {"b": {"c": 2}})
+    assert fired(Model, "free.a[0]", old, new)
+    assert fired(Model, "b.c", old, new)
+    assert diff(old, new)["b.c"].new == Decimal(2)
+
+
+def test_an_attribute_of_no_field_is_found_and_hidden_by_its_own_name():
+    old, new = {"unitPrice": 1, "other": "x"}, {"unitPrice": 1, "other": "y"}
+    router = StreamRouter()
+    seen = []
+
+    @router.on_modify()
+    def handler(record: Modify[DataLine]) -> None:
+        seen.append(("other" in record.diff, str(record.diff.redact("other"))))
+
+    router.dispatch([modify(old, new)])
+    assert seen == [(True, "other: <redacted> -> <redacted>")]
