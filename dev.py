@@ -4,6 +4,8 @@
     python3 dev.py demo [ARG ...]          what ddbstream does, on this machine, without AWS
     python3 dev.py test [PYTEST ARG ...]   the tests
     python3 dev.py lint                    ruff, import-linter, four type checkers, cfn-lint
+    python3 dev.py docs [SPHINX ARG ...]   the documentation site, into .cache/docs/
+    python3 dev.py dist                    a wheel and an sdist into dist/, checked and tried out
     python3 dev.py bench [NAME] [ARG ...]  the programs in bench/, or one of them
     python3 dev.py fuzz [NAME] [ARG ...]   the programs in fuzz/, or one of them
     python3 dev.py matrix [NOX ARG ...] [-- PYTEST ARG ...]   the tests on every Python there is
@@ -38,6 +40,8 @@ def main(arguments: list[str]) -> int:
         "demo": demo,
         "test": test,
         "lint": lint,
+        "docs": docs,
+        "dist": dist,
         "bench": bench,
         "fuzz": fuzz,
         "matrix": matrix,
@@ -108,6 +112,23 @@ def lint(arguments: list[str]) -> int:
     return _fail(f"lint: {', '.join(failed)} failed") if failed else 0
 
 
+def docs(arguments: list[str]) -> int:
+    """Build the documentation site, a warning being an error, and follow every link inside it."""
+    python, site = _environment("docs") / "python", ROOT / ".cache" / "docs"
+    strict: list[str | Path] = ["-n", "-W", "--keep-going", "-q", "-b", "html"]
+    sphinx = [python, "-m", "sphinx", *strict, "-d", f"{site}.doctrees", *arguments]
+    check: list[str | Path] = [python, ROOT / "docs" / "_extensions" / "check_links.py", site]
+    if code := _run([*sphinx, ROOT / "docs", site]) or _run(check):
+        return code
+    print(f"Open {site / 'index.html'}")
+    return 0
+
+
+def dist(arguments: list[str]) -> int:
+    """Build a release, and try it as a user gets it."""
+    return _run([_environment("release") / "python", ROOT / ".ci" / "check_dist.py", *arguments])
+
+
 def bench(arguments: list[str]) -> int:
     """Run the programs in ``bench/``."""
     return _programs("bench", arguments)
@@ -144,7 +165,7 @@ def lock(arguments: list[str]) -> int:
     """Resolve the groups of pyproject.toml, for every supported Python at once, with hashes."""
     uv = _environment("dev") / "uv"
     # The larger one first: the others then take the same versions.
-    for group in ("dev", "test", "demo"):
+    for group in ("dev", "test", "demo", "docs", "release"):
         output = LOCKS / f"{group}.txt"
         command: list[str | Path] = [
             uv,
@@ -157,7 +178,11 @@ def lock(arguments: list[str]) -> int:
         command += ["--python-version", OLDEST, "--no-annotate"]
         command += ["--group", f"pyproject.toml:{group}", "--output-file", output]
         command += ["--custom-compile-command", "python3 dev.py lock"]
-        if group != "dev":
+        if group not in {
+            "dev",
+            "docs",
+            "release",
+        }:  # Sphinx's tools want other versions on Python 3.10
             command += ["--constraints", LOCKS / "dev.txt"]
         subprocess.run([*command, *arguments], cwd=ROOT, check=True)
         if "://" in output.read_text(encoding="utf-8"):

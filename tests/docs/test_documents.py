@@ -49,7 +49,7 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "examples").rglob("README.md")),
 ]
-LANGUAGES = {"python", "output", "bash", "json", "yaml", "text"}
+LANGUAGES = {"{eval-rst}", "python", "output", "bash", "json", "yaml", "text"}
 
 
 def run_shell(example: Example) -> None:

@@ -14,6 +14,7 @@ GIVEN = "__future__, typing, dataclasses, datetime, decimal, logging, collection
 # cold start of each function: add one only with a reason, and import late what one feature needs.
 STANDARD_LIBRARY = {
     "binascii": "binary values in Lambda's JSON",
+    "copy": "dataclasses has always loaded it, and from Python 3.15 on when it is first needed",
 }
 
 # Never, however indirectly (`STANDARD_LIBRARY` says so too; these are the ones that hurt).

@@ -96,7 +96,7 @@ def test_annotations_are_never_evaluated_at_import():
 
 def test_the_locks_name_no_package_index():
     locks = sorted((ROOT / "requirements").glob("*.txt"))
-    assert [path.stem for path in locks] == ["demo", "dev", "test"]
+    assert [path.stem for path in locks] == ["demo", "dev", "docs", "release", "test"]
     for path in locks:
         assert "://" not in path.read_text()
         assert not re.search(r"^-", path.read_text(), re.MULTILINE)

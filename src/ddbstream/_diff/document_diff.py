@@ -285,7 +285,7 @@ class Diff:
 
     @_explaining
     def to_json_patch(self, *, test: bool = False) -> list[dict[str, Any]]:
-        """The diff as a JSON Patch (`RFC 6902`_) of the item as JSON.
+        """The diff as a JSON Patch of the item as JSON, as RFC 6902 has it.
 
         In that JSON numbers are numbers (whole ones exact, others the nearest double), binaries
         base64 text, and sets sorted arrays.
@@ -296,7 +296,7 @@ class Diff:
         Raises:
             DiffError: A value has no JSON form, or one of the items is none.
 
-        .. _RFC 6902: https://www.rfc-editor.org/rfc/rfc6902
+        Source: https://www.rfc-editor.org/rfc/rfc6902
         """
         # Most programs ask for none.
         from ddbstream._diff.json_forms import json_patch

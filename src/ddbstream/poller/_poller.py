@@ -268,7 +268,7 @@ class StreamPoller(PollerBase):
                 once. Only in the main thread.
 
         Returns:
-            Why it ended: ``stopped`` or ``stream_ended``.
+            Why it ended, ``stopped`` or ``stream_ended``.
 
         Raises:
             FencedError: Another poller has taken the store over.
@@ -291,7 +291,7 @@ class StreamPoller(PollerBase):
             install_signals: As `run`.
 
         Returns:
-            Why it ended: ``caught_up``, ``deadline``, ``stopped`` or ``stream_ended``.
+            Why it ended, ``caught_up``, ``deadline``, ``stopped`` or ``stream_ended``.
 
         Raises:
             PollerError: As `run`.
@@ -312,7 +312,7 @@ class StreamPoller(PollerBase):
 
         Raises:
             PollerError: As `run`; or a shard's last batch is not committed and nothing else is left
-            to give.
+                to give.
         """
         loop = BatchLoop(self._clock, until_caught_up=until_caught_up, timeout=timeout)
         with self._driving({Deliver: loop.take}) as loop.driver:

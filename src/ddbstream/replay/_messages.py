@@ -164,6 +164,7 @@ def _unreadable(what: str, origin: Origin) -> Unreadable:
 def _batch(
     message: Mapping[str, Any], info: Mapping[str, Any], origin: Origin
 ) -> FailedBatch | Unreadable:
+    info = _completed(message, info)
     needed = ("streamArn", "shardId", "startSequenceNumber", "endSequenceNumber")
     missing = [name for name in needed if not isinstance(info.get(name), str)]
     payload = message.get("payload")
@@ -193,6 +194,22 @@ def _batch(
         identifier=origin.item_identifier,
         payload=payload,
     )
+
+
+def _completed(message: Mapping[str, Any], info: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What says where a batch was, completed where the batch itself is in the message.
+
+    A router's dead letter has what its host knew: Lambda does not tell a function the shard, a page
+    of ``GetRecords`` not the stream, and a record out of Kinesis has no sequence number. Its event
+    id then keeps it apart from other letters.
+    """
+    about = message.get("ddbstream")
+    if message.get("payload") is None or not is_map(about):
+        return info
+    number = about.get("eventId")
+    known = {name: value for name, value in info.items() if value is not None}
+    places = {"streamArn": "", "shardId": ""}
+    return {**places, "startSequenceNumber": number, "endSequenceNumber": number, **known}
 
 
 def _time(value: object) -> datetime | None:

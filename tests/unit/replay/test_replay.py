@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from ddbstream import StreamRecord, StreamRouter, testing
+from ddbstream import Disposition, StreamRecord, StreamRouter, testing
 from ddbstream.exceptions import BatchError, PayloadError, PollerError
 from ddbstream.replay import (
     Gap,
@@ -507,3 +507,30 @@ def test_a_batch_error_is_what_is_raised_for_nothing_else() -> None:
     from ddbstream.replay._handler import _reason
 
     assert isinstance(_reason(ReplayReport()), BatchError)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        # Lambda tells a function no shard; a page tells no stream; Kinesis has no such numbers.
+        testing.lambda_event([testing.insert({"PK": "1"}), testing.insert({"PK": "2"})]),
+        testing.get_records_page([testing.insert({"PK": "1"}), testing.insert({"PK": "2"})]),
+        testing.kinesis_event([testing.insert({"PK": "1"}), testing.insert({"PK": "2"})]),
+    ],
+    ids=["lambda", "page", "kinesis"],
+)
+def test_what_a_router_put_aside_is_replayed_once_wherever_it_came_from(payload: Any):
+    failing = StreamRouter(classify=lambda record: "Book")
+    failing.on_change()(lambda record: 1 / 0)
+    failing.on_error(ZeroDivisionError)(lambda failure: Disposition.DEAD_LETTER)
+    letters: list[Any] = []
+    assert failing.dispatch(payload, dead_letter=letters.append).checkpoint is None
+
+    names: list[str] = []
+    mended = StreamRouter(classify=lambda record: "Book")
+    mended.on_change()(lambda record: names.append(record.keys["PK"]))
+    progress = MemoryProgress()
+    for _ in range(2):
+        report = replay(letters, mended, progress=progress)
+        assert (report.unreadable, report.failures) == ([], [])
+    assert names == ["1", "2"]
