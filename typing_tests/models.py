@@ -22,7 +22,16 @@ from ddbstream import (
     to_item,
 )
 from ddbstream._model import Codec, codec_for
-from ddbstream.models import Registry, decoder_source, model
+from ddbstream.models import (
+    Registry,
+    decoder_source,
+    model,
+    removed,
+    renamed,
+    retyped,
+    upgrade,
+    versioned,
+)
 from ddbstream.typing import AttributeValue, Item
 
 if TYPE_CHECKING:
@@ -113,3 +122,34 @@ def codecs_know_their_model(item: Item) -> None:
     assert_type(codec_for(Product).decode(item), Product)
     assert_type(codec_for(None), Codec[dict[str, Any]])
     assert_type(decoder_source(Product), str)
+
+
+# --- upgrades -----------------------------------------------------------------------------------
+
+
+def number(value: AttributeValue) -> AttributeValue:
+    return {"N": value["S"]}
+
+
+def cents_to_euros(item: Item) -> Item:
+    item["total"] = {"N": item["total"]["N"] + "00"}
+    return item
+
+
+@upgrade(
+    renamed("cost", "price"),
+    retyped("price", "S", number),
+    removed("legacy"),
+    cents_to_euros,
+    versioned("v", {1: cents_to_euros, 2: renamed("a", "b")}),
+)
+@dataclass
+class Upgraded:
+    price: Decimal
+    v: int = 3
+
+
+assert_type(from_item({}, Upgraded), Upgraded)
+Registry().register(Upgraded, upgrades=[renamed("a", "b"), cents_to_euros])
+upgrade("cost")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # ty: ignore
+retyped("price", "S", str)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # ty: ignore

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import subprocess
 import sys
@@ -15,10 +16,12 @@ import pytest
 
 pytest.importorskip("click")
 pytest.importorskip("moto")
+from click import ClickException
 from click.testing import CliRunner, Result
 from moto import mock_aws
 
 from ddbstream.cli._app import cli
+from ddbstream.cli._documents import documents
 from ddbstream.testing import insert, lambda_event, modify
 from tests.unit.export.exports import lines_of, write_export
 from tests.unit.infer.tables import sessions, single_table
@@ -93,6 +96,34 @@ def test_what_is_not_json_is_said_with_its_place() -> None:
     assert result.exit_code == 1
     assert "not JSON" in result.stderr
     assert "secret" not in result.output
+
+
+def test_a_broken_line_does_not_take_the_rest_of_a_large_file_into_memory() -> None:
+    file = io.StringIO('{"a": }\n' + "x" * 10_000_000)
+    with pytest.raises(ClickException, match="not JSON"):
+        list(documents(file))
+    assert file.tell() < 1_000_000
+
+
+@pytest.mark.parametrize("cut", range(1, 40))
+def test_a_document_may_be_cut_anywhere_by_what_is_read_at_once(
+    cut: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = {
+        "Items": [{"a": {"S": 'x"]}\\\n\u00e9'}}, {"b": {"N": "-1"}}],
+        "Count": 2,
+        "x": -12.5,
+    }
+    text = json.dumps(document, indent=0)
+    monkeypatch.setattr("ddbstream.cli._documents._CHUNK", cut)
+    found = [document for _, document in documents(io.StringIO(text + text))]
+    assert found == [{"Item": item} for item in document["Items"]] * 2
+
+
+def test_a_stream_of_keys_alone_has_no_items() -> None:
+    result = infer("-", stdin=json.dumps(lambda_event([insert(ITEM, view_type="KEYS_ONLY")])))
+    assert result.exit_code == 1
+    assert "the stream's view type is KEYS_ONLY" in result.stderr or "no items" in result.stderr
 
 
 @pytest.mark.parametrize("text", ["", "\n", '{"Items": [], "Count": 0}'])
@@ -247,6 +278,11 @@ def test_a_hundred_thousand_items_take_no_more_memory_than_a_thousand(
             for item in single_table(5000):
                 item["part"] = {"N": str(number)}
                 file.write(json.dumps(item) + "\n")
+    with (folder / "large.json").open("w") as file:
+        file.write('{\n    "Items": [\n')
+        for number, item in enumerate(single_table(20_000)):
+            file.write(("," if number else "") + json.dumps(item, indent=4))
+        file.write('\n    ],\n    "Count": 20000\n}')
     (folder / "small.ndjson").write_text(ndjson(single_table(1000)))
     (folder / "measure.py").write_text(
         "import resource, sys\n"
@@ -264,4 +300,6 @@ def test_a_hundred_thousand_items_take_no_more_memory_than_a_thousand(
         )
         return int(done.stderr.split()[-1]) / (1024 * (1024 if sys.platform == "darwin" else 1))
 
-    assert megabytes("large.ndjson") < megabytes("small.ndjson") + 10
+    small = megabytes("small.ndjson")
+    assert megabytes("large.ndjson") < small + 10
+    assert megabytes("large.json") < small + 10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -105,7 +105,6 @@ def plan_module(
     style: str,
     ttl: str | None = None,
     total: int = 0,
-    kinds: Sequence[str] = (),
 ) -> list[Alias | ClassPlan]:
     """The classes and aliases of a module, each before what uses it.
 
@@ -115,13 +114,12 @@ def plan_module(
         style: The library that makes the classes.
         ttl: The attribute that is the table's time to live.
         total: How many items there are of all entities.
-        kinds: The attributes that may say what an item is.
     """
     plans: list[Alias | ClassPlan] = []
     entities = list(entities)
     annotations.names.update(entity.name for entity in entities)
     for entity in entities:
-        made = _entity(entity, annotations, ttl, total, kinds)
+        made = _entity(entity, annotations, ttl, total)
         plans += _nested(annotations)
         plans.append(made)
     reserved = {*_RESERVED[style], *annotations.used, "field", "attrs", "msgspec"}
@@ -149,15 +147,13 @@ def _nested(annotations: Annotations) -> list[Alias | ClassPlan]:
     return made
 
 
-def _entity(
-    entity: Entity, annotations: Annotations, ttl: str | None, total: int, kinds: Sequence[str]
-) -> ClassPlan:
+def _entity(entity: Entity, annotations: Annotations, ttl: str | None, total: int) -> ClassPlan:
     count = entity.group.map.count
     about = f"{count:,} of {total:,} items." if total != count else f"All {total:,} items."
     plan = ClassPlan(entity.name, about, kind=entity.kind)
     in_keys = _plan_keys(plan, entity.group, annotations)
     _fill(plan, entity.group.map, annotations, ttl, without=in_keys)
-    _tag(plan, entity, kinds, annotations)
+    _tag(plan, entity, annotations)
     if entity.group.map.others:
         plan.collects = "other_attributes"
         annotations.use("Any")
@@ -165,19 +161,16 @@ def _entity(
     return plan
 
 
-def _tag(plan: ClassPlan, entity: Entity, kinds: Sequence[str], annotations: Annotations) -> None:
+def _tag(plan: ClassPlan, entity: Entity, annotations: Annotations) -> None:
     """Say in the class what its items say that they are: a literal, which nobody has to give."""
+    if entity.kind is None or entity.attribute is None:
+        return
     for found in plan.fields:
-        text = (entity.group.map.members or {}).get(found.attribute, Seen()).text
-        if found.attribute not in kinds or found.default or entity.kind is None or text is None:
-            continue
-        if [*text.choices] != [entity.kind] or found.optional:
-            continue
-        literal = quoted(entity.kind)
-        found.annotation = Annotation(f"{annotations.use('Literal')}[{literal}]")
-        found.default = literal
-        plan.kind_attribute = found.attribute
-        break
+        if found.attribute == entity.attribute and not found.in_key:
+            literal = quoted(entity.kind)
+            found.annotation = Annotation(f"{annotations.use('Literal')}[{literal}]")
+            found.default = literal
+            plan.kind_attribute = found.attribute
     plan.fields.sort(key=lambda one: one.default is not None)
 
 

@@ -48,10 +48,12 @@ class Signature(NamedTuple):
     Attributes:
         kind: What its type attribute, or the given classifier, says; None if nothing.
         keys: Its key attributes with the words in them.
+        attribute: Where it says its kind; None if it does not say it itself.
     """
 
     kind: str | None
     keys: tuple[tuple[str, tuple[str, ...]], ...]
+    attribute: str | None = None
 
 
 class Grouping:
@@ -107,20 +109,20 @@ class Grouping:
             return Signature(None, ())
         if self.classify is not None:
             return Signature(self.classify(item), ())
-        kind = self._kind(item)
+        attribute, kind = self._kind(item)
         words = tuple(
             (name, words_of(parts, self.separator, first_key=not number))
             for number, (name, parts) in enumerate(texts.items())
             if number < 2  # an index's keys repeat what the table's say
         )
-        return Signature(kind, words)
+        return Signature(kind, words, attribute)
 
-    def _kind(self, item: Mapping[str, Any]) -> str | None:
+    def _kind(self, item: Mapping[str, Any]) -> tuple[str | None, str | None]:
         for name in self.type_attributes:
             text = item.get(name, {}).get("S")
             if isinstance(text, str) and (self.told or _TYPE.fullmatch(text)):
-                return text
-        return None
+                return name, text
+        return None, None
 
 
 def _key_order(name: str) -> tuple[bool, str, bool, str]:

@@ -21,6 +21,8 @@ __all__ = ["Entity", "Group", "Groups"]
 
 _MOST_IN_FAMILY: Final = 12
 _MOST_GROUPS: Final = 100
+_MOST_KINDS: Final = 40
+_MOST_KINDS_TOLD: Final = 1000
 
 #: Attributes that one entity may have; what comes behind them is collected in one field.
 MOST_ATTRIBUTES: Final = 1000
@@ -123,12 +125,14 @@ class Entity(NamedTuple):
 
     Attributes:
         name: The class's name.
-        kind: What the type attribute says of them, where that has told them.
+        kind: What they say that they are, or the given classifier; None if nothing does.
+        attribute: Where each of them says it; None if not all say it, and in one place.
         group: Their fold.
     """
 
     name: str
     kind: str | None
+    attribute: str | None
     group: Group
 
 
@@ -148,6 +152,8 @@ class Groups:
         self._families: dict[Signature, set[Signature]] = {}
         self._coarse: set[Signature] = set()
         self._level = 0
+        self._kinds: set[str] = set()
+        self._kinds_are_data = False
         self._names: dict[Signature, str] = {}
 
     def add(self, item: Mapping[str, Any]) -> None:
@@ -164,15 +170,21 @@ class Groups:
         group.add(item, texts, self.grouping.separator)
 
     def _resolved(self, signature: Signature) -> Signature:
+        if self._kinds_are_data:
+            signature = Signature(None, signature.keys)
         if self._level == 0:
             family = _family(signature)
             return family if family in self._coarse else signature
         return _coarser(signature, self._level)
 
     def _watch(self, signature: Signature) -> None:
-        """Merge groups where words of keys have turned out to be data."""
+        """Merge groups where kinds or words of keys have turned out to be data."""
         if self.grouping.classify is not None:
             return
+        if signature.kind is not None:
+            self._kinds.add(signature.kind)
+            if len(self._kinds) > (_MOST_KINDS_TOLD if self.grouping.told else _MOST_KINDS):
+                self._drop_kinds()
         if self._level == 0:
             family = _family(signature)
             members = self._families.setdefault(family, set())
@@ -183,6 +195,11 @@ class Groups:
         while len(self._groups) > _MOST_GROUPS and self._level < 3:
             self._level += 1
             self._regroup()
+
+    def _drop_kinds(self) -> None:
+        self._kinds_are_data = True
+        self._kinds.clear()
+        self._regroup()
 
     def _regroup(self) -> None:
         groups, self._groups = self._groups, {}
@@ -206,16 +223,22 @@ class Groups:
             name = named[signature]
             if not name:
                 continue
-            if name in merged:
-                merged[name].group.merge(group)
-            else:
-                merged[name] = Entity(name, signature.kind, group)
+            before = merged.get(name)
+            if before is None:
+                merged[name] = Entity(name, signature.kind, signature.attribute, group)
+                continue
+            before.group.merge(group)
+            if signature.attribute != before.attribute:
+                merged[name] = before._replace(attribute=None)
         return [merged[name] for name in sorted(merged)]
 
     def _drop_small(self) -> None:
         """Many groups of an item or two each are no entities: their words are data."""
-        while self._level < 3 and len(self._groups) > 8 and self.count < 3 * len(self._groups):
-            if self.grouping.classify is not None:
+        while len(self._groups) > 8 and self.count < 3 * len(self._groups):
+            if self.grouping.classify is not None or self.grouping.told:
+                return
+            if self._level == 3:
+                self._drop_kinds()
                 return
             self._level += 1
             self._regroup()
@@ -229,15 +252,15 @@ class Groups:
 def _family(signature: Signature) -> Signature:
     """A signature by the first words of its keys and the number of their parts."""
     keys = tuple((name, (words[0], *("*" * (len(words) - 1)))) for name, words in signature.keys)
-    return Signature(signature.kind, keys)
+    return signature._replace(keys=keys)
 
 
 def _coarser(signature: Signature, level: int) -> Signature:
     """A signature by less: 1 the first words alone, 2 that of the first key, 3 the kind alone."""
     if level == 3:
-        return Signature(signature.kind, ())
+        return signature._replace(keys=())
     keys = tuple((name, (words[0], "...")) for name, words in signature.keys)
-    return Signature(signature.kind, keys if level == 1 else keys[:1])
+    return signature._replace(keys=keys if level == 1 else keys[:1])
 
 
 def _names(groups: Mapping[Signature, Group], single: str) -> dict[Signature, str]:

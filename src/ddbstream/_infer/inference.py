@@ -50,6 +50,7 @@ class Inference:
         self._classifier = classifier
         self._entities: list[Entity] = []
         self._plans: list[Alias | ClassPlan] = []
+        self._routed: list[str] = []
 
     @property
     def count(self) -> int:
@@ -75,18 +76,17 @@ class Inference:
         """
         self._entities = self._groups.entities()
         annotations = Annotations(choices=self._choices)
-        grouping = self._groups.grouping
         self._plans = plan_module(
             self._entities,
             annotations,
             style=self._style,
             ttl=self._ttl,
             total=self.count,
-            kinds=() if grouping.classify else grouping.type_attributes,
         )
         tail = RouterSource()
         if router:
             tail = write_router(self._entities, self._plans, self._classifier)
+            self._routed = sorted(tail.told)
         return write_module(
             self._plans,
             annotations,
@@ -97,8 +97,8 @@ class Inference:
         )
 
     def test(self, module: str) -> str:
-        """The text of a first test of the module that has been written under this name."""
-        return write_test(module, self._entities, self._plans)
+        """The text of a first test of the router, in a module of this name."""
+        return write_test(module, self._routed, self._plans)
 
     def reader(self, source: str) -> Reader:
         """What reads items with the classes of a module that `module` has written."""

@@ -22,10 +22,12 @@ class RouterSource:
     Attributes:
         lines: What stands at the module's end.
         names: What it imports: module and name.
+        told: The classes whose items get to a handler.
     """
 
     lines: list[str] = field(default_factory=list)
     names: list[tuple[str, str]] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
 
 
 def write_router(
@@ -43,15 +45,22 @@ def write_router(
     named = {plan.name: plan for plan in plans if isinstance(plan, ClassPlan)}
     classes = [named[entity.name] for entity in entities]
     made = RouterSource(names=[("ddbstream", "Change"), ("ddbstream", "StreamRouter")])
-    classify, arguments, bindings = _classify(classes, classifier, made)
-    made.lines = ["", "", *_router_lines(classify, arguments)]
-    made.lines += bindings
+    told = _classify(classes, classifier, made)
+    made.told = [plan.name for plan in told.classes]
+    made.lines = ["", "", *_router_lines(told.classify, told.arguments), *told.bindings]
     for plan in classes:
+        if plan not in told.classes:
+            made.lines += [
+                "",
+                "",
+                f"# Nothing tells {plan.name} items apart: they need a classifier.",
+            ]
+            continue
         made.lines += [
             "",
             "",
             # Without a name in the decorator, a handler takes every entity: here there is one.
-            f"@router.on_change({plan.name if classify else ''})",
+            f"@router.on_change({plan.name if told.classify else ''})",
             f"def {field_name(plan.name)}_changed(record: Change[{plan.name}]) -> None:",
             f'    """Handle what happens to {plan.name} items."""',
             f'    print("{plan.name}", record.event_name)',
@@ -70,29 +79,53 @@ def _router_lines(classify: str, arguments: Sequence[str]) -> list[str]:
     return ["router = StreamRouter(", *inside, ")"]
 
 
+@dataclass
+class _Told:
+    """What tells entities apart.
+
+    Attributes:
+        classes: The classes whose items it can tell.
+        classify: What to give as ``classify=``; empty for one class, which takes everything.
+        arguments: Its arguments.
+        bindings: Lines that give classes the entity names that it gives.
+    """
+
+    classes: Sequence[ClassPlan]
+    classify: str = ""
+    arguments: list[str] = field(default_factory=list)
+    bindings: list[str] = field(default_factory=list)
+
+
 def _classify(
     classes: Sequence[ClassPlan], classifier: tuple[str, str] | None, made: RouterSource
-) -> tuple[str, list[str], list[str]]:
-    """What to give as ``classify=``, its arguments, and lines that bind entities of other names."""
+) -> _Told:
     if classifier is not None:
         made.names.append(classifier)
-        others = [plan for plan in classes if plan.kind not in (None, plan.name)]
-        bindings = [f"router.bind({quoted(p.kind or '')}, {p.name})" for p in others]
-        return classifier[1], [], bindings
+        return _Told(classes, classifier[1], [], _bindings(classes))
     if len(classes) == 1:
-        return "", [], []
-    attributes = {plan.kind_attribute for plan in classes}
-    (attribute,) = attributes if len(attributes) == 1 else (None,)
-    if attribute is not None:
+        return _Told(classes)
+    tagged: dict[str, list[ClassPlan]] = {}
+    for plan in classes:
+        if plan.kind_attribute is not None:
+            tagged.setdefault(plan.kind_attribute, []).append(plan)
+    keyed = [plan for plan in classes if plan.keys]
+    attribute = max(tagged, key=lambda name: (len(tagged[name]), name), default=None)
+    if attribute is not None and len(tagged[attribute]) >= len(keyed):
         made.names.append(("ddbstream", "by_attribute"))
-        others = [plan for plan in classes if plan.kind != plan.name]
-        # Names of entities are the classes' names, unless they are bound to others.
-        bindings = [f"router.bind({quoted(p.kind or '')}, {p.name})" for p in others]
-        return "by_attribute", [quoted(attribute)], bindings
+        told = tagged[attribute]
+        return _Told(told, "by_attribute", [quoted(attribute)], _bindings(told))
+    if not keyed:
+        return _Told([])
     # Of two classes whose templates match an item, by_keys() takes the first: the narrower one.
-    ordered = sorted(classes, key=lambda plan: (-sum(map(len, plan.keys.values())), plan.name))
+    ordered = sorted(keyed, key=lambda plan: (-sum(map(len, plan.keys.values())), plan.name))
     made.names.append(("ddbstream", "by_keys"))
-    return "by_keys", [plan.name for plan in ordered if plan.keys], []
+    return _Told(keyed, "by_keys", [plan.name for plan in ordered])
+
+
+def _bindings(classes: Sequence[ClassPlan]) -> list[str]:
+    """An entity has its class's name, unless it is bound to another."""
+    others = [plan for plan in classes if plan.kind not in (None, plan.name)]
+    return [f"router.bind({quoted(plan.kind or '')}, {plan.name})" for plan in others]
 
 
 # --- a test -------------------------------------------------------------------------------------
@@ -114,16 +147,16 @@ _EXAMPLES: Mapping[str, tuple[str, tuple[tuple[str, str], ...]]] = {
 }
 
 
-def write_test(module: str, entities: Sequence[Entity], plans: Sequence[Alias | ClassPlan]) -> str:
+def write_test(module: str, classes: Sequence[str], plans: Sequence[Alias | ClassPlan]) -> str:
     """The text of a test module: an invented item of each class goes through the router.
 
     Args:
         module: The name of the module with the classes and the router.
-        entities: What the items are.
+        classes: The classes whose items get to a handler.
         plans: The module's classes.
     """
     examples = _Examples(module, {plan.name: plan for plan in plans})
-    items = [line for entity in entities for line in examples.lines(entity.name)]
+    items = [line for name in classes for line in examples.lines(name)]
     names = examples.names
     names.setdefault(module, set()).add("router")
     names.setdefault("ddbstream", set()).update({"from_item", "to_item"})

@@ -18,8 +18,11 @@ from ddbstream._values.tags import TAGS
 __all__ = ["documents", "items_of"]
 
 _ITEMS: Final = re.compile(r'\s*\{\s*"Items"\s*:\s*\[')
+_LONGEST_OPENING: Final = 256  # with all the blanks that a printer may put into it
 _NEXT: Final = re.compile(r"\s*,?\s*")
 _CHUNK: Final = 1 << 16
+#: Of the tokens that a chunk's end can cut in two, texts apart: escapes and ``-Infinity``.
+_LONGEST_TOKEN: Final = 16
 
 
 def items_of(document: Any) -> list[Any] | None:
@@ -88,12 +91,15 @@ class _Text:
                 found, end = self._decoder.raw_decode(self.rest, position)
             except json.JSONDecodeError as error:
                 problem = error
+                # What is cut off fails at the end of what is here, or in a text without an end;
+                # for anything else, the rest of a large file need not be taken in first.
+                cut_off = error.pos > len(self.rest) - _LONGEST_TOKEN or "Unterm" in error.msg
             else:
                 # A number may go on in what has not been taken in.
                 if end < len(self.rest) or not self.more():
                     return found, end
                 continue
-            if not self.more():
+            if not cut_off or not self.more():
                 place = f"character {self._read + problem.pos}"
                 raise click.ClickException(f"not JSON: {problem.msg}, at {place}") from None
 
@@ -106,6 +112,8 @@ def _over_lines(text: _Text) -> Iterator[Any]:
                 return
             continue
         opening = _ITEMS.match(text.rest)
+        if opening is None and len(text.rest) < _LONGEST_OPENING and text.more():
+            continue
         if opening is None:
             document, end = text.document()
             yield document

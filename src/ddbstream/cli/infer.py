@@ -44,7 +44,7 @@ _MOST_FAULTS_SHOWN: Final = 10
     help="A classifier, as a router takes it, says what items are.",
 )
 @click.option("--separator", default="#", show_default=True, help="Of the parts of keys.")
-@click.option("--no-literals", is_flag=True, help="No stored text in the source: str, no Literal.")
+@click.option("--no-literals", is_flag=True, help="Texts of a few values are str, and no Literal.")
 @click.option("--router", is_flag=True, help="A first router too, and with --output a first test.")
 @source_options
 def infer(source: str, output: Path | None, **options: Any) -> None:

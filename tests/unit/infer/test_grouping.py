@@ -9,6 +9,7 @@ import pytest
 from ddbstream._infer import groups
 from ddbstream._infer.grouping import TYPE_ATTRIBUTES, Grouping
 from ddbstream._infer.inference import Inference
+from ddbstream._infer.layout import quoted
 
 
 def entities(items: list[dict[str, str]], **grouping: Any) -> dict[str, int]:
@@ -95,3 +96,40 @@ def test_more_attributes_than_a_class_can_have_are_collected(
     reader = inference.reader(text)
     assert reader.read(items[8]).other_attributes == {"a8": 1}
     reader.close()
+
+
+def test_a_type_attribute_that_is_data_tells_nothing() -> None:
+    items = [{"PK": f"Song#{n}", "entity": f"artist{chr(97 + n % 26)}{n // 26}"} for n in range(80)]
+    assert entities(items) == {"Song": 80}
+    few = [{"id": f"{n}", "entity": f"artist{chr(97 + n)}"} for n in range(20)]
+    assert entities(few) == {"Item": 20}
+
+
+def routed(items: list[dict[str, str]], **grouping: Any) -> str:
+    inference = Inference(Grouping(**grouping))
+    for item in items:
+        inference.add({name: {"S": text} for name, text in item.items()})
+    text = inference.module("Models.", router=True)
+    reader = inference.reader(text)
+    reader.module.router.explain({"eventName": "REMOVE", "dynamodb": {"Keys": {}}})
+    reader.close()
+    return text
+
+
+def test_a_router_has_no_handler_for_items_that_nothing_tells_apart() -> None:
+    items = [{"id": f"{n}", "_type": "note"} if n % 2 else {"id": f"{n}"} for n in range(30)]
+    text = routed(items)
+    assert 'router = StreamRouter(classify=by_attribute("_type"))' in text
+    assert "# Nothing tells Item items apart: they need a classifier." in text
+    assert "def note_changed" in text
+    assert "def item_changed" not in text
+
+
+def test_a_kind_may_be_any_text() -> None:
+    kinds = ['7 "odd" kinds', "\x1b[31m", "x" * 99]
+    items = [{"id": f"{n}", "what": kinds[n % 3]} for n in range(30)]
+    text = routed(items, type_attribute="what")
+    for kind in kinds:
+        assert f"Literal[{quoted(kind)}]" in text
+        assert f"router.bind({quoted(kind)}, " in text
+    assert "\x1b" not in text

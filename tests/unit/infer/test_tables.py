@@ -69,9 +69,11 @@ def test_the_modules_are_formatted_and_their_imports_sorted(tmp_path: Path) -> N
     if importlib.util.find_spec("ruff") is None:
         pytest.skip("ruff is not installed")
     for table in TABLES:
-        inference = inferred(table)
-        (tmp_path / f"{table}.py").write_text(inference.module("Models.", router=True))
-        (tmp_path / f"test_{table}.py").write_text(inference.test(table))
+        for style in STYLES:
+            name = f"{table}_{style}"
+            inference = inferred(table, style)
+            (tmp_path / f"{name}.py").write_text(inference.module("Models.", router=True))
+            (tmp_path / f"test_{name}.py").write_text(inference.test(name))
     ruff = ("-m", "ruff")
     formatted = python(*ruff, "format", "--isolated", "--diff", ".", folder=tmp_path)
     assert formatted.stdout == ""
@@ -189,7 +191,7 @@ def test_a_type_attribute_tells_entities_apart_and_is_a_literal_of_its_class() -
     assert 'router.bind("document", Document)' in text
 
 
-def test_no_stored_text_is_in_the_source_where_literals_are_not_wanted() -> None:
+def test_there_is_no_literal_where_none_is_wanted() -> None:
     inference = Inference(Grouping(), choices=False)
     for item in TABLES["shop"]():
         inference.add(item)
