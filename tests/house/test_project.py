@@ -145,7 +145,9 @@ def test_the_wheel_needs_nothing_but_python_unless_asked(wheel):
     assert metadata["Requires-Python"] == ">=3.10"
     needed = metadata.get_all("Requires-Dist") or []
     assert all("extra ==" in requirement for requirement in needed)
-    assert {*(metadata.get_all("Provides-Extra") or [])} == {"poller", "cli", "testing", "demo"}
+    assert {*(metadata.get_all("Provides-Extra") or [])} == {
+        *("poller", "fast", "cli", "testing", "demo")
+    }
     # An upper bound would fight the boto3 that the user's application has.
     assert not [requirement for requirement in needed if "<" in requirement]
     assert wheel.read(f"{info}entry_points.txt").split() == [

@@ -155,7 +155,7 @@ class Pattern:
 
     def matches_record(self, record: StreamRecord[Any]) -> bool:
         """Whether a record's wire mapping matches."""
-        return self.root.matches(_View(record.raw))
+        return self.root.matches(_View(record._entry))
 
     def __repr__(self) -> str:
         return f"Pattern({self.source!r})"

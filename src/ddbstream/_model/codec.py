@@ -70,6 +70,18 @@ class Codec(Generic[T]):
         """Read an item; raises DecodeError with a path relative to it."""
         raise NotImplementedError
 
+    def read_json(self, text: Any) -> T:
+        """Read an item from its JSON in UTF-8, in bytes of any kind. Needs msgspec.
+
+        Raises anything where `decode` has to read the item in its stead.
+        """
+        # Late: an extra, and only payloads that arrive as text are read with it.
+        from msgspec.json import Decoder
+
+        loads = Decoder().decode
+        self.read_json = lambda text: self.decode(loads(text))  # type: ignore[method-assign]
+        return self.read_json(text)
+
     def encode(self, obj: T, wire: Wire = "boto3") -> Item:
         """Write an object as an item; raises EncodeError with a path relative to it."""
         json = wire_is_json(wire)
@@ -132,6 +144,12 @@ class ModelCodec(Codec[T]):
             # a caller may have kept this method: then every call comes through here
             self._generate()
         return self.decode(item)
+
+    def read_json(self, text: Any) -> T:
+        read, source = self._plan.json_decoder(self)
+        self.json_source = source
+        self.read_json = read  # type: ignore[method-assign, assignment]
+        return self.read_json(text)
 
     @property
     def source(self) -> str:

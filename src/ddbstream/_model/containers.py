@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._model.nodes import FAILED, MapNode, Node, ReadErrors
+from ddbstream._model.roads import DICTS
 from ddbstream._model.scalars import Scalar
 from ddbstream._model.source import Emitter
 from ddbstream._values.attribute_values import check_depth, empty_set
@@ -13,6 +14,7 @@ from ddbstream._values.tags import MAX_DEPTH, placed, tag_words, type_words
 from ddbstream.exceptions import EncodeError
 
 if TYPE_CHECKING:
+    from ddbstream._model.roads import Road, Structs
     from ddbstream._values.paths import Parts
 
 Make = Callable[[Any], Any]
@@ -52,13 +54,32 @@ class Container(Node):
             return payload
         return errors.note(path, f"a list in {self.tag}", type_words(payload))
 
-    def emit_list(self, e: Emitter, source: str) -> str:
-        """Emit lines that take the list out of ``source``; returns its variable."""
-        members = e.var("l")
+    def emit(self, e: Emitter, source: str, target: str) -> None:
+        if e.crowded:
+            function = e.helper(self, "list", lambda value, made: self.emit(e, value, made))
+            e.line(f"{target} = {function}({source}, {e.depth})")
+            return
         e.single(source)
-        e.line(f'{members} = {source}["{self.tag}"]')
+        self.emit_tagged(e, self.tag, f'{source}["{self.tag}"]', target, DICTS)
+
+    def emit_tagged(self, e: Emitter, tag: str, payload: str, target: str, road: Road) -> None:
+        if e.crowded:
+            function = e.helper(
+                road.owner(self), "list", lambda value, made: self._emit(e, value, made, road)
+            )
+            e.line(f"{target} = {function}({payload}, {e.depth})")
+            return
+        self._emit(e, payload, target, road)
+
+    def _emit(self, e: Emitter, payload: str, target: str, road: Road) -> None:
+        members = e.var("l")
+        e.line(f"{members} = {payload}")
         e.refuse_if(f"type({members}) is not list")
-        return members
+        self.emit_members(e, members, target, road)
+
+    def emit_members(self, e: Emitter, members: str, target: str, road: Road) -> None:
+        """Emit lines that make the value from the list of the payload's members."""
+        raise NotImplementedError
 
 
 class ListNode(Container):
@@ -95,15 +116,14 @@ class ListNode(Container):
         members = enumerate(value)
         return {"L": [write_part(self.inner, i, v, json, depth + 1) for i, v in members]}
 
-    def emit(self, e: Emitter, source: str, target: str) -> None:
-        if e.crowded:
-            function = e.helper(self, "list", lambda value, made: self.emit(e, value, made))
-            e.line(f"{target} = {function}({source}, {e.depth})")
-            return
-        members, member, read = self.emit_list(e, source), e.var("v"), e.var("x")
+    def payload_types(self, structs: Structs) -> dict[str, Any] | None:
+        return {"L": list[structs.shape(self.inner)]}  # type: ignore[misc] # made here
+
+    def emit_members(self, e: Emitter, members: str, target: str, road: Road) -> None:
+        member, read = e.var("v"), e.var("x")
         e.line(f"{target} = []")
         with e.block(f"for {member} in {members}:"), e.deeper():
-            self.inner.emit(e, member, read)
+            road.read(e, self.inner, member, read)
             e.line(f"{target}.append({read})")
         if self.make:
             e.line(f"{target} = {e.const(self.make, 'make')}({target})")
@@ -137,8 +157,11 @@ class SetNode(Container):
             raise empty_set()
         return {self.tag: [self.inner.unparse(member, json) for member in value]}
 
-    def emit(self, e: Emitter, source: str, target: str) -> None:
-        self.inner.emit_many(e, self.emit_list(e, source), target)
+    def payload_types(self, structs: Structs) -> dict[str, Any] | None:
+        return {self.tag: list[self.inner.json]}  # type: ignore[name-defined] # made here
+
+    def emit_members(self, e: Emitter, members: str, target: str, road: Road) -> None:
+        self.inner.emit_many(e, members, target)
         e.line(f"{target} = {e.const(self.make, self.make.__name__)}({target})")
 
     def absent(self) -> Callable[[], Any]:
@@ -178,8 +201,11 @@ class TupleNode(Container):
         parts = enumerate(zip(self.inners, value, strict=True))
         return {"L": [write_part(node, i, v, json, depth + 1) for i, (node, v) in parts]}
 
-    def emit(self, e: Emitter, source: str, target: str) -> None:
-        members = self.emit_list(e, source)
+    def payload_types(self, structs: Structs) -> dict[str, Any] | None:
+        # A list, since the shapes of its members differ; they are read from dicts.
+        return {"L": list[Any]}
+
+    def emit_members(self, e: Emitter, members: str, target: str, road: Road) -> None:
         e.refuse_if(f"len({members}) != {len(self.inners)}")
         names = []
         with e.deeper():
@@ -250,15 +276,20 @@ class DictNode(MapNode):
             written[name] = write_part(self.inner, name, member, json, depth)
         return written
 
-    def emit_map(self, e: Emitter, item: str, target: str) -> None:
+    def payload_types(self, structs: Structs) -> dict[str, Any] | None:
+        return {"M": dict[str, structs.shape(self.inner)]}  # type: ignore[misc] # made here
+
+    def emit_map(self, e: Emitter, item: str, target: str, road: Road = DICTS) -> None:
         if e.crowded:
-            function = e.helper(self, "map", lambda value, made: self.emit_map(e, value, made))
+            function = e.helper(
+                road.owner(self), "map", lambda value, made: self.emit_map(e, value, made, road)
+            )
             e.line(f"{target} = {function}({item}, {e.depth})")
             return
         name, member, read = e.var("k"), e.var("v"), e.var("x")
         e.line(f"{target} = {{}}")
         with e.block(f"for {name}, {member} in {item}.items():"):
-            self.inner.emit(e, member, read)
+            road.read(e, self.inner, member, read)
             key = f"{e.const(self.key.from_text, 'key')}({name})" if self.key else name
             e.line(f"{target}[{key}] = {read}")
         if self.key:

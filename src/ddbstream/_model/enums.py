@@ -14,7 +14,7 @@ class EnumNode(Scalar):
     """An enum by value, all of whose values are of one scalar kind."""
 
     def __init__(self, cls: type[Enum], inner: Scalar) -> None:
-        self.python, self.inner, self.tag = cls, inner, inner.tag
+        self.python, self.inner, self.tag, self.json = cls, inner, inner.tag, inner.json
         super().__init__()
         self.detail = f"a value of {cls.__name__} in {self.tag}"
         # a float or bytes value has more than one text

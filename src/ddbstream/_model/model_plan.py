@@ -10,6 +10,7 @@ from ddbstream._model.field_paths import Place, field_at, places, value_at
 from ddbstream._model.markers import Options
 from ddbstream._model.nodes import FAILED, MapNode, ReadErrors
 from ddbstream._model.planner import Planner, show
+from ddbstream._model.roads import Structs
 from ddbstream._model.source import Emitter, compile_source
 from ddbstream._values.attribute_values import Other
 from ddbstream._values.paths import Parts
@@ -107,3 +108,28 @@ class ModelPlan:
         e.line(f"return {e.const(read_slowly, 'read_slowly')}(item)")
         source = e.source("def decode(item):")
         return compile_source(source, e.names, self.name, owner)["decode"], source
+
+    def json_decoder(self, owner: object) -> tuple[Callable[[Any], Any], str]:
+        """Generate the function that reads an item's JSON, and its source.
+
+        The function raises anything for what it does not read.
+
+        Args:
+            owner: When this is gone, so is the source that tracebacks show.
+
+        Raises:
+            ImportError: msgspec is not installed.
+        """
+        structs = Structs()
+        types = structs.types(self.root)
+        e = Emitter()
+        if types is None or tuple(types) != ("M",):
+            e.line(f"value = {{'M': {e.const(structs.decoder(Any), 'loads')}(text)}}")
+            self.root.emit(e, "value", "made")
+        else:
+            e.line(f"item = {e.const(structs.decoder(types['M']), 'loads')}(text)")
+            self.root.emit_tagged(e, "M", "item", "made", structs)
+        e.settle()
+        e.line("return made")
+        source = e.source("def read_json(text):")
+        return compile_source(source, e.names, f"{self.name} JSON", owner)["read_json"], source

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from ddbstream._model.roads import DICTS
 from ddbstream._model.source import Emitter
 from ddbstream._values.attribute_values import check_depth
 from ddbstream._values.tags import MAX_DEPTH, TAGS, Unreadable, decode_error, tag_words, type_words
 from ddbstream.exceptions import DDBStreamError, EncodeError
 
 if TYPE_CHECKING:
+    from ddbstream._model.roads import Road, Structs
     from ddbstream._values.paths import Parts
 
 #: What a node's ``read`` returns where it noted an error instead.
@@ -95,6 +97,17 @@ class Node:
         """Emit lines that read the attribute value in ``source`` into ``target``."""
         e.line(f"{target} = {e.const(_reader(self), 'read')}({source})")
 
+    def payload_types(self, structs: Structs) -> dict[str, Any] | None:
+        """For each tag that ``emit_tagged`` reads, the type that msgspec reads its payload as.
+
+        None: the code of ``emit`` reads dicts.
+        """
+        return None
+
+    def emit_tagged(self, e: Emitter, tag: str, payload: str, target: str, road: Road) -> None:
+        """Emit lines that read the payload of a tag into ``target``; members by their road."""
+        raise NotImplementedError
+
     def holds(self, value: Any) -> bool:
         """Whether a Python value is of this kind: how writing picks a union's alternative."""
         raise NotImplementedError
@@ -173,12 +186,15 @@ class MapNode(Node):
         raise NotImplementedError
 
     def emit(self, e: Emitter, source: str, target: str) -> None:
-        item = e.var("m")
         e.single(source)
-        e.line(f'{item} = {source}["M"]')
-        with e.deeper():
-            self.emit_map(e, item, target)
+        self.emit_tagged(e, "M", f'{source}["M"]', target, DICTS)
 
-    def emit_map(self, e: Emitter, item: str, target: str) -> None:
+    def emit_tagged(self, e: Emitter, tag: str, payload: str, target: str, road: Road) -> None:
+        item = e.var("m")
+        e.line(f"{item} = {payload}")
+        with e.deeper():
+            self.emit_map(e, item, target, road)
+
+    def emit_map(self, e: Emitter, item: str, target: str, road: Road = DICTS) -> None:
         """Emit lines that read the map in ``item``, members ``e.depth`` deep, into ``target``."""
         raise NotImplementedError

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from ddbstream._model.class_specs import MISSING
 from ddbstream._model.nodes import FAILED, MapNode, Node, ReadErrors, raised
+from ddbstream._model.roads import DICTS
+from ddbstream._model.scalars import StrNode
 from ddbstream._values.tags import path_of, placed, tag_words, type_words
 from ddbstream.exceptions import DDBStreamError, DecodeError, EncodeError
 
 if TYPE_CHECKING:
     from ddbstream._model.key_templates import KeyTemplate
+    from ddbstream._model.roads import Road, Structs
     from ddbstream._model.source import Emitter
     from ddbstream._model.upgrades import Step
     from ddbstream._values.paths import Parts
@@ -315,38 +318,55 @@ class ObjectNode(MapNode):
 
     # --- generated code -------------------------------------------------------------------------
 
-    def emit(self, e: Emitter, source: str, target: str) -> None:
-        if self.uses > 1:
-            e.single(source)
-            function = e.helper(self, self.name, lambda item, made: self.emit_map(e, item, made))
-            with e.deeper(checked=True):
-                e.line(f'{target} = {function}({source}["M"], {e.depth})')
-            return
-        super().emit(e, source, target)
+    def payload_types(self, structs: Structs) -> dict[str, Any] | None:
+        # What is in the other attributes, only a dict can be asked.
+        if self.collector is not None or self.constants or self.upgrades:
+            return None
+        simple = self._has_simple_keys
+        shape = structs.shape(StrNode()) if simple else Any
+        members = [(template.attribute, shape, simple) for template in self.templates]
+        members += [
+            (f.attribute, structs.shape(f.node), f.required) for f in self.fields if not f.in_key
+        ]
+        if len({attribute for attribute, *_ in members}) != len(members):
+            return None
+        return {"M": structs.class_of(self, self.name, members, forbid=self.forbid)}
 
-    def emit_map(self, e: Emitter, item: str, target: str) -> None:
+    def emit_tagged(self, e: Emitter, tag: str, payload: str, target: str, road: Road) -> None:
+        if self.uses > 1:
+            owner = road.owner(self)
+            function = e.helper(
+                owner, self.name, lambda item, made: self.emit_map(e, item, made, road)
+            )
+            with e.deeper(checked=True):
+                e.line(f"{target} = {function}({payload}, {e.depth})")
+            return
+        super().emit_tagged(e, tag, payload, target, road)
+
+    def emit_map(self, e: Emitter, item: str, target: str, road: Road = DICTS) -> None:
         """Emit lines that read the map in ``item`` into ``target``."""
         if self.upgrades:
             stored, item = item, e.var("m")
             e.line(f"{item} = {e.const(self.upgraded, 'upgraded')}({stored})")
-        if not any(f.required and not f.in_key for f in self.fields):
+        if road is DICTS and not any(f.required and not f.in_key for f in self.fields):
             e.refuse_if(f"type({item}) is not dict")
         for name, constant in self.constants.items():
             e.refuse_if(f"{item}[{name!r}] != {constant!r}")
-        values = self._emit_keys(e, item) if self.templates else {}
+        values = self._emit_keys(e, item, road) if self.templates else {}
         for f in self.fields:
             if f.in_key:
                 continue
             values[f.name] = read = e.var("x")
             if f.collects:
                 self._emit_collected(e, item, read)
-            elif f.required:
-                value = e.var("v")
-                e.line(f"{value} = {item}[{f.attribute!r}]")
-                f.node.emit(e, value, read)
+                continue
+            value = e.var("v")
+            e.line(f"{value} = {road.member(e, item, self, f.attribute, required=f.required)}")
+            if f.required:
+                road.read(e, f.node, value, read)
             else:
-                _emit_absentable(e, f, item, read)
-        if self.forbid and self.collector is None:
+                _emit_absentable(e, f, value, read, road)
+        if road is DICTS and self.forbid and self.collector is None:
             e.refuse_if(f"not {e.const(self.known, 'known')}.issuperset({item})")
         e.settle()
         self._emit_construct(e, values, target)
@@ -362,18 +382,23 @@ class ObjectNode(MapNode):
             e.refuse_if(f"type({name}) is not str")
             e.line(f"{read}[{name}] = {member}")
 
-    def _emit_keys(self, e: Emitter, item: str) -> dict[str, str]:
-        fields = {f.name: f for f in self.fields if f.in_key}
+    @property
+    def _has_simple_keys(self) -> bool:
+        """Whether each key is one text, or text and one field, and has to be there."""
+        fields = [f for f in self.fields if f.in_key]
         names = [name for template in self.templates for name in template.fields]
         simple = all(template.simple for template in self.templates)
-        if not simple or len(names) != len(fields) or not all(f.required for f in fields.values()):
-            return self._emit_odd_keys(e, item)
+        return simple and len(names) == len(fields) and all(f.required for f in fields)
+
+    def _emit_keys(self, e: Emitter, item: str, road: Road) -> dict[str, str]:
+        if not self._has_simple_keys:
+            return self._emit_odd_keys(e, item, road)
+        fields = {f.name: f for f in self.fields if f.in_key}
         values: dict[str, str] = {}
         for template in self.templates:
             value, text, prefix = e.var("v"), e.var("k"), template.literals[0]
-            e.line(f"{value} = {item}[{template.attribute!r}]")
-            e.single(value)
-            e.line(f'{text} = {value}["S"]')
+            e.line(f"{value} = {road.member(e, item, self, template.attribute, required=True)}")
+            e.line(f"{text} = {road.text(e, value)}")
             if not template.fields:
                 e.refuse_if(f"{text} != {prefix!r}")
                 continue
@@ -388,7 +413,7 @@ class ObjectNode(MapNode):
             f.node.emit_text(e, part, read)
         return values
 
-    def _emit_odd_keys(self, e: Emitter, item: str) -> dict[str, str]:
+    def _emit_odd_keys(self, e: Emitter, item: str, road: Road) -> dict[str, str]:
         """Emit a call of the slow reader, for keys of several fields or that may be absent."""
         fields = [f for f in self.fields if f.in_key]
 
@@ -399,10 +424,21 @@ class ObjectNode(MapNode):
                 raise errors.found[0]
             return tuple(values[f.name] for f in fields)
 
+        if road is not DICTS:
+            item = self._emit_dict_of_keys(e, item, road)
         values = {f.name: e.var("x") for f in fields}
         call = f"{e.const(read, 'read_keys')}({item})"
         e.line(f"{''.join(f'{name}, ' for name in values.values())}= {call}")
         return values
+
+    def _emit_dict_of_keys(self, e: Emitter, item: str, road: Road) -> str:
+        keys = e.var("m")
+        e.line(f"{keys} = {{}}")
+        for attribute in {template.attribute: None for template in self.templates}:
+            member = road.member(e, item, self, attribute, required=False)
+            with e.block(f"if {member} is not {e.const(road.absent, 'UNSET')}:"):
+                e.line(f"{keys}[{attribute!r}] = {member}")
+        return keys
 
     def _emit_construct(self, e: Emitter, values: dict[str, str], target: str) -> None:
         taken = [f for f in self.fields if f.argument is not None]
@@ -455,10 +491,9 @@ class ObjectNode(MapNode):
             e.line(f"{room}[{f.name!r}] = {values[f.name]}")
 
 
-def _emit_absentable(e: Emitter, f: Field, item: str, read: str) -> None:
-    value, missing = e.var("v"), e.const(MISSING, "MISSING")
-    e.line(f"{value} = {item}.get({f.attribute!r}, {missing})")
-    with e.block(f"if {value} is {missing}:"):
+def _emit_absentable(e: Emitter, f: Field, value: str, read: str, road: Road) -> None:
+    missing = e.const(MISSING, "MISSING")
+    with e.block(f"if {value} is {e.const(road.absent, 'absent')}:"):
         if f.factory is not None and not f.omitted:
             absent = f"{e.const(f.factory, 'factory_' + f.name)}()"
         elif f.absent() is None or f.absent() is True or f.absent() is False:
@@ -469,7 +504,7 @@ def _emit_absentable(e: Emitter, f: Field, item: str, read: str) -> None:
             absent = e.const(f.default, f"default_{f.name}")
         e.line(f"{read} = {absent}")
     with e.block("else:"):
-        f.node.emit(e, value, read)
+        road.read(e, f.node, value, read)
 
 
 def _key_text(

@@ -13,6 +13,7 @@ from ddbstream._values.tags import tag_words
 from ddbstream.exceptions import EncodeError
 
 if TYPE_CHECKING:
+    from ddbstream._model.roads import Road, Structs
     from ddbstream._values.paths import Parts
 
 #: Far above any DynamoDB number; an int with a larger exponent could fill the memory.
@@ -33,11 +34,13 @@ class Scalar(Node):
         tag: The wire tag it is written with.
         python: The Python type that ``holds`` checks for.
         detail: What an error says the payload should have been.
+        json: What a payload is in JSON.
     """
 
     tag: str = "S"
     python: type = str
     detail: str = "text in S"
+    json: type = str
     has_text = True
 
     def __init__(self) -> None:
@@ -91,6 +94,12 @@ class Scalar(Node):
         e.single(source)
         self.emit_payload(e, f'{source}["{self.tag}"]', target)
 
+    def payload_types(self, structs: Structs) -> dict[str, Any] | None:
+        return {self.tag: self.json}
+
+    def emit_tagged(self, e: Emitter, tag: str, payload: str, target: str, road: Road) -> None:
+        self.emit_payload(e, payload, target)
+
     def holds(self, value: Any) -> bool:
         return isinstance(value, self.python)
 
@@ -135,6 +144,7 @@ class BoolNode(Scalar):
 
     tag = "BOOL"
     python = bool
+    json = bool
     detail = "true or false in BOOL"
 
     def parse(self, payload: Any) -> bool:

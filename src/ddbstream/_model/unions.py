@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._model.nodes import FAILED, MapNode, Node, ReadErrors
+from ddbstream._model.roads import DICTS
 from ddbstream._model.scalars import IntNode, Scalar
 from ddbstream._model.source import Emitter
 from ddbstream._values.tags import tag_words
@@ -14,6 +15,7 @@ from ddbstream.exceptions import EncodeError
 
 if TYPE_CHECKING:
     from ddbstream._model.objects import Field, ObjectNode
+    from ddbstream._model.roads import Road, Structs
     from ddbstream._values.paths import Parts
 
 
@@ -60,7 +62,13 @@ class LiteralNode(Node):
             super().emit(e, source, target)
             return
         e.single(source)
-        e.line(f'{target} = {e.const(self._texts, "literals")}[{source}["S"]]')
+        self.emit_tagged(e, "S", f'{source}["S"]', target, DICTS)
+
+    def payload_types(self, structs: Structs) -> dict[str, Any] | None:
+        return {"S": str} if self.has_text else None
+
+    def emit_tagged(self, e: Emitter, tag: str, payload: str, target: str, road: Road) -> None:
+        e.line(f"{target} = {e.const(self._texts, 'literals')}[{payload}]")
 
     def holds(self, value: Any) -> bool:
         return any(_same(constant, value) for constant, _, _ in self.choices)
@@ -149,6 +157,20 @@ class UnionNode(Node):
         with e.block("else:"):
             e.line("raise Unreadable")
 
+    def payload_types(self, structs: Structs) -> dict[str, Any] | None:
+        types: dict[str, Any] = {}
+        for tag, nodes in self.by_tag.items():
+            found = structs.types(nodes[0])
+            # Of several nodes the first that reads the value is it; and a node may take more tags
+            # than its quick code reads.
+            if len(nodes) > 1 or found is None or tag not in found:
+                return None
+            types[tag] = found[tag]
+        return types
+
+    def emit_tagged(self, e: Emitter, tag: str, payload: str, target: str, road: Road) -> None:
+        self.by_tag[tag][0].emit_tagged(e, tag, payload, target, road)
+
     def holds(self, value: Any) -> bool:
         return any(node.holds(value) for node in self.alternatives)
 
@@ -218,7 +240,7 @@ class TaggedNode(MapNode):
     def write_map(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
         return self.class_of(value).write_map(value, json, depth)
 
-    def emit_map(self, e: Emitter, item: str, target: str) -> None:
+    def emit_map(self, e: Emitter, item: str, target: str, road: Road = DICTS) -> None:
         if not all(literal.has_text for literal, _ in self.classes):
             self._emit_slow(e, item, target)
             return

@@ -12,6 +12,7 @@ from ddbstream._values.tags import tag_words, type_words
 from ddbstream.exceptions import DecodeError, EncodeError
 
 if TYPE_CHECKING:
+    from ddbstream._model.roads import Road, Structs
     from ddbstream._values.paths import Parts
 
 
@@ -63,6 +64,12 @@ class NoneNode(Node):
         e.refuse_if(f'type({source}["NULL"]) is not bool or len({source}) != 1')
         e.line(f"{target} = None")
 
+    def payload_types(self, structs: Structs) -> dict[str, Any] | None:
+        return {"NULL": bool}
+
+    def emit_tagged(self, e: Emitter, tag: str, payload: str, target: str, road: Road) -> None:
+        e.line(f"{target} = None")
+
     def holds(self, value: Any) -> bool:
         return value is None
 
@@ -98,6 +105,14 @@ class OptionalNode(Node):
         with e.block("else:"):
             self.inner.emit(e, source, target)
 
+    def payload_types(self, structs: Structs) -> dict[str, Any] | None:
+        types = structs.types(self.inner)
+        return None if types is None else {**types, "NULL": bool}
+
+    def emit_tagged(self, e: Emitter, tag: str, payload: str, target: str, road: Road) -> None:
+        node = NONE if tag == "NULL" else self.inner
+        node.emit_tagged(e, tag, payload, target, road)
+
     def holds(self, value: Any) -> bool:
         return value is None or self.inner.holds(value)
 
@@ -126,6 +141,8 @@ class FallbackNode(Node):
     def __init__(self, inner: Node, dump: Callable[[Any], Any], name: str) -> None:
         self.inner, self.dump, self.name = inner, dump, name
         self.emit = inner.emit  # type: ignore[method-assign]
+        self.payload_types = inner.payload_types  # type: ignore[method-assign]
+        self.emit_tagged = inner.emit_tagged  # type: ignore[method-assign]
 
     def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
         return self.inner.read(value, path, errors)
@@ -191,6 +208,17 @@ class ConvertedNode(Node):
             return
         raw = e.var("x")
         self.inner.emit(e, source, raw)
+        e.line(f"{target} = {e.const(self.structure, self.name)}({raw})")
+
+    def payload_types(self, structs: Structs) -> dict[str, Any] | None:
+        return structs.types(self.inner)
+
+    def emit_tagged(self, e: Emitter, tag: str, payload: str, target: str, road: Road) -> None:
+        if self.structure is None:
+            self.inner.emit_tagged(e, tag, payload, target, road)
+            return
+        raw = e.var("x")
+        self.inner.emit_tagged(e, tag, payload, raw, road)
         e.line(f"{target} = {e.const(self.structure, self.name)}({raw})")
 
     def holds(self, value: Any) -> bool:

@@ -24,7 +24,7 @@ from ddbstream._records.traits import (
     ttl_removal_of,
     unchanged_of,
 )
-from ddbstream._values.json_values import is_map, text_of
+from ddbstream._values.json_values import Unread, is_map, text_of
 from ddbstream._values.times import aware_datetime, nanoseconds
 from ddbstream.exceptions import DDBStreamError, MissingImageError, RecordError, printable
 
@@ -54,14 +54,11 @@ class StreamRecord(Generic[T_co]):
     roads in two spellings. Compare what matters: ``event_id`` for the delivery, ``new`` and ``old``
     for the item.
 
-    Attributes:
-        raw: The record's wire mapping, untouched. For a record out of Kinesis the JSON it carried;
-            for a malformed record, what there is.
     """
 
-    __slots__ = ("_change", "_codec", "_diff", "_new", "_old", "_origin", "raw")
+    __slots__ = ("_change", "_codec", "_diff", "_entry", "_new", "_old", "_origin")
 
-    raw: Mapping[str, Any]
+    _entry: Mapping[str, Any]
     _change: Mapping[str, Any]
     _codec: Codec[T_co]
     _diff: Diff | None
@@ -76,7 +73,7 @@ class StreamRecord(Generic[T_co]):
         origin: Origin,
         codec: Codec[T_co],
     ) -> None:
-        self.raw = raw
+        self._entry = raw
         self._change = change
         self._origin = origin
         self._codec = codec
@@ -84,17 +81,26 @@ class StreamRecord(Generic[T_co]):
 
     def _with_codec(self, codec: Codec[Any]) -> Self:
         """The same record, its images read through another model."""
-        return type(self)(self.raw, self._change, self._origin, codec)
+        return type(self)(self._entry, self._change, self._origin, codec)
+
+    @property
+    def raw(self) -> Mapping[str, Any]:
+        """The record's wire mapping, untouched.
+
+        For a record out of Kinesis the JSON it carried; for a malformed record, what there is.
+        """
+        entry = self._entry
+        return entry.parsed() if isinstance(entry, Unread) else entry
 
     @property
     def event_id(self) -> str | None:
         """``eventID``: the same each time this record is delivered."""
-        return self.raw.get("eventID")
+        return self._entry.get("eventID")
 
     @property
     def event_name(self) -> str:
         """``eventName``: ``INSERT``, ``MODIFY`` or ``REMOVE``."""
-        return cast("str", self.raw.get("eventName"))
+        return cast("str", self._entry.get("eventName"))
 
     @property
     def sequence_number(self) -> str | None:
@@ -183,23 +189,23 @@ class StreamRecord(Generic[T_co]):
 
         A record out of Kinesis has the Kinesis stream's, where its envelope says it.
         """
-        return self.raw.get("eventSourceARN") or self._origin.stream_arn
+        return self._entry.get("eventSourceARN") or self._origin.stream_arn
 
     @property
     def table_name(self) -> str | None:
         """The table's name, from the record itself (Kinesis form) or from the ARN."""
-        name = self.raw.get("tableName")
+        name = self._entry.get("tableName")
         return name if isinstance(name, str) else table_of(self.event_source_arn)
 
     @property
     def aws_region(self) -> str | None:
         """``awsRegion``."""
-        return self.raw.get("awsRegion")
+        return self._entry.get("awsRegion")
 
     @property
     def user_identity(self) -> UserIdentity | None:
         """``userIdentity``, in either casing: Lambda's camelCase, boto3's PascalCase."""
-        identity = self.raw.get("userIdentity")
+        identity = self._entry.get("userIdentity")
         if not is_map(identity) or not identity:
             return None
         return UserIdentity(
@@ -219,17 +225,17 @@ class StreamRecord(Generic[T_co]):
         In a global table only the region where TTL ran says so. Elsewhere it is an ordinary
         delete, about which `traits` has a hint.
         """
-        return is_ttl_removal(self.raw, self.user_identity)
+        return is_ttl_removal(self._entry, self.user_identity)
 
     @property
     def is_replica(self) -> bool:
         """Whether global tables version 2017.11.29 made this record, for certain: see `traits`."""
-        return replica_of(self.raw, self._change) == "certain"
+        return replica_of(self._entry, self._change) == "certain"
 
     @property
     def is_unchanged(self) -> bool:
         """Whether this is a MODIFY whose images hold the same item, for certain: see `traits`."""
-        return unchanged_of(self.raw, self._change) == "certain"
+        return unchanged_of(self._entry, self._change) == "certain"
 
     def traits(self, *, ttl_attribute: str | None = None) -> Traits:
         """What kind of change this is, each with how certain it is.
@@ -239,7 +245,7 @@ class StreamRecord(Generic[T_co]):
                 item whose time had come, and that says nothing of TTL, is ``likely`` a replicated
                 TTL deletion.
         """
-        raw, change = self.raw, self._change
+        raw, change = self._entry, self._change
         return Traits(
             ttl_removal_of(raw, change, self.user_identity, ttl_attribute),
             replica_of(raw, change),
@@ -284,7 +290,7 @@ class StreamRecord(Generic[T_co]):
                 *self._images(),
                 codec=self._codec,
                 keys=keys if is_map(keys) else (),
-                sources=(("OldImage", self.raw, change), ("NewImage", self.raw, change)),
+                sources=(("OldImage", self._entry, change), ("NewImage", self._entry, change)),
             )
         return self._diff
 
@@ -311,7 +317,15 @@ class StreamRecord(Generic[T_co]):
         return image
 
     def _decode(self, name: str) -> T_co:
-        image = self._change.get(name)
+        change = self._change
+        if type(change) is not dict and isinstance(change, Unread):
+            text = change.unread(name)
+            if text is not None:
+                try:
+                    return self._codec.read_json(text)
+                except Exception:  # noqa: BLE001, S110 - read below, or refused there in words
+                    pass
+        image = change.get(name)
         # `isinstance` of an ABC, in `_image`, costs as much as reading four fields.
         if type(image) is not dict:
             image = self._image(name)

@@ -63,7 +63,7 @@ def by_table_name(*, aliases: Mapping[str, str] | None = None) -> Classifier:
     known: dict[object, str | None] = {}
 
     def classify(record: StreamRecord[Any]) -> str | None:
-        arn = record.raw.get("eventSourceARN") or record._origin.stream_arn
+        arn = record._entry.get("eventSourceARN") or record._origin.stream_arn
         try:
             return known[arn]
         except (KeyError, TypeError):
@@ -77,7 +77,11 @@ def by_table_name(*, aliases: Mapping[str, str] | None = None) -> Classifier:
             )
         entity = None if name is None else renamed.get(name, name)
         # A record that names its table itself (Kinesis form) has no ARN to remember it by.
-        if isinstance(arn, str) and "tableName" not in record.raw and len(known) < _REMEMBERED_ARNS:
+        if (
+            isinstance(arn, str)
+            and "tableName" not in record._entry
+            and len(known) < _REMEMBERED_ARNS
+        ):
             known[arn] = entity
         return entity
 

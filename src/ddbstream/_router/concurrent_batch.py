@@ -36,7 +36,7 @@ def item_of(record: StreamRecord[Any]) -> object:
 
     Records without readable keys share one queue: they may be of one item.
     """
-    raw, keys = record.raw, record._change.get("Keys")
+    raw, keys = record._entry, record._change.get("Keys")
     if not isinstance(keys, Mapping):
         return None
     source = raw.get("eventSourceARN") or raw.get("tableName")

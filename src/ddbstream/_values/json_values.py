@@ -1,11 +1,38 @@
-"""Checks of a payload's values, which may be of any type."""
+"""JSON: checks of its values, which may be of any type, and mappings that are still its text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
-__all__ = ["is_map", "text_of"]
+__all__ = ["Unread", "is_map", "text_of"]
+
+
+class Unread(Mapping[str, Any]):
+    """A mapping that is still JSON text: members are read when they are asked for."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def parsed(self) -> dict[str, Any]:
+        """All of it as a dict, the same one each time."""
+
+    def unread(self, name: str) -> Any:
+        """The JSON text of a member, as bytes of any kind; None if there is no such text."""
+        return None
+
+    def __getitem__(self, name: str) -> Any:
+        return self.parsed()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.parsed())
+
+    def __len__(self) -> int:
+        return len(self.parsed())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (dict, (self.parsed(),))
 
 
 def is_map(value: object) -> TypeGuard[Mapping[str, Any]]:

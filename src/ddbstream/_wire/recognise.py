@@ -22,6 +22,7 @@ from ddbstream._wire.envelopes import contents
 from ddbstream._wire.export import export_record, is_export_line
 from ddbstream._wire.kinesis import is_kinesis, kinesis_record
 from ddbstream._wire.on_failure import batch_info, failed_payload
+from ddbstream._wire.pages import Page
 from ddbstream._wire.text import load
 from ddbstream._wire.unrecognised import looks_like
 from ddbstream.exceptions import PayloadError, RecordError
@@ -64,6 +65,8 @@ def records_of(
         return reader(payload, origin, codec, at)
     if isinstance(payload, StreamRecord):
         return iter((payload,))
+    if isinstance(payload, Page):
+        return payload.records(origin, codec)
     if not isinstance(payload, Iterable):
         raise _refused(looks_like(payload), at)
     return records(_checked(payload, at), origin, codec, at, unwrap)

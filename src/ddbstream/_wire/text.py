@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ddbstream.exceptions import PayloadError
 
-__all__ = ["load"]
+__all__ = ["load", "loads"]
 
 
 class Number(float):
@@ -39,7 +39,17 @@ def _whole(text: str) -> int | Number:
         return Number(text)
 
 
-_DECODER: Final = json.JSONDecoder(parse_float=Number, parse_int=_whole)
+def _fraction(text: str) -> float:
+    value = float(text)
+    return value if repr(value) == text else Number(text)
+
+
+_DECODER: Final = json.JSONDecoder(parse_float=_fraction, parse_int=_whole)
+
+
+def loads(text: Any) -> Any:
+    """The value of one JSON document in UTF-8, in bytes of any kind; raises ValueError."""
+    return _DECODER.decode(str(text, "utf-8"))
 
 
 def load(text: str | bytes | bytearray | memoryview) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
+from ddbstream._wire.pages import Page
 from ddbstream.exceptions import PollerError, StreamNotFoundError
 from ddbstream.poller._core.commands import (
     CommandFailed,
@@ -149,7 +150,7 @@ class StreamsApi:
 
 def _records_page(answer: Answer) -> RecordsPage | CommandFailed:
     records = answer.get("Records")
-    if not isinstance(records, list):
+    if not isinstance(records, (list, Page)):
         return _GARBLED
     size = _headers(answer).get("content-length", "")
     iterator = answer.get("NextShardIterator") or None

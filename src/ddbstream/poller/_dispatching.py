@@ -127,7 +127,7 @@ class Dispatcher:
         """Have records handled; no Exception is raised."""
         if self._concurrency > 1 and context.attempt > 1:
             records = records[:1]
-        batch = list(records)
+        batch = records[:]  # the handlers may keep or change theirs
         try:
             result = self._dispatch(
                 batch, stream_arn=context.stream_arn, context=context, **self._options

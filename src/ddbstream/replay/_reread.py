@@ -18,9 +18,10 @@ Source: `GetShardIterator`_.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
+from ddbstream._wire.pages import Page
 from ddbstream.exceptions import PollerError
 from ddbstream.poller._client import failure_of
 from ddbstream.poller._core.commands import CommandFailed
@@ -111,7 +112,7 @@ class Reread:
         self.count = 0
         self.gaps: list[Gap] = []
 
-    def __iter__(self) -> Iterator[list[Mapping[str, Any]]]:
+    def __iter__(self) -> Iterator[Sequence[Mapping[str, Any]]]:
         """Pages of records, none of them empty.
 
         Raises:
@@ -195,7 +196,7 @@ class Reread:
             answer = self._client.get_records(ShardIterator=self._iterator)
         except Exception as error:  # noqa: BLE001 - whatever a client raises is named, not passed over
             return failure_of(error)
-        whole = isinstance(answer.get("Records"), list)
+        whole = isinstance(answer.get("Records"), (list, Page))
         return answer if whole else CommandFailed("transient", "GarbledAnswer")
 
     def _place(self) -> dict[str, str]:
@@ -206,20 +207,21 @@ class Reread:
         start = self._batch.start_sequence_number
         return {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "SequenceNumber": start}
 
-    def _of_batch(self, records: list[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], bool]:
+    def _of_batch(
+        self, records: Sequence[Mapping[str, Any]]
+    ) -> tuple[Sequence[Mapping[str, Any]], bool]:
         """Those of the batch that are still to come, and whether it ends with them."""
         first = int(self._batch.start_sequence_number)
         if self._last is not None:
             first = int(self._last) + 1
-        numbers = [int(record["dynamodb"]["SequenceNumber"]) for record in records]
-        inside = [
-            record
-            for record, number in zip(records, numbers, strict=True)
-            if first <= number <= self._end
-        ]
+        numbers = [int(number) for number in _sequence_numbers(records)]
+        wanted = [first <= number <= self._end for number in numbers]
+        if all(wanted):
+            return records, any(number >= self._end for number in numbers)
+        inside = [record for record, is_wanted in zip(records, wanted, strict=True) if is_wanted]
         return inside, any(number >= self._end for number in numbers)
 
-    def _take(self, records: list[Mapping[str, Any]]) -> None:
+    def _take(self, records: Sequence[Mapping[str, Any]]) -> None:
         if self._at_horizon:
             first = records[0]["dynamodb"]["SequenceNumber"]
             self.gaps[-1] = self.gaps[-1]._replace(end_sequence_number=first)
@@ -238,3 +240,9 @@ class Reread:
         batch = self._batch
         start, end = self._last or batch.start_sequence_number, batch.end_sequence_number
         self.gaps.append(Gap(batch.stream_arn, batch.shard_id, start, end, self._missing(), reason))
+
+
+def _sequence_numbers(records: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
+    if isinstance(records, Page):
+        return records.sequence_numbers()
+    return [record["dynamodb"]["SequenceNumber"] for record in records]

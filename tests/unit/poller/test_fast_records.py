@@ -1,13 +1,15 @@
 """The poller's own client takes records as they come over the wire, and botocore keeps the rest.
 
-What holds of a page holds of both forms: botocore before 1.35.16 has no event to take the records
-at, and gives them in boto3's.
+What holds of a page holds of all forms: botocore before 1.35.16 has no event to take the records
+at, and gives them in boto3's; without msgspec, ``json`` reads the page.
 """
 
 from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 import threading
 import zlib
 from datetime import datetime, timezone
@@ -18,6 +20,8 @@ import botocore
 import pytest
 
 from ddbstream import parse
+from ddbstream._wire.pages import Page
+from ddbstream.poller import _fast_records
 from ddbstream.poller._client import StreamsApi, knows_timestamps, make_client
 from ddbstream.poller._core.commands import CommandFailed, GetRecords, RecordsPage
 
@@ -64,9 +68,12 @@ def server():
     http.server_close()
 
 
-@pytest.fixture(scope="module", params=["wire", "boto3"] if HAS_EVENT else ["boto3"])
+@pytest.fixture(scope="module", params=["wire", "json", "boto3"] if HAS_EVENT else ["boto3"])
 def form(request):
-    return request.param
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "json":
+            patch.setattr(_fast_records, "_read_answer", None)
+        yield request.param
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +106,8 @@ def test_a_page_is_its_records_and_what_follows(read):
 
 def test_records_come_as_the_wire_has_them_where_botocore_lets_them(read, form):
     records = read(200, PAGE).records
-    if form == "wire":
+    if form != "boto3":
+        assert isinstance(records, Page if form == "wire" else list)
         assert records == [RECORD]
         return
     change = records[0]["dynamodb"]
@@ -113,6 +121,32 @@ def test_both_forms_are_the_same_record(read):
     assert record.new == {"PK": "a", "b": b"\x00\xff", "n": Decimal("1.50")}
     assert record.approximate_creation_datetime == datetime.fromtimestamp(1.7e9, timezone.utc)
     assert record.sequence_number == "100000000000000000001"
+
+
+WITHOUT_MSGSPEC = """
+import sys
+sys.modules["msgspec"] = None
+from ddbstream import StreamRouter, parse
+from ddbstream.poller import StreamPoller, _fast_records
+from ddbstream.testing import FakeStream, kinesis_event
+assert _fast_records._read_answer is None
+stream, router, seen = FakeStream("T"), StreamRouter(), []
+stream.put({"PK": {"S": "a"}})
+router.on_insert()(lambda record: seen.append(record.new))
+StreamPoller("T", router, client=stream, clock=stream.clock).run_until_caught_up()
+(record,) = parse(kinesis_event([{"eventName": "INSERT", "dynamodb": {"NewImage": {}}}]))
+assert seen == [{"PK": "a"}] and record.new == {}
+"""
+
+
+def test_a_poller_without_msgspec_reads_as_well():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", WITHOUT_MSGSPEC],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_last_page_has_records_and_no_iterator(read):

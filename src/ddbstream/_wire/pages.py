@@ -1,0 +1,32 @@
+"""A page of records that knows how to make them: what a host may hand on in place of a list."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ddbstream._model import Codec
+    from ddbstream._records import Origin, StreamRecord
+
+__all__ = ["Page"]
+
+
+class Page(Sequence[Mapping[str, Any]]):
+    """Wire records of which each is read when it is asked for."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Bytes that it keeps."""
+
+    @abstractmethod
+    def sequence_numbers(self) -> list[str | None]:
+        """Of each record."""
+
+    @abstractmethod
+    def records(self, origin: Origin, codec: Codec[Any]) -> Iterator[StreamRecord[Any]]:
+        """The records, each made when it is asked for."""

@@ -1,0 +1,319 @@
+"""Records that stay JSON text until somebody reads them. Needs msgspec.
+
+Theory of operation
+
+`json.loads` of a page of 1,000 records makes 100,000 dicts, and with the garbage collector on it
+spends most of its time in collections of them. Here a page is read once, in C, into two structs a
+record. The keys, images and other maps in these are slices of the page's text, and are read when
+they are asked for: by `Mapping`'s methods as dicts, or by a model straight from the text.
+
+What msgspec refuses, or what has another shape than AWS sends, is not read here: the functions
+below raise `ValueError`, and their callers read it with `json`, as they do without msgspec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType, field
+
+from ddbstream._records import EVENTS
+from ddbstream._values.json_values import Unread
+from ddbstream._wire.pages import Page
+from ddbstream._wire.text import loads
+
+if TYPE_CHECKING:
+    from ddbstream._model import Codec
+    from ddbstream._records import Origin, StreamRecord
+
+__all__ = ["UnreadPage", "unread_answer", "unread_record"]
+
+# ruff: noqa: N815 - names as on the wire
+# Names as on the wire, so that a member is found by its name. Members that are not here are seldom
+# asked for: they are looked up in the text.
+
+
+class _Change(Struct, gc=False):
+    ApproximateCreationDateTime: Raw | UnsetType = UNSET
+    ApproximateCreationDateTimePrecision: str | UnsetType = UNSET
+    Keys: Raw | UnsetType = UNSET
+    NewImage: Raw | UnsetType = UNSET
+    OldImage: Raw | UnsetType = UNSET
+    SequenceNumber: str | UnsetType = UNSET
+    SizeBytes: int | UnsetType = UNSET
+
+
+class _Entry(Struct, gc=False):
+    eventName: Literal["INSERT", "MODIFY", "REMOVE"]
+    dynamodb: _Change
+    eventID: str | UnsetType = UNSET
+    eventSourceARN: str | UnsetType = UNSET
+    tableName: str | UnsetType = UNSET
+    userIdentity: Raw | UnsetType = UNSET
+
+
+class _Answer(Struct, gc=False, forbid_unknown_fields=True):
+    Records: list[_Entry]
+    NextShardIterator: Raw | UnsetType = UNSET
+
+
+class _Slices(Struct, gc=False):
+    Records: list[Raw]
+
+
+_ENTRY: Final = frozenset(_Entry.__struct_fields__) - {"dynamodb"}
+_CHANGE: Final = frozenset(_Change.__struct_fields__)
+
+_read_answer = msgspec.json.Decoder(_Answer).decode
+_read_entry = msgspec.json.Decoder(_Entry).decode
+_read_slices = msgspec.json.Decoder(_Slices).decode
+_read_any = msgspec.json.Decoder().decode
+
+# Names come from the program, not from data; the bound is for one that makes them up without end.
+_MOST_NAMES: Final = 1_000
+_finders: dict[str, Callable[[Any], Any]] = {}
+
+
+def _find(text: Any, name: str) -> Any:
+    """The text of one member of the map that ``text`` is; None if it has no such member."""
+    find = _finders.get(name)
+    if find is None:
+        if len(_finders) >= _MOST_NAMES:
+            _finders.clear()
+        member = field(name=name, default=UNSET)
+        one: Any = msgspec.defstruct("One", [("value", Raw | UnsetType, member)], gc=False)
+        find = _finders[name] = msgspec.json.Decoder(one).decode
+    value = find(text).value
+    return None if value is UNSET else value
+
+
+def _read(text: Any) -> Any:
+    """The value of a part of a document."""
+    try:
+        return _read_any(text)
+    except (msgspec.DecodeError, RecursionError):
+        return loads(text)
+
+
+class UnreadImage(Unread):
+    """A map of attribute values: an image, of which single attributes are read."""
+
+    __slots__ = ("_parsed", "_text")
+
+    def __init__(self, text: Raw) -> None:
+        self._text = text
+        self._parsed: dict[str, Any] | None = None
+
+    def parsed(self) -> dict[str, Any]:
+        if self._parsed is None:
+            self._parsed = _read(self._text)
+        return self._parsed
+
+    def unread(self, name: str) -> Any:
+        return _find(self._text, name)
+
+    def __getitem__(self, name: str) -> Any:
+        if self._parsed is not None:
+            return self._parsed[name]
+        text = _find(self._text, name)
+        if text is None:
+            raise KeyError(name)
+        return _read(text)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if self._parsed is not None:
+            return self._parsed.get(name, default)
+        text = _find(self._text, name)
+        return default if text is None else _read(text)
+
+
+class UnreadChange(Unread):
+    """The ``dynamodb`` of an unread record."""
+
+    __slots__ = ("_members", "_read", "_record")
+
+    def __init__(self, record: UnreadRecord, members: _Change) -> None:
+        self._record = record
+        self._members = members
+        # What was read stays with the record, and not with the page, which outlives it.
+        self._read: dict[str, Any] | None = None
+
+    def parsed(self) -> dict[str, Any]:
+        change: dict[str, Any] = self._record.parsed()["dynamodb"]
+        return change
+
+    def unread(self, name: str) -> Any:
+        text = getattr(self._members, name) if name in _CHANGE else None
+        return text if type(text) is Raw else None
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in _CHANGE:
+            return self.parsed()[name]
+        value = getattr(self._members, name)
+        if value is UNSET:
+            raise KeyError(name)
+        if type(value) is not Raw:
+            return value
+        if self._read is None:
+            self._read = {}
+        elif name in self._read:
+            return self._read[name]
+        value = loads(value) if name == "ApproximateCreationDateTime" else _read(value)
+        self._read[name] = value
+        return value
+
+    def get(self, name: str, default: Any = None) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+
+class UnreadRecord(Unread):
+    """A record's wire mapping.
+
+    Args:
+        texts: Where the record's whole text is found.
+        index: At which place.
+        entry: What was read of it.
+    """
+
+    __slots__ = ("_entry", "_index", "_parsed", "_texts", "change")
+
+    def __init__(self, texts: Sequence[Any], index: int, entry: _Entry) -> None:
+        self._texts = texts
+        self._index = index
+        self._entry = entry
+        self._parsed: dict[str, Any] | None = None
+        self.change = UnreadChange(self, entry.dynamodb)
+
+    def parsed(self) -> dict[str, Any]:
+        if self._parsed is None:
+            self._parsed = loads(self._texts[self._index])
+        return self._parsed
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "dynamodb":
+            return self.change
+        if name not in _ENTRY:
+            return self.parsed()[name]
+        value = getattr(self._entry, name)
+        if value is UNSET:
+            raise KeyError(name)
+        return _read(value) if type(value) is Raw else value
+
+    def get(self, name: str, default: Any = None) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    def made(self, origin: Origin, codec: Codec[Any]) -> StreamRecord[Any]:
+        """The record."""
+        return EVENTS[self._entry.eventName](self, self.change, origin, codec)
+
+
+class _Texts(Sequence[Raw]):
+    """The text of each record of a page, told apart when the first is asked for."""
+
+    def __init__(self, body: bytes, count: int) -> None:
+        self.body = body
+        self._count = count
+        self._slices: list[Raw] | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: Any) -> Any:
+        if self._slices is None:
+            self._slices = _read_slices(self.body).Records
+        return self._slices[index]
+
+
+class UnreadPage(Page):
+    """The records of a ``GetRecords`` body: to a reader a list of dicts."""
+
+    __slots__ = ("_entries", "_first", "_texts")
+
+    __hash__ = None  # type: ignore[assignment] # it equals a list
+
+    def __init__(self, texts: _Texts, entries: list[_Entry], first: int) -> None:
+        self._texts = texts
+        self._entries = entries
+        self._first = first
+
+    @property
+    def size(self) -> int:
+        return len(self._texts.body)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @overload
+    def __getitem__(self, index: int) -> Mapping[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Mapping[str, Any]]: ...
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            start, _, step = index.indices(len(self._entries))
+            if step == 1:
+                return UnreadPage(self._texts, self._entries[index], self._first + start)
+            return [self[each] for each in range(len(self._entries))[index]]
+        return loads(self._texts[self._first + range(len(self._entries))[index]])
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, (list, UnreadPage)):
+            return list(self) == list(other)
+        return NotImplemented
+
+    def __repr__(self) -> str:
+        return f"<{len(self._entries)} unread records>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (list, (list(self),))
+
+    def sequence_numbers(self) -> list[str | None]:
+        numbers = (entry.dynamodb.SequenceNumber for entry in self._entries)
+        return [number if isinstance(number, str) else None for number in numbers]
+
+    def records(self, origin: Origin, codec: Codec[Any]) -> Iterator[StreamRecord[Any]]:
+        texts, place = self._texts, self._first
+        for entry in self._entries:
+            found = UnreadRecord(texts, place, entry)
+            yield EVENTS[entry.eventName](found, found.change, origin, codec)
+            place += 1
+
+
+def unread_answer(body: bytes) -> tuple[UnreadPage, bytes]:
+    """The records of a ``GetRecords`` body, and the body without them.
+
+    Raises:
+        ValueError: It is no such body, or one with something unusual.
+    """
+    # msgspec checks the text that it passes over, but not that it is UTF-8.
+    if not body.isascii():
+        body.decode()
+    try:
+        answer = _read_answer(body)
+    except RecursionError:
+        raise ValueError from None
+    rest = b"{}"
+    if answer.NextShardIterator is not UNSET:
+        rest = b'{"NextShardIterator":%b}' % bytes(answer.NextShardIterator)
+    return UnreadPage(_Texts(body, len(answer.Records)), answer.Records, 0), rest
+
+
+def unread_record(text: bytes) -> UnreadRecord:
+    """The record that a JSON document is: of Kinesis, of a queue.
+
+    Raises:
+        ValueError: It is none, or one with something unusual.
+    """
+    if not text.isascii():
+        text.decode()
+    try:
+        return UnreadRecord((text,), 0, _read_entry(text))
+    except RecursionError:
+        raise ValueError from None

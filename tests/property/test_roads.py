@@ -1,0 +1,177 @@
+"""A record that is text until it is read is the same record: values, errors and their paths."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from typing import Any
+
+import pytest
+
+pytest.importorskip("msgspec")
+pytest.importorskip("attrs")
+pytest.importorskip("boto3")
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from ddbstream import parse, to_item
+from ddbstream.testing import get_records_page, strategies
+from tests.property.random_models import Kind, models, plain_items
+from tests.property.test_random_models import DAMAGE, damaged, places, same
+from tests.support.roads import insert_of, new_image, outcome, unread_page
+
+some_classes = settings(max_examples=40, suppress_health_check=list(HealthCheck), deadline=None)
+few_values = settings(
+    max_examples=6,
+    database=None,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def check_item(item: Any, model: Any = None) -> None:
+    record = insert_of(item)
+    by_dict = new_image(json.loads(json.dumps([record])), model)
+    page = unread_page([record])
+    by_text = new_image(page, model)
+    assert by_text[0] == by_dict[0], (by_text, by_dict)
+    assert same(by_text[1], by_dict[1])
+    (read,) = page
+    assert read == json.loads(json.dumps(record))
+
+
+def test_every_value_and_every_error_of_every_class_is_the_same_by_either_road() -> None:
+    @some_classes
+    @given(models())
+    def every_class(kind: Kind) -> None:
+        @few_values
+        @given(kind.values, st.data())
+        def every_value(obj: Any, data: st.DataObject) -> None:
+            item = to_item(obj, wire="json", model=kind.annotation)
+            check_item(item, kind.annotation)
+            found = places(item)
+            if found:
+                place = data.draw(st.sampled_from(found))
+                damage = data.draw(st.sampled_from(DAMAGE))
+                check_item(damaged(item, place, damage), kind.annotation)
+            check_item({**item, "unknown": {"S": "x"}}, kind.annotation)
+
+        every_value()
+
+    every_class()
+
+
+@given(plain_items, st.data())
+def test_plain_items_are_the_same_by_either_road(data: dict[str, Any], draw: st.DataObject) -> None:
+    item = to_item(data, wire="json")
+    check_item(item)
+    found = places(item)
+    if found:
+        place, damage = draw.draw(st.sampled_from(found)), draw.draw(st.sampled_from(DAMAGE))
+        check_item(damaged(item, place, damage))
+
+
+PROPERTIES = (
+    "raw",
+    "event_id",
+    "event_name",
+    "sequence_number",
+    "item_identifier",
+    "order_key",
+    "approximate_creation_datetime",
+    "approximate_creation_ns",
+    "size_bytes",
+    "stream_view_type",
+    "event_source_arn",
+    "table_name",
+    "aws_region",
+    "user_identity",
+    "envelope",
+    "is_ttl_removal",
+    "is_replica",
+    "is_unchanged",
+    "keys",
+)
+
+
+def everything(record: Any) -> list[Any]:
+    found = [outcome(lambda name=name: getattr(record, name)) for name in PROPERTIES]
+    return [*found, outcome(lambda: list(record.diff))]
+
+
+RECORD_DAMAGE: list[Any] = [*DAMAGE, 1.5, "9007199254740993", True, "\ud800", 10**30]
+
+
+@settings(deadline=None)
+@given(strategies.records(), st.data())
+def test_all_of_a_record_is_the_same_by_either_road(record: Any, data: st.DataObject) -> None:
+    record = json.loads(json.dumps(record))
+    if data.draw(st.booleans()):
+        place = data.draw(st.sampled_from(places(record)))
+        record = damaged(record, place, data.draw(st.sampled_from(RECORD_DAMAGE)))
+    intact = insert_of({})
+    intact_and = [intact, json.loads(json.dumps(record))]
+
+    def read(payload: Any) -> list[Any]:
+        found: list[Any] = []
+        records = parse(payload)
+        while True:
+            made = outcome(lambda: next(records, None))
+            if made[1] is None:
+                return found
+            found.append(everything(made[1]) if made[0] == "value" else made)
+
+    assert outcome(lambda: read(unread_page(intact_and))) == outcome(lambda: read(intact_and))
+
+
+@settings(deadline=None)
+@given(strategies.records())
+def test_boto3s_form_has_the_same_values(record: Any) -> None:
+    (ours,) = parse(unread_page([json.loads(json.dumps(record))]))
+    (theirs,) = parse(get_records_page([record]))
+    for name in ("keys", "sequence_number", "approximate_creation_datetime"):
+        assert outcome(lambda name=name: getattr(ours, name)) == outcome(
+            lambda name=name: getattr(theirs, name)
+        )
+
+
+def test_a_record_can_be_copied_and_pickled_before_it_is_read() -> None:
+    page = unread_page([insert_of({"a": {"N": "1"}})])
+    (record,) = parse(page)
+    for twin in (copy.copy(record), copy.deepcopy(record), pickle.loads(pickle.dumps(record))):  # noqa: S301
+        assert twin.raw == record.raw
+        assert twin.new == {"a": 1}
+    assert pickle.loads(pickle.dumps(page)) == list(page)  # noqa: S301
+
+
+def test_a_page_is_a_sequence_as_a_list_is() -> None:
+    records = [insert_of({"n": {"N": str(n)}}) for n in range(5)]
+    page = unread_page(records)
+    assert page == records
+    assert page[1:3] == records[1:3]
+    assert page[1:][0] == records[1]
+    assert page[::2] == records[::2]
+    assert page[-1] == records[-1]
+    assert list(reversed(page)) == records[::-1]
+    assert page[1:4][1:].sequence_numbers() == ["1", "1"]
+    assert [record.new["n"] for record in parse(page[2:])] == [2, 3, 4]
+    with pytest.raises(IndexError):
+        page[5]
+
+
+def test_the_raw_mapping_is_one_dict_that_is_untouched() -> None:
+    wire = insert_of({"n": {"N": "1"}})
+    (record,) = parse(unread_page([wire]))
+    assert record.raw is record.raw
+    assert type(record.raw) is dict
+    assert record.raw == wire
+
+
+def test_text_that_is_not_utf_8_is_no_page() -> None:
+    from ddbstream._wire.unread import unread_answer
+
+    with pytest.raises(ValueError, match="utf-8"):
+        unread_answer(b'{"Records": [], "NextShardIterator": "\xff"}')

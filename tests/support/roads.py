@@ -1,0 +1,63 @@
+"""One record by three roads: as dicts, in boto3's form, and as text that is not read yet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ddbstream import parse
+from ddbstream._wire.unread import unread_answer
+from ddbstream.exceptions import DDBStreamError
+
+
+def unread_page(records: list[Any]) -> Any:
+    """What the poller's client makes of a page, or a list of dicts where it has none."""
+    body = json.dumps({"Records": records, "NextShardIterator": "i"}).encode()
+    try:
+        return unread_answer(body)[0]
+    except ValueError:
+        return json.loads(body)["Records"]
+
+
+def described(error: DDBStreamError) -> Any:
+    """All that an error says."""
+    each = [(one.problem, one.path, one.expected, one.found) for one in error.errors]
+    return (
+        type(error).__name__,
+        error.problem,
+        error.path,
+        error.expected,
+        error.found,
+        error.event_id,
+        error.sequence_number,
+        each,
+    )
+
+
+def outcome(read: Callable[[], Any]) -> tuple[str, Any]:
+    """What reading gives: a value, or an error in its words."""
+    try:
+        return "value", read()
+    except DDBStreamError as error:
+        return "error", described(error)
+
+
+def new_image(records: Any, model: Any = None) -> tuple[str, Any]:
+    """What the new image of the first record is."""
+
+    def read() -> Any:
+        (record,) = parse(records, model)
+        return record.new
+
+    return outcome(read)
+
+
+def insert_of(item: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of an item, whatever that is."""
+    return {
+        "eventID": "e1",
+        "eventName": "INSERT",
+        "eventSourceARN": "arn:aws:dynamodb:us-east-1:1:table/T/stream/S",
+        "dynamodb": {"Keys": {"PK": {"S": "a"}}, "NewImage": item, "SequenceNumber": "1"},
+    }
