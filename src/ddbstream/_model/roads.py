@@ -9,17 +9,32 @@ from structs it reads from dicts, which msgspec makes of that part.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ddbstream._model.class_specs import MISSING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ddbstream._model.nodes import Node
     from ddbstream._model.source import Emitter
 
 __all__ = ["DICTS", "Dicts", "Road", "Structs"]
+
+
+class Readable(Protocol):
+    """What a node has for the roads."""
+
+    def payload_types(self, structs: Structs) -> dict[str, Any] | None:
+        """For each tag that `emit_tagged` reads, the type that msgspec reads its payload as."""
+        ...
+
+    def emit(self, e: Emitter, source: str, target: str) -> None:
+        """Emit lines that read the attribute value in ``source``, a dict."""
+        ...
+
+    def emit_tagged(self, e: Emitter, tag: str, payload: str, target: str, road: Road) -> None:
+        """Emit lines that read the payload of a tag."""
+        ...
 
 
 class Dicts:
@@ -27,7 +42,9 @@ class Dicts:
 
     absent: Any = MISSING
 
-    def member(self, e: Emitter, item: str, node: Node, attribute: str, *, required: bool) -> str:
+    def member(
+        self, e: Emitter, item: str, node: Readable, attribute: str, *, required: bool
+    ) -> str:
         """The expression of a member of the map ``item`` of a node; `absent` if it is not there."""
         if required:
             return f"{item}[{attribute!r}]"
@@ -38,11 +55,11 @@ class Dicts:
         e.single(value)
         return f'{value}["S"]'
 
-    def read(self, e: Emitter, node: Node, source: str, target: str) -> None:
+    def read(self, e: Emitter, node: Readable, source: str, target: str) -> None:
         """Emit lines that read the attribute value in ``source`` into ``target``."""
         node.emit(e, source, target)
 
-    def owner(self, node: Node) -> object:
+    def owner(self, node: Readable) -> object:
         """What a node's helper function is kept by."""
         return node
 
@@ -76,7 +93,7 @@ class Structs:
 
     # --- types ----------------------------------------------------------------------------------
 
-    def types(self, node: Node) -> dict[str, Any] | None:
+    def types(self, node: Readable) -> dict[str, Any] | None:
         """What msgspec reads each tag's payload as; None: the node reads dicts.
 
         A class inside itself is read from dicts.
@@ -92,7 +109,7 @@ class Structs:
             self._types[key] = None if key in self._recursive else found
         return self._types[key]
 
-    def shape(self, node: Node) -> Any:
+    def shape(self, node: Readable) -> Any:
         """What msgspec reads an attribute value of a node as."""
         types = self.types(node)
         if types is None:
@@ -110,7 +127,7 @@ class Structs:
         return self._wrappers[key]
 
     def class_of(
-        self, node: Node, name: str, members: Iterable[tuple[str, Any, bool]], *, forbid: bool
+        self, node: Readable, name: str, members: Iterable[tuple[str, Any, bool]], *, forbid: bool
     ) -> Any:
         """The struct of a map with known members.
 
@@ -141,7 +158,9 @@ class Structs:
 
     # --- code -----------------------------------------------------------------------------------
 
-    def member(self, e: Emitter, item: str, node: Node, attribute: str, *, required: bool) -> str:
+    def member(
+        self, e: Emitter, item: str, node: Readable, attribute: str, *, required: bool
+    ) -> str:
         """As that of `Dicts`."""
         return f"{item}.{self._names[id(node)][attribute]}"
 
@@ -149,7 +168,7 @@ class Structs:
         """As that of `Dicts`."""
         return f"{value}.S"
 
-    def read(self, e: Emitter, node: Node, source: str, target: str) -> None:
+    def read(self, e: Emitter, node: Readable, source: str, target: str) -> None:
         """As that of `Dicts`."""
         types = self.types(node)
         if types is None:
@@ -170,7 +189,7 @@ class Structs:
         with e.block("else:"):
             e.line("raise Unreadable")
 
-    def owner(self, node: Node) -> object:
+    def owner(self, node: Readable) -> object:
         """As that of `Dicts`."""
         return self._owners.setdefault(id(node), object())
 
