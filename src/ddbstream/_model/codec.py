@@ -71,16 +71,11 @@ class Codec(Generic[T]):
         raise NotImplementedError
 
     def read_json(self, text: Any) -> T:
-        """Read an item from its JSON in UTF-8, in bytes of any kind. Needs msgspec.
+        """Read an item from its JSON, a slice of msgspec's.
 
-        Raises anything where `decode` has to read the item in its stead.
+        Raises anything where `decode` has to read the item in its stead; without a model always.
         """
-        # Late: an extra, and only payloads that arrive as text are read with it.
-        from msgspec.json import Decoder
-
-        loads = Decoder().decode
-        self.read_json = lambda text: self.decode(loads(text))  # type: ignore[method-assign]
-        return self.read_json(text)
+        raise NotImplementedError
 
     def encode(self, obj: T, wire: Wire = "boto3") -> Item:
         """Write an object as an item; raises EncodeError with a path relative to it."""

@@ -118,7 +118,7 @@ class ModelPlan:
             owner: When this is gone, so is the source that tracebacks show.
 
         Raises:
-            ImportError: msgspec is not installed.
+            KeyError: msgspec is not loaded.
         """
         structs = Structs()
         types = structs.types(self.root)

@@ -9,6 +9,7 @@ from structs it reads from dicts, which msgspec makes of that part.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ddbstream._model.class_specs import MISSING
@@ -75,10 +76,8 @@ class Structs:
     """
 
     def __init__(self) -> None:
-        # Late: an extra, and only payloads that arrive as text are read with it.
-        import msgspec
-
-        self._msgspec = msgspec
+        # Never imported here: who has text to read has sliced it with msgspec.
+        msgspec = self._msgspec = sys.modules["msgspec"]
         self.absent: Any = msgspec.UNSET
         self._wrappers: dict[tuple[tuple[str, Any], ...], Any] = {}
         self._types: dict[int, dict[str, Any] | None] = {}

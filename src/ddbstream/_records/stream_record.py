@@ -320,7 +320,7 @@ class StreamRecord(Generic[T_co]):
         change = self._change
         if type(change) is not dict and isinstance(change, Unread):
             text = change.unread(name)
-            if text is not None:
+            if text is not None and self._codec.model is not None:
                 try:
                     return self._codec.read_json(text)
                 except Exception:  # noqa: BLE001, S110 - read below, or refused there in words
