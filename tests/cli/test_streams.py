@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,6 @@ from tests.cli.conftest import lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.support.dynamodb_local import DynamoDBLocal, Table
 
@@ -153,6 +153,26 @@ def test_tail_types_the_entity_of_its_model_and_shows_others_and_misfits_too(
     ]
     assert "NewImage.price" in result.stderr
     assert "secret" not in result.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this machine")
+def test_tail_ends_with_one_error_when_it_cannot_write(
+    tmp_path: Path, aws: list[str], local_table: Table
+) -> None:
+    for number in range(3):
+        local_table.put(product(number))
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "ddbstream", "tail", local_table.name, "--once", *aws],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert result.returncode == 1
+    assert result.stderr == "Error: standard output cannot be written: No space left on device\n"
 
 
 def test_tail_of_a_table_that_is_not_there_is_one_line(run: Run, aws: list[str]) -> None:

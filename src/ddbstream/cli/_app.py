@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
 import click
 
 from ddbstream import __version__
+from ddbstream.exceptions import printable
 
 _COMMANDS = (
     "demo",
@@ -36,6 +37,14 @@ class _Commands(click.Group):
             return None
         command = getattr(import_module(f"ddbstream.cli.{cmd_name}"), cmd_name)
         return cast("click.Command", command)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; what it ends with may quote a name or key, and is printed."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            error.message = printable(error.message)  # type: ignore[misc] # what is shown later
+            raise
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -48,7 +48,7 @@ def boto3_client(
     try:
         return boto3.client(service, endpoint_url=endpoint_url, region_name=region_name)
     except (*aws_errors(), ValueError) as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(_in_one_line(error)) from None
 
 
 def boto3_session() -> Any:
@@ -68,4 +68,9 @@ def reported() -> Iterator[None]:
     try:
         yield
     except aws_errors() as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(_in_one_line(error)) from None
+
+
+def _in_one_line(error: Exception) -> str:
+    """What boto3 says; of wrong parameters it has a line for each."""
+    return " ".join(str(error).split())

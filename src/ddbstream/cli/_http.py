@@ -19,7 +19,6 @@ import json
 import socket
 import sys
 import time
-import traceback
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -28,6 +27,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import click
+
+from ddbstream.cli._standard_streams import complain_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -227,8 +228,8 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         try:
             return self._server.respond(Request(self.command, path, self.headers, body))
-        except Exception:  # noqa: BLE001 - a 500 to the client, the reason to whoever runs this
-            traceback.print_exc()
+        except Exception as error:  # noqa: BLE001 - a 500 to the client, the reason to whoever runs this
+            complain_of(error)
             return message(500, "Internal Server Error")
 
     def _send(self, response: Response) -> None:

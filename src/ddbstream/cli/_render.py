@@ -5,7 +5,6 @@ Nothing here reads a stream; every command that shows changes shows them through
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -19,14 +18,15 @@ from rich.tree import Tree
 
 from ddbstream import Added, Insert, Modify, Remove, Removed, Replaced, SetChanged
 from ddbstream.cli._json import dumps
-from ddbstream.exceptions import MissingImageError
+from ddbstream.cli._standard_streams import Unwritten, drop_output, write_out
+from ddbstream.exceptions import MissingImageError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ddbstream import Change, Diff
 
-__all__ = ["Output", "change_as_json", "change_as_text"]
+__all__ = ["Output", "change_as_json", "change_as_text", "styled"]
 
 _COLOURS = {"INSERT": "green", "MODIFY": "yellow", "REMOVE": "red"}
 
@@ -41,12 +41,19 @@ class Output:
         as_json: ``True`` for NDJSON in any case.
 
     Attributes:
-        closed: Whether who was reading has gone, as ``head`` does: time to end, and no error.
+        closed: Whether nothing more can be shown: time to end. Where who was reading has gone, as
+            ``head`` does, that is no error; otherwise the command ends with one.
     """
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json or not sys.stdout.isatty()
         self.closed = False
+        self._fault: Unwritten | None = None
+        # A write may fail inside a handler, whose errors a router or a poller may pass over. So it
+        # is raised when the command has ended.
+        context = click.get_current_context(silent=True)
+        if context is not None:
+            context.call_on_close(self._raise_fault)
         self._console = Console(stderr=self.as_json, highlight=False, soft_wrap=False)
 
     def change(self, record: Change[Any], entity: str | None = None) -> None:
@@ -54,34 +61,65 @@ class Output:
         if self.as_json:
             self.line(change_as_json(record, entity))
         else:
-            self._console.print(change_as_text(record, entity))
+            self._print(change_as_text(record, entity))
 
     def item(self, item: object) -> None:
         """Show one item."""
         if self.as_json:
             self.line(item)
         else:
-            self._console.print(_typed(item))
+            self._print(_typed(item))
 
     def stream(self, stream: dict[str, Any]) -> None:
         """Show one stream of a table, with its shards if they are listed."""
         if self.as_json:
             self.line(stream)
         else:
-            self._console.print(_stream_tree(stream))
+            self._print(_stream_tree(stream))
 
     def line(self, value: object) -> None:
-        """One line of JSON on standard output, flushed: what reads a pipe wants it now."""
+        """One line of JSON on standard output."""
+        if self.closed:
+            return
         try:
-            click.echo(dumps(value))
+            write_out(dumps(value))
         except BrokenPipeError:
             self.closed = True
-            # The interpreter flushes standard output at exit, and would fail there once more.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except Unwritten as fault:
+            self.closed, self._fault = True, fault
 
     def note(self, text: str | Text = "", style: str = "") -> None:
         """Something for people, that is no change."""
-        self._console.print(text, style=style, markup=False)
+        self._print(printable(text, lines=True) if isinstance(text, str) else text, style)
+
+    def _print(self, what: RenderableType, style: str = "") -> None:
+        if self._console.stderr:
+            with suppress(OSError):  # nobody can be told; the exit code stays
+                self._console.print(what, style=style, markup=False)
+            return
+        if self.closed:
+            return
+        try:
+            self._console.print(what, style=style, markup=False)
+        except OSError as error:
+            drop_output()
+            self.closed, self._fault = True, Unwritten(error)
+
+    def _raise_fault(self) -> None:
+        if self._fault is not None:
+            raise self._fault
+
+
+def styled(*parts: str | Text | tuple[str, str]) -> Text:
+    """Text of parts, some with a style; each in one line, whatever it says."""
+    return Text.assemble(
+        *(
+            (printable(part[0]), part[1]) if isinstance(part, tuple)
+            else printable(part) if isinstance(part, str)
+            else part
+            for part in parts
+        )
+    )  # fmt: skip
 
 
 def change_as_json(record: Change[Any], entity: str | None = None) -> dict[str, Any]:
@@ -106,7 +144,7 @@ def change_as_json(record: Change[Any], entity: str | None = None) -> dict[str, 
 def change_as_text(record: Change[Any], entity: str | None = None) -> RenderableType:
     """A change as a coloured heading, the typed item, and what changed in it."""
     at = record.approximate_creation_datetime
-    heading = Text.assemble(
+    heading = styled(
         (f"{at.astimezone():%H:%M:%S} " if at else "", "dim"),
         (record.event_name, f"bold {_COLOURS.get(record.event_name, '')}"),
         (f" {entity}" if entity else "", "bold"),
@@ -125,10 +163,11 @@ def _stream_tree(stream: dict[str, Any]) -> Tree:
     count = shards if isinstance(shards, int) else len(shards)
     colour = "green" if stream["status"] == "ENABLED" else "yellow"
     tree = Tree(
-        Text.assemble(
+        styled(
             (stream["table"], "bold"),
             (f"  {stream['status']}", colour),
-            f"  {stream['view_type']}  {count} shards, {stream['open_shards']} open\n",
+            f"  {stream['view_type']}  {count} shards, {stream['open_shards']} open",
+            Text("\n"),
             (stream["stream_arn"], "dim"),
         )
     )
@@ -149,7 +188,7 @@ def _grow(
         parent = _grow(root, shard["parent"], shards, grown) if shard["parent"] in shards else root
         state = "open" if shard["to"] is None else "closed"
         grown[shard_id] = parent.add(
-            Text.assemble(shard_id, (f"  {state}", "green" if state == "open" else "dim"))
+            styled(shard_id, (f"  {state}", "green" if state == "open" else "dim"))
         )
     return grown[shard_id]
 
@@ -164,7 +203,7 @@ def _images(record: Change[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _typed(item: object) -> Text:
-    return ReprHighlighter()(Text(repr(item)))
+    return ReprHighlighter()(Text(printable(repr(item))))
 
 
 def _diff(record: Change[Any]) -> Diff | None:
@@ -191,11 +230,11 @@ def _diff_line(change: Added | Removed | Replaced | SetChanged) -> Text:
     path = str(change.path)
     match change:
         case Added():
-            return Text.assemble(("+ ", "green"), path, "  ", (repr(change.value), "green"))
+            return styled(("+ ", "green"), path, "  ", (repr(change.value), "green"))
         case Removed():
-            return Text.assemble(("- ", "red"), path, "  ", (repr(change.value), "red"))
+            return styled(("- ", "red"), path, "  ", (repr(change.value), "red"))
         case Replaced():
-            return Text.assemble(
+            return styled(
                 ("~ ", "yellow"),
                 path,
                 "  ",
@@ -204,7 +243,7 @@ def _diff_line(change: Added | Removed | Replaced | SetChanged) -> Text:
                 (repr(change.new), "green"),
             )
         case SetChanged():
-            line = Text.assemble(("~ ", "yellow"), path)
+            line = styled(("~ ", "yellow"), path)
             if change.added:
                 line.append(f"  + {_sorted(change.added)}", "green")
             if change.removed:
@@ -213,4 +252,4 @@ def _diff_line(change: Added | Removed | Replaced | SetChanged) -> Text:
 
 
 def _sorted(values: Any) -> str:
-    return ", ".join(sorted(map(repr, values)))
+    return printable(", ".join(sorted(map(repr, values))))

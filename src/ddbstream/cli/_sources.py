@@ -24,6 +24,7 @@ from ddbstream import Change, StreamRecord, StreamRouter, parse
 from ddbstream.cli._aws import boto3_client, reported
 from ddbstream.cli._documents import documents, items_of
 from ddbstream.cli._parameters import aws_options
+from ddbstream.cli._standard_streams import complain
 from ddbstream.cli._table_scan import TableScan
 from ddbstream.exceptions import DDBStreamError, MissingImageError
 from ddbstream.export import open_export, read_records
@@ -140,7 +141,7 @@ def in_one_line(source: str) -> Iterator[None]:
     except DDBStreamError as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
-        click.echo("stopped", err=True)
+        complain("stopped")
         raise SystemExit(130) from None
 
 

@@ -10,6 +10,7 @@ from ddbstream import from_item, parse
 from ddbstream.cli._documents import documents, items_of
 from ddbstream.cli._parameters import Loaded, json_option
 from ddbstream.cli._render import Output
+from ddbstream.cli._standard_streams import complain
 from ddbstream.exceptions import DDBStreamError, PayloadError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def decode(file: TextIO, model: type[Any] | None, *, as_json: bool) -> None:
     for number, document in documents(file):
         for problem in _show(document, model, output):
             unread += 1
-            click.echo(f"document {number}: {problem}", err=True)
+            complain(f"document {number}: {problem}")
         if output.closed:
             return
     if unread:

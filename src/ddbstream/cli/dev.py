@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import traceback
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +12,6 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
-from rich.text import Text
 
 from ddbstream import Change, Insert, Modify, Remove, StreamRouter
 from ddbstream.cli._aws import boto3_client, need, reported
@@ -28,8 +26,9 @@ from ddbstream.cli._local_dynamodb import (
 from ddbstream.cli._parameters import Loaded, StartingPoint, json_option, stream_router
 from ddbstream.cli._poller_run import run
 from ddbstream.cli._reload import run_reloading
-from ddbstream.cli._render import Output
+from ddbstream.cli._render import Output, styled
 from ddbstream.cli._signals import stopping_on_signals
+from ddbstream.cli._standard_streams import complain, complain_of
 from ddbstream.exceptions import DDBStreamError
 from ddbstream.metrics import BatchEvent, HandlerEvent
 from ddbstream.poller import StreamPoller
@@ -133,7 +132,7 @@ def _somewhere(
             make_table(boto3_client("dynamodb"), settings.table, keys)
         with serving_dynamodb(port) as url:
             # For every reader whole in one line, which a console would break.
-            click.echo(f"DynamoDB table {settings.table} at {url}, region {REGION}", err=True)
+            complain(f"DynamoDB table {settings.table} at {url}, region {REGION}")
             yield url
 
 
@@ -250,7 +249,7 @@ class Shown:
         else:
             sign = ("  ✓ ", "green") if failed is None else ("  ✗ ", "bold red")
             took = (f"  {event.seconds * 1000:.1f} ms  {failed or ''}", "dim")
-            self._output.note(Text.assemble(sign, event.route, took))
+            self._output.note(styled(sign, event.route, took))
         if event.error is not None:
             self._told = event.error
             self._trace(event.error)
@@ -261,4 +260,4 @@ class Shown:
             self._output.note("  no route wants it", "dim")
 
     def _trace(self, error: BaseException) -> None:
-        click.secho("".join(traceback.format_exception(error)).rstrip(), err=True, fg="red")
+        complain_of(error, colour="red")

@@ -11,7 +11,6 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
-from rich.text import Text
 
 from ddbstream import LambdaHandler, StreamRouter, __version__
 from ddbstream.cli._aws import aws_errors, boto3_client, boto3_session
@@ -23,7 +22,7 @@ from ddbstream.cli._doctor_checks import (
     check_view_type,
 )
 from ddbstream.cli._parameters import Loaded, aws_options, json_option
-from ddbstream.cli._render import Output
+from ddbstream.cli._render import Output, styled
 from ddbstream.exceptions import StreamNotFoundError
 from ddbstream.poller._client import resolve_stream
 
@@ -121,7 +120,7 @@ def _show(check: Check, output: Output) -> None:
         output.line(line)
         return
     sign, style = _SIGNS[check.status]
-    output.note(Text.assemble((f"{sign} {check.name}", style), f": {check.message}"))
+    output.note(styled((f"{sign} {check.name}", style), f": {check.message}"))
     if check.remedy is not None:
         output.note(f"    {check.remedy}", "dim")
 

@@ -24,6 +24,7 @@ from ddbstream.cli._aws import boto3_client, reported
 from ddbstream.cli._parameters import Loaded, aws_options, stream_router
 from ddbstream.cli._render import Output
 from ddbstream.cli._signals import interrupted_by_signals, stopping_on_signals
+from ddbstream.cli._standard_streams import complain
 from ddbstream.exceptions import ExportError, MissingImageError
 from ddbstream.export import SQLiteProgress, open_export
 from ddbstream.export import backfill as scan_table
@@ -231,13 +232,13 @@ def _ending(bar: _Bar, progress: Path | None) -> Iterator[None]:
         raise click.ClickException(f"{progress}: {error}") from None
     except KeyboardInterrupt:
         advice = "run it again to go on" if progress else "without --progress it begins anew"
-        click.echo(f"stopped after {bar.records} records; {advice}", err=True)
+        complain(f"stopped after {bar.records} records; {advice}")
         raise SystemExit(STOPPED) from None
 
 
 def _tell(report: LoadReport, output: Output) -> None:
     for failure in report.failures:
-        click.echo(_fault(failure), err=True)
+        complain(_fault(failure))
     if output.as_json:
         output.line(
             {

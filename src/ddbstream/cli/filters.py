@@ -7,6 +7,7 @@ import json
 import click
 
 from ddbstream.cli._parameters import Loaded, stream_router
+from ddbstream.cli._standard_streams import complain, write_out
 
 __all__ = ["filters"]
 
@@ -38,5 +39,5 @@ def filters(router: object, keys: tuple[str, ...], max_filters: int) -> None:
     router = stream_router(router)
     criteria = router.filter_criteria(keys=keys or None, max_filters=max_filters)
     if criteria is None:
-        click.echo("this router wants every record: there is nothing to leave out", err=True)
-    click.echo(json.dumps(criteria or {"Filters": []}, indent=2))
+        complain("this router wants every record: there is nothing to leave out")
+    write_out(json.dumps(criteria or {"Filters": []}, indent=2))

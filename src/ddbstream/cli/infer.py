@@ -19,6 +19,7 @@ from ddbstream._infer.names import class_name, singular
 from ddbstream._infer.source import STYLES
 from ddbstream.cli._parameters import Loaded
 from ddbstream.cli._sources import Found, Source, in_one_line, open_source, reading, source_options
+from ddbstream.cli._standard_streams import complain, write_out
 from ddbstream.exceptions import DDBStreamError
 
 __all__ = ["infer"]
@@ -141,7 +142,7 @@ def _prove(inference: Inference, text: str, kept: _Kept, style: str) -> list[str
     try:
         reader = inference.reader(text)
     except ModuleNotFoundError as error:
-        click.echo(f"{error.name} is not installed: the {style} classes are not proven", err=True)
+        complain(f"{error.name} is not installed: the {style} classes are not proven")
         return []
     faults = []
     for item in kept.items():
@@ -197,7 +198,7 @@ def _files(output: Path | None, *, with_test: bool, force: bool) -> list[Path]:
 
 def _write(texts: list[str], files: list[Path]) -> None:
     if not files:
-        click.echo(texts[0], nl=False)
+        write_out(texts[0], newline=False)
         return
     try:
         for path, text in zip(files, texts, strict=True):
@@ -208,13 +209,11 @@ def _write(texts: list[str], files: list[Path]) -> None:
 
 def _tell(inference: Inference, faults: list[str]) -> None:
     for fault in faults[:_MOST_FAULTS_SHOWN]:
-        click.echo(fault, err=True)
+        complain(fault)
     if len(faults) > _MOST_FAULTS_SHOWN:
-        click.echo(
-            f"and {len(faults) - _MOST_FAULTS_SHOWN:,} more that could not be read", err=True
-        )
+        complain(f"and {len(faults) - _MOST_FAULTS_SHOWN:,} more that could not be read")
     counts = ", ".join(f"{one.name} {one.group.map.count:,}" for one in inference.entities)
-    click.echo(f"{inference.count:,} items: {counts}", err=True)
+    complain(f"{inference.count:,} items: {counts}")
 
 
 def _plain(text: str) -> str:

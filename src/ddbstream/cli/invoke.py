@@ -12,6 +12,7 @@ import click
 
 from ddbstream.cli._json import dumps
 from ddbstream.cli._parameters import Loaded
+from ddbstream.cli._standard_streams import complain_of, write_out
 from ddbstream.testing._lambda_context import LambdaContext
 
 if TYPE_CHECKING:
@@ -47,16 +48,16 @@ def invoke(handler: Callable[..., Any], event: TextIO, timeout: float) -> None:
         response = handler(payload, LambdaContext(name, timeout, time.monotonic))
         text = _encoded(response)
     except Exception as error:  # noqa: BLE001 -- whatever it is, Lambda reports it like this
-        traceback.print_exc()
+        complain_of(error)
         frames = traceback.format_tb(error.__traceback__)
         document = {
             "errorMessage": str(error),
             "errorType": type(error).__name__,
             "stackTrace": frames,
         }
-        click.echo(dumps(document))
+        write_out(dumps(document))
         raise SystemExit(1) from None
-    click.echo(text)
+    write_out(text)
 
 
 def _encoded(response: object) -> str:

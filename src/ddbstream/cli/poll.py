@@ -13,6 +13,7 @@ from ddbstream.cli._aws import need
 from ddbstream.cli._http import Request, Response, serving
 from ddbstream.cli._parameters import Address, Loaded, StartingPoint, aws_options, stream_router
 from ddbstream.cli._poller_run import run
+from ddbstream.cli._standard_streams import LogFormatter
 from ddbstream.exceptions import CheckpointError, PollerArgumentError
 from ddbstream.poller import SQLiteCheckpoints, StreamPoller
 
@@ -100,10 +101,9 @@ def poll(
     """
     need("boto3", "poller", "poll")
     router = stream_router(router)
-    logging.basicConfig(
-        level=logging.WARNING if quiet else logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-    )
+    shown = logging.StreamHandler()
+    shown.setFormatter(LogFormatter())
+    logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, handlers=[shown])
     # What the AWS client does at this level is of no use to who watches a poller.
     logging.getLogger("botocore").setLevel(logging.WARNING)
     try:

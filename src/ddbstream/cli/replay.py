@@ -13,6 +13,7 @@ from ddbstream.cli._aws import reported
 from ddbstream.cli._parameters import Loaded, aws_options, json_option, stream_router
 from ddbstream.cli._poller_run import TRIMMED
 from ddbstream.cli._render import Output
+from ddbstream.cli._standard_streams import complain
 from ddbstream.exceptions import PayloadError
 from ddbstream.replay import SQLiteProgress
 from ddbstream.replay import replay as replay_batches
@@ -80,8 +81,8 @@ def replay(
     except PayloadError as error:
         raise click.ClickException(str(error)) from None
     for line in _faults(report):
-        click.echo(line, err=True)
-    click.echo(report, err=True)
+        complain(line)
+    complain(report)
     if not report.ok:
         raise SystemExit(1)
     if report.gaps:

@@ -12,6 +12,7 @@ from ddbstream.cli._aws import need
 from ddbstream.cli._parameters import Loaded, StartingPoint, aws_options, json_option
 from ddbstream.cli._poller_run import run
 from ddbstream.cli._render import Output
+from ddbstream.cli._standard_streams import complain
 from ddbstream.exceptions import DDBStreamError
 from ddbstream.poller import BatchFailed, Gap, StreamPoller
 
@@ -68,7 +69,7 @@ def tail(
         try:
             output.change(record, classify(record))
         except DDBStreamError as error:  # a stream is full of surprises; show the next
-            click.echo(str(error), err=True)
+            complain(error)
         if output.closed:
             poller.stop()
 
@@ -98,6 +99,6 @@ def tail(
 def _report(event: Event) -> None:
     """Say on standard error what keeps a change from being shown; the rest is in the log."""
     if isinstance(event, BatchFailed):
-        click.echo(f"record {event.sequence_number}: {event.error}", err=True)
+        complain(f"record {event.sequence_number}: {event.error}")
     elif isinstance(event, Gap):
-        click.echo(f"records left the stream unread: {event.reason}", err=True)
+        complain(f"records left the stream unread: {event.reason}")
