@@ -32,6 +32,7 @@ __all__ = [
     "StreamsApi",
     "failure_of",
     "knows_timestamps",
+    "list_streams",
     "make_client",
     "resolve_stream",
 ]
@@ -274,13 +275,14 @@ def resolve_stream(name: str, client: Any, tables: Any = None) -> str:
                 raise
             raise StreamNotFoundError(f"there is no table {table!r}") from error
     else:
-        arn = _newest_listed(client, table)
+        arn = next(reversed(list_streams(client, table)), None)
     if not arn:
         raise StreamNotFoundError(f"the table {table!r} has no stream")
     return str(arn)
 
 
-def _newest_listed(client: Any, table: str) -> str | None:
+def list_streams(client: Any, table: str) -> list[str]:
+    """The ARNs of a table's streams that can still be read, oldest first."""
     streams: list[Mapping[str, Any]] = []
     arguments: dict[str, str] = {}
     while True:
@@ -291,5 +293,5 @@ def _newest_listed(client: Any, table: str) -> str | None:
             break
         arguments["ExclusiveStartStreamArn"] = last
     # A label is the moment the stream was enabled, in ISO 8601: the newest sorts last.
-    newest = max(streams, key=lambda stream: str(stream.get("StreamLabel", "")), default=None)
-    return None if newest is None else str(newest["StreamArn"])
+    streams.sort(key=lambda stream: str(stream.get("StreamLabel", "")))
+    return [str(stream["StreamArn"]) for stream in streams]

@@ -5,9 +5,10 @@ Rules
 * The cores belong to the thread that calls the driver. Workers hand results over a queue.
 * A handler's Exception is a failed delivery. Anything else (KeyboardInterrupt, SystemExit) ends the
   poller and is raised out of it; nothing of that batch is saved.
-* When one stream's core fails, the others are drained.
-* A stream that has ended is followed by its table's next one, if that is asked for, and only once
-  all of the old one is read: an item's changes go on in order.
+* When one stream's core fails, or is about to, the others are drained. Whatever hangs meanwhile
+  gets ``grace`` seconds, and the reason stays.
+* Each stream is followed by itself, whatever the others do: its table's next one is begun once all
+  of it is read, so that an item's changes go on in order. None between is left out.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from ddbstream.poller._workers import Clock, Workers, instant
 
 __all__ = ["Driver", "Interrupt", "Takers"]
 
+_TRY_AGAIN = 5.0  # seconds, after a successor could not be opened
+
 Takers = Mapping[type[Any], Callable[[Stream, Any], None]]
 """Who runs a command in the workers' place, by its class; its result goes where theirs would."""
 
@@ -41,11 +44,12 @@ class Driver:
         grace: Seconds that handlers get to finish once the poller is told to stop.
         follow: Opens the stream that follows an ended one; gives None if there is none yet. It runs
             in a worker.
+        follow_on: Whether to wait for streams that are not there yet.
         follow_every: Seconds between its calls.
         takers: Who runs some commands in the workers' place.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword-only from the fifth on
         self,
         workers: Workers,
         clock: Clock,
@@ -53,7 +57,8 @@ class Driver:
         on_event: Callable[[Event], object],
         *,
         grace: float,
-        follow: Callable[[Stream], Stream | None] | None = None,
+        follow: Callable[[Stream], Stream | None],
+        follow_on: bool = False,
         follow_every: float = 60.0,
         takers: Takers | None = None,
     ) -> None:
@@ -63,6 +68,7 @@ class Driver:
         self._on_event = on_event
         self._grace = grace
         self._follow = follow
+        self._follow_on = follow_on
         self._follow_every = follow_every
         self._takers = takers or {}
         self._stopping = False
@@ -121,13 +127,13 @@ class Driver:
             [(stream.arn, stream.core) for stream in self.streams], at, force=not running
         )
         self._publish()
-        if running and not (self._give_up_at is not None and at.mono >= self._give_up_at):
+        given_up = self._give_up_at is not None and at.mono >= self._give_up_at
+        if self._goal is None:
+            waiting = self._look_for_successors(at.mono)
+            return None if running or waiting else Exit("stream_ended")
+        if running and not given_up:
             return None
-        failure = self._first_failure()
-        if failure is not None or self._goal is not None or self._follow is None:
-            return failure or self._goal or Exit("stream_ended")
-        self._look_for_successors(at.mono)
-        return None
+        return self._first_failure() or self._goal
 
     def wait(self, deadline: float | None = None) -> None:
         """Wait for results, or until something is due, and hand the results to the cores."""
@@ -175,19 +181,21 @@ class Driver:
         return [stream for stream in self.streams if stream.core.exit is None]
 
     def _caught_up(self) -> bool:
-        going = bool(self._running()) or self._follow is not None
+        going = bool(self._running()) or self._follow_on
         return going and all(self._is_caught_up(stream) for stream in self.streams)
 
     def _is_caught_up(self, stream: Stream) -> bool:
         core = stream.core
-        if self._follow is None:
+        if stream.pending:
+            return False
+        if not self._follow_on:
             return core.exit is not None or core.caught_up()
         if core.exit is not None:
             return stream.arn in self._last
         return core.lineage.status == "ENABLED" and core.caught_up()
 
     def _first_failure(self) -> Exit | None:
-        exits = (stream.core.exit for stream in self.streams)
+        exits = (stream.core.leaving for stream in self.streams)
         return next((e for e in exits if e is not None and e.error is not None), None)
 
     def _submit(self, stream: Stream, command: Command) -> None:
@@ -208,18 +216,27 @@ class Driver:
 
     # Following a table from stream to stream
 
-    def _look_for_successors(self, now: float) -> None:
+    def _look_for_successors(self, now: float) -> int:
+        """Have the streams that follow ended ones looked for; how many are waited for."""
+        waiting = 0
         for stream in self.streams:
-            ended = stream.core.exit is not None
-            if ended and now >= self._looking.get(stream.arn, 0.0):
+            exit_ = stream.core.exit
+            if exit_ is None or exit_.reason != "stream_ended":
+                continue
+            if not self._follow_on and not stream.pending:
+                continue
+            waiting += 1
+            if now >= self._looking.get(stream.arn, 0.0):
                 self._looking[stream.arn] = now + self._follow_every
                 self._workers.submit("control", partial(_find, stream, self._follow))
+        return waiting
 
     def _on_no_successor(self, stream: Stream, failed: CommandFailed | None) -> None:
         if failed is None:
             self._last.add(stream.arn)
             return
-        wait = self._follow_every
+        wait = min(self._follow_every, _TRY_AGAIN)
+        self._looking[stream.arn] = self._clock.monotonic() + wait
         self._report(CallFailed(stream.arn, None, "Follow", failed.kind, failed.code, wait))
 
     def _replace(self, old: Stream, new: Stream) -> None:
@@ -242,11 +259,9 @@ def _run(stream: Stream, command: Command) -> tuple[Stream, Command, Any]:
         return stream, command, Interrupt(error)
 
 
-def _find(
-    stream: Stream, follow: Callable[[Stream], Stream | None] | None
-) -> tuple[Stream, None, Any]:
+def _find(stream: Stream, follow: Callable[[Stream], Stream | None]) -> tuple[Stream, None, Any]:
     try:
-        return stream, None, None if follow is None else follow(stream)
+        return stream, None, follow(stream)
     except Exception as error:  # noqa: BLE001 - sorted by what it is
         if isinstance(error, DDBStreamError):
             return stream, None, Interrupt(error)

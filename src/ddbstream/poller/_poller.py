@@ -141,7 +141,8 @@ class PollerBase:
             self.metrics,
             self._on_event,
             grace=self._grace,
-            follow=self._setup.open_successor if self._follow else None,
+            follow=self._setup.open_successor,
+            follow_on=self._follow,
             follow_every=self._setup.settings.discovery,
             takers=takers,
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
+import logging
 import os
 import random
 import secrets
@@ -22,6 +24,7 @@ from ddbstream.poller._client import (
     StreamsApi,
     failure_of,
     knows_timestamps,
+    list_streams,
     make_client,
     resolve_stream,
 )
@@ -32,9 +35,12 @@ from ddbstream.poller._dispatching import Dispatcher
 from ddbstream.poller._stores.contract import DEFAULT_CONSUMER, CheckpointStore, Lease, key_of
 from ddbstream.poller._stores.memory import MemoryCheckpoints
 from ddbstream.poller._stream import Stream
+from ddbstream.poller._streams_of_table import chain_of, table_of
 from ddbstream.poller._workers import Clock, instant
 
 __all__ = ["Setup"]
+
+logger = logging.getLogger("ddbstream.poller")
 
 _POLICIES: dict[str, Callable[[], FailurePolicy]] = {"block": block, "skip": skip, "stop": stop}
 
@@ -91,41 +97,115 @@ class Setup:
             FencedError: Another poller has the lease, and is not to be replaced.
             StreamNotFoundError: No such table or stream.
         """
-        arn = self._resolve(name)
+        newest = self._resolve(name)
+        listed = [] if newest == name else self._listed(newest)
         self._streams_client()  # before the lease: it may fail too
         try:
-            lease, state = self._hold(arn)
+            return self._open(name, newest, listed)
         except DDBStreamError:
             raise
         except Exception as error:
             code = failure_of(error).code
             raise CheckpointError(f"the checkpoint store cannot be read: {code}") from error
-        return self._make(lease, state, self._begin)
+
+    def _open(self, name: str, newest: str, listed: list[str]) -> Stream:
+        lease, state = self._hold(newest)
+        try:
+            # Who names a stream means that one, and who names a table all that is left of it.
+            older = [] if newest == name else self._older(newest, listed, state)
+            states = {arn: self._peek(arn) for arn in older}
+            chain = chain_of(newest, states, listed)
+        except BaseException:
+            self._let_go(lease)
+            raise
+        first = not any(state.start for state in states.values())
+        if chain[0] != newest:
+            self._let_go(lease)
+            return self._begun(chain, AtStart())
+        return self._make(lease, state, self._begin if first else AtStart())
+
+    def _older(self, newest: str, listed: list[str], state: State) -> list[str]:
+        """The table's older streams that the store may know."""
+        older = {arn for arn in listed if arn < newest}
+        streams_of = getattr(self._store, "streams_of", None)
+        if state.start is not None or streams_of is None:
+            return sorted(older)  # a stream is begun when those before it are done
+        try:
+            known = streams_of(table_of(newest), consumer=self._consumer)
+        except Exception as error:
+            if failure_of(error).kind != "denied":
+                raise
+            logger.warning(
+                "the checkpoint table may not be scanned: a stream that the service has dropped "
+                "before it was read is not noticed"
+            )
+            known = []
+        return sorted({*older, *(arn for arn in known if arn < newest)})
+
+    def _peek(self, arn: str) -> State:
+        lease = self._acquire(arn, self.settings.lease, takeover=self._takeover)
+        try:
+            return self._store.load(lease)
+        finally:
+            self._store.release(lease)
+
+    def _begun(self, chain: list[str], begin: AtStart | AtTime | None) -> Stream:
+        stream = self._make(*self._hold(chain[0]), begin)
+        stream.pending = tuple(chain[1:])
+        return stream
+
+    def _listed(self, arn: str) -> list[str]:
+        """ARNs of the table's streams, oldest first; empty if that cannot be asked for."""
+        client = self._streams_client()
+        call = getattr(client, "list_streams", None)
+        if call is None or inspect.iscoroutinefunction(call):
+            return []
+        try:
+            return list_streams(client, table_of(arn).rpartition("/")[2])
+        except Exception as error:
+            failed = failure_of(error)
+            if failed.kind not in ("denied", "invalid"):
+                raise
+            logger.warning(
+                "ListStreams is refused (%s): a stream that was enabled and disabled again while "
+                "nothing was read cannot be found",
+                failed.code,
+            )
+            return []
 
     def open_successor(self, ended: Stream) -> Stream | None:
-        """The stream that its table has now, from its beginning.
+        """The stream that its table had next, from its beginning.
 
-        None if it is still the ended one. What the service or the store raises is raised as it is,
-        and not as a ddbstream error: it may pass.
+        None if there is none yet. What the service or the store raises is raised as it is, and not
+        as a ddbstream error: it may pass.
         """
-        table = ended.arn.partition("/stream/")[0]
-        try:
-            arn = self._resolve(table)
-        except StreamNotFoundError:
-            return None
-        return None if arn == ended.arn else self._make(*self._hold(arn), AtStart())
+        later = list(ended.pending)
+        if not later:
+            try:
+                newest = self._resolve(table_of(ended.arn))
+            except StreamNotFoundError:
+                return None
+            # More than one may have come meanwhile.
+            listed = [arn for arn in self._listed(ended.arn) if ended.arn < arn < newest]
+            later = [*listed, newest] if newest != ended.arn else []
+        return self._begun(later, AtStart()) if later else None
 
     def _hold(self, arn: str) -> tuple[Lease, State]:
-        ttl = self.settings.lease
-        # A store from before consumers had names serves the default one.
-        named = {} if self._consumer == DEFAULT_CONSUMER else {"consumer": self._consumer}
-        lease = self._store.acquire(arn, self._owner, ttl=ttl, takeover=self._takeover, **named)
+        lease = self._acquire(arn, self.settings.lease, takeover=self._takeover)
         try:
             return lease, self._store.load(lease)
         except BaseException:
-            with contextlib.suppress(Exception):  # what went wrong first is what counts
-                self._store.release(lease)
+            self._let_go(lease)
             raise
+
+    def _let_go(self, lease: Lease) -> None:
+        with contextlib.suppress(Exception):  # it ends by itself, and what went wrong first counts
+            self._store.release(lease)
+
+    def _acquire(self, arn: str, ttl: float, *, takeover: bool = True) -> Lease:
+        # A store from before consumers had names serves the default one.
+        named = {} if self._consumer == DEFAULT_CONSUMER else {"consumer": self._consumer}
+        return self._store.acquire(arn, self._owner, ttl=ttl, takeover=takeover, **named)
 
     def _make(self, lease: Lease, state: State, begin: AtStart | AtTime | None) -> Stream:
         arn, client, settings = lease.stream_arn, self._streams_client(), self.settings

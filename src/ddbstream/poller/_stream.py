@@ -41,6 +41,7 @@ class Stream:
     Attributes:
         core: Decides.
         api: Makes the calls.
+        pending: ARNs of its table's later streams that are to be read after it.
 
     Args:
         core: See above.
@@ -66,6 +67,7 @@ class Stream:
         self._lease = lease
         self._dispatcher = dispatcher
         self._sink = sink
+        self.pending: tuple[str, ...] = ()
 
     @property
     def arn(self) -> str:

@@ -221,6 +221,21 @@ class CheckpointStoreConformance:
         assert dict(other.load(again).positions) == {}
         store.save(one, "shard", After("3"))
 
+    def test_the_streams_of_a_table_are_told_by_consumer(self) -> None:
+        """Of a store that has the optional `streams_of`."""
+        store, lease = self._acquired()
+        streams_of = getattr(store, "streams_of", None)
+        if streams_of is None:
+            return
+        table = f"{lease.stream_arn.partition('/stream/')[0]}{secrets.token_hex(4)}"
+        arns = [f"{table}/stream/{moment}" for moment in (1, 2, 3)]
+        for arn in arns[:2]:
+            store.acquire(arn, "one", ttl=60)
+        store.acquire(arns[2], "one", ttl=60, consumer="billing")
+        store.acquire(f"{table}2/stream/1", "one", ttl=60)
+        assert streams_of(table) == arns[:2]
+        assert streams_of(table, consumer="billing") == arns[2:]
+
     def test_who_names_no_consumer_is_the_default_one(self) -> None:
         """It is one consumer like any other, under the name ``default``."""
         store, one = self._acquired()

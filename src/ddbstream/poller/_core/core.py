@@ -104,6 +104,7 @@ class StreamCore:
         self._lease = LeaseRenewal(shared, self.lineage, at)
         self._reader = Reader(shared, self.lineage, self._discovery.want)
         self._delivery = Delivery(shared, self.lineage)
+        self._wall = at.wall  # when it was last polled
         self._skew = 0.0  # seconds our wall clock is ahead of the service's
         if state.start is not None:
             self._resume(state, at)
@@ -133,6 +134,11 @@ class StreamCore:
         return self._shared.exit
 
     @property
+    def leaving(self) -> Exit | None:
+        """Why the core stops, as soon as that is decided; what is done may be unsaved yet."""
+        return self._shared.exit or self._shared.exit_when_drained
+
+    @property
     def listed_at(self) -> float | None:
         """When the last listing was complete, on the monotonic clock."""
         return self._discovery.listed_at
@@ -154,6 +160,7 @@ class StreamCore:
         if shared.exit is not None:
             return out
         at = self._by_service(at)
+        self._wall = at.wall
         self._starting.advance(at, out)
         if self._starting.done:
             self._lease.advance(at, out)
@@ -351,7 +358,7 @@ class StreamCore:
         """
         if not self.lineage.completed or self._shared.busy or self._shared.unsaved:
             return False
-        if self.lineage.status == "ENABLED" and self.lineage.awaits_children():
+        if self.lineage.status == "ENABLED" and self.lineage.expects_children(self._wall):
             return False
         if self._discovery.expects_sibling():
             return False

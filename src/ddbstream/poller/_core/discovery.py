@@ -8,6 +8,8 @@ Rules
   a child. The calls keep their distance, whatever asks for them: the account has ten a second.
 * A shard that has ended without a child has one coming as long as the stream is enabled: it is
   looked for soon a few times, and then with every listing, for ever.
+* "No such stream" is believed when it is the only answer for a while: once may be a slip of the
+  service's. Of a stream of which nothing is known yet it is believed at once.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ from ddbstream.poller._core.shared import Shared
 
 __all__ = ["Discovery"]
 
+_ANSWERS_THAT_PROVE = 3  # in a row, over `Settings.gone_after` seconds
+
 
 class Discovery:
     """The listing part of the core.
@@ -46,6 +50,8 @@ class Discovery:
         self._describe_at = at.mono  # the earliest moment of the next call
         self._attempts = 0
         self._refused_since: float | None = None
+        self._gone_since: float | None = None
+        self._gone_answers = 0
         self._to_forget: tuple[str, ...] = ()
         self._began = at.mono
         self.listed_at: float | None = None
@@ -95,7 +101,8 @@ class Discovery:
             self._on_failed(result, at)
             return
         self._shared.ever_answered = True
-        self._refused_since = None
+        self._refused_since = self._gone_since = None
+        self._gone_answers = 0
         if listing.add(result):
             self._attempts = 0
             return
@@ -143,7 +150,7 @@ class Discovery:
 
     def _on_failed(self, failed: CommandFailed, at: Instant) -> None:
         shared = self._shared
-        if failed.kind == "gone":
+        if failed.kind == "gone" and self._is_gone(at):
             self._on_stream_gone(failed)
             return
         self._attempts += 1
@@ -165,6 +172,15 @@ class Discovery:
 
     def _wait(self) -> float:
         return self._shared.settings.read_backoff.after(self._attempts, self._shared.chance())
+
+    def _is_gone(self, at: Instant) -> bool:
+        if self._shared.start is None:
+            return True
+        if self._gone_since is None:
+            self._gone_since = at.mono
+        self._gone_answers += 1
+        lasted = at.mono - self._gone_since >= self._shared.settings.gone_after
+        return lasted and self._gone_answers >= _ANSWERS_THAT_PROVE
 
     def _on_stream_gone(self, failed: CommandFailed) -> None:
         if self._shared.start is None:

@@ -58,6 +58,15 @@ class Listing:
         return True
 
 
+def _is_plausible(birth: float, at: Instant) -> bool:
+    """Whether a listed shard can have been made then: not in the future, nor weeks ago."""
+    return at.wall - _LONGEST_LISTED < birth < at.wall + _CLOCKS_DIFFER
+
+
+_LONGEST_LISTED = 30 * 86_400.0  # it is listed for a day or so after it has closed
+_CLOCKS_DIFFER = 3_600.0
+
+
 class Lineage:
     """Every shard that is known, by id."""
 
@@ -90,6 +99,8 @@ class Lineage:
             shard = self.shards.get(listed.shard_id)
             if shard is None:
                 shard = Shard(listed.shard_id, self._shared.first_position(), Stage.WAITING)
+                if shard.birth is not None and not _is_plausible(shard.birth, at):
+                    shard.birth = None
                 shard.born_after = self._shared.known_until
                 self.shards[listed.shard_id] = self.going[listed.shard_id] = shard
             shard.parent_id = shard.parent_id or listed.parent_id
@@ -133,6 +144,16 @@ class Lineage:
         """Ended shards that are still listed, and whose children are not."""
         shards = (self.shards[shard_id] for shard_id in self.childless)
         return [shard for shard in shards if self.is_listed(shard)]
+
+    def expects_children(self, wall: float) -> bool:
+        """Whether a child is still to come: not of a shard older than a stream keeps records.
+
+        A shard lives for hours. One that was made more than a day ago and has no child by now was
+        the last of its kind, and would be waited for until it leaves the listing.
+        """
+        settings = self._shared.settings
+        oldest = wall - settings.retention - settings.retention_slack
+        return any(s.birth is None or s.birth > oldest for s in self.awaits_children())
 
     def nothing_wanted(self, shard: Shard) -> bool:
         """Whether all records of the shard are older than the moment the consumer starts from."""

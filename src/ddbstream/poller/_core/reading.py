@@ -11,7 +11,8 @@ Rules
   afterwards.
 * "Trimmed" is a gap. So is a shard that grew older than the retention before anything of it was
   read: the service says nothing then, it just starts at what is left.
-* "No such shard" is believed when a later listing does not show the shard, or the answer stays.
+* "No such shard" is believed when a later listing does not show the shard, or shows it as closed
+  and the answer stays. A shard that is listed as open is there, whatever is said of it.
 * At most one page is read ahead of the one that the handlers have.
 """
 
@@ -302,7 +303,9 @@ class Reader:
         if not self._lineage.is_listed(shard):
             return True
         # Listed, and yet it cannot be read: shards that are past reading may stay listed for hours.
-        return at.mono - shard.gone_since >= settings.gone_after
+        # They are closed: one that is open gets records, and is asked for again and again.
+        lasted = at.mono - shard.gone_since >= settings.gone_after
+        return shard.closed and lasted and shard.attempts > _TRIMMED_WHOLE
 
     def _declare_gone(self, shard: Shard, at: Instant) -> None:
         shared = self._shared
@@ -321,4 +324,10 @@ class Reader:
         assert shared.start is not None
         if isinstance(shard.read, After) or isinstance(shard.done, After) or shared.resumed:
             return True
-        return at.wall - shared.start.fixed_at > shared.settings.retention_slack
+        if at.wall - shared.start.fixed_at > shared.settings.retention_slack:
+            return True
+        # It had closed when its children were made: all of it was about to be trimmed, if that is
+        # a day ago.
+        births = [self._lineage.shards[child].birth for child in shard.children]
+        oldest = shared.oldest_owed()
+        return not births or any(birth is None or birth > oldest for birth in births)

@@ -15,6 +15,9 @@ from ddbstream.poller._core.positions import After, Position
 __all__ = ["PendingPage", "Shard", "Stage", "birth_of", "record_time", "sequence_number"]
 
 _DATED_ID = re.compile(r"shardId-(\d{20})-")
+# The start of 2014: no stream of DynamoDB's is older, so an id that says so has digits that are no
+# milliseconds. A parent that seems that old would count as trimmed.
+_FIRST_STREAM = 1_388_534_400.0
 
 
 class Stage(Enum):
@@ -33,7 +36,8 @@ def birth_of(shard_id: str) -> float | None:
     proof.
     """
     match = _DATED_ID.match(shard_id)
-    return int(match.group(1)) / 1000 if match else None
+    birth = int(match.group(1)) / 1000 if match else 0.0
+    return birth if birth >= _FIRST_STREAM else None
 
 
 def _body(record: Any) -> Any:

@@ -14,7 +14,7 @@ Rules for every store
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,6 +30,7 @@ __all__ = [
     "held_by_another",
     "key_of",
     "moved_back",
+    "streams_in",
     "taken_over",
 ]
 
@@ -79,12 +80,26 @@ def key_of(stream_arn: str, consumer: object = DEFAULT_CONSUMER) -> str:
     return stream_arn if consumer == DEFAULT_CONSUMER else f"{stream_arn}#{consumer}"
 
 
+def streams_in(keys: Iterable[str], table_arn: str, consumer: str) -> list[str]:
+    """The ARNs, of those that `key_of` made a store's keys of, of a table and a consumer."""
+    found = []
+    for key in keys:
+        arn, _, name = key.partition("#")
+        if arn.startswith(f"{table_arn}/stream/") and (name or DEFAULT_CONSUMER) == consumer:
+            found.append(arn)
+    return sorted(found)
+
+
 class CheckpointStore(Protocol):
     """Keeps positions.
 
     See the module's rules; `ddbstream.testing.CheckpointStoreConformance` checks them.
 
     A poller calls a store from several threads.
+
+    One method is optional: ``streams_of(table_arn, *, consumer="default")`` gives the ARNs of the
+    table's streams that the consumer has acquired. Without it, streams that the service no longer
+    lists are not known.
     """
 
     def acquire(

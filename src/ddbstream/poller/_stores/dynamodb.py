@@ -39,6 +39,7 @@ from ddbstream.poller._stores.contract import (
     held_by_another,
     key_of,
     moved_back,
+    streams_in,
     taken_over,
 )
 
@@ -139,6 +140,26 @@ class DynamoDBCheckpoints:
             raise held_by_another() from None
         epoch = int(answer["Attributes"]["epoch"]["N"])
         return Lease(stream_arn, owner, epoch, ttl, consumer)
+
+    def streams_of(self, table_arn: str, *, consumer: str = DEFAULT_CONSUMER) -> list[str]:
+        """ARNs of the table's streams that the consumer has acquired, oldest first."""
+        keys: list[str] = []
+        more: dict[str, Any] = {}
+        while True:
+            # The table has an item for each shard that is not forgotten: a few pages, once a start.
+            page = self._client.scan(
+                TableName=self._table,
+                ConsistentRead=True,
+                FilterExpression="#shard = :control AND begins_with(#stream, :table)",
+                ProjectionExpression="#stream",
+                ExpressionAttributeNames={"#stream": "stream", "#shard": "shard"},
+                ExpressionAttributeValues=_values({":control": _CONTROL, ":table": table_arn}),
+                **more,
+            )
+            keys += [item["stream"]["S"] for item in page["Items"]]
+            if not page.get("LastEvaluatedKey"):
+                return streams_in(keys, table_arn, consumer)
+            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def _check_format(self, key: str) -> None:
         answer = self._client.get_item(

@@ -29,6 +29,7 @@ from ddbstream.poller._stores.contract import (
     held_by_another,
     key_of,
     moved_back,
+    streams_in,
     taken_over,
 )
 
@@ -74,6 +75,11 @@ class FileCheckpoints:
             stream["epoch"] += 1
             stream["owner"], stream["expires"] = owner, now + ttl
             return Lease(stream_arn, owner, stream["epoch"], ttl, consumer)
+
+    def streams_of(self, table_arn: str, *, consumer: str = DEFAULT_CONSUMER) -> list[str]:
+        """ARNs of the table's streams that the consumer has acquired, oldest first."""
+        with self._locked():
+            return streams_in(self._read(), table_arn, consumer)
 
     def load(self, lease: Lease) -> State:
         """See `CheckpointStore.load`."""

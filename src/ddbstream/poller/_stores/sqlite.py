@@ -29,6 +29,7 @@ from ddbstream.poller._stores.contract import (
     held_by_another,
     key_of,
     moved_back,
+    streams_in,
     taken_over,
 )
 
@@ -139,6 +140,12 @@ class SQLiteCheckpoints:
                 (key, epoch + 1, owner, now + ttl),
             )
             return Lease(stream_arn, owner, epoch + 1, ttl, consumer)
+
+    def streams_of(self, table_arn: str, *, consumer: str = DEFAULT_CONSUMER) -> list[str]:
+        """ARNs of the table's streams that the consumer has acquired, oldest first."""
+        with self._transaction():
+            rows = self._db.execute("SELECT stream_arn FROM ddbstream_stream").fetchall()
+        return streams_in((key for (key,) in rows), table_arn, consumer)
 
     def load(self, lease: Lease) -> State:
         """See `CheckpointStore.load`."""

@@ -1,0 +1,51 @@
+"""The streams that a table has had, and which of them a consumer still has to read.
+
+A stream that is disabled and enabled again is another stream. What is left in the old one can be
+read for a day, and belongs before the new one's records.
+
+Rules
+
+* From the oldest stream that the consumer has begun, none is left out: also one that was enabled
+  and disabled while nothing was read.
+* A stream that the service still lists is opened once more, for nothing tells that it was read to
+  its end; if it was, its core finds that out in one listing.
+* One that the service has dropped is opened if the store has an unfinished shard of it: what is
+  lost is then reported as a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ddbstream.poller._core.positions import End, State
+
+__all__ = ["chain_of", "table_of"]
+
+
+def table_of(stream_arn: str) -> str:
+    """The ARN of a stream's table."""
+    return stream_arn.partition("/stream/")[0]
+
+
+def chain_of(newest: str, states: Mapping[str, State], listed: Iterable[str]) -> list[str]:
+    """The streams of a table to read, one after another; the newest alone if none was begun.
+
+    An ARN ends with the moment when its stream was enabled, in ISO 8601: text sorts as time does.
+
+    Args:
+        newest: The table's stream.
+        states: What the store holds of older ones, by ARN.
+        listed: All that the service lists.
+    """
+    there = set(listed)
+    begun = {arn: state for arn, state in states.items() if state.start is not None}
+    left = [arn for arn, state in begun.items() if arn in there or _is_unfinished(state)]
+    if not left:
+        return [newest]
+    first = min(left)
+    later = {arn for arn in there if first < arn < newest}
+    return sorted({*left, *later, newest})
+
+
+def _is_unfinished(state: State) -> bool:
+    return any(not isinstance(position, End) for position in state.positions.values())

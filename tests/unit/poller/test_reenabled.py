@@ -1,0 +1,218 @@
+"""A stream that is disabled and enabled again is another stream: none is skipped in silence."""
+
+from __future__ import annotations
+
+import pytest
+
+from ddbstream.exceptions import RecordsTrimmedError
+from ddbstream.poller import (
+    After,
+    AtStart,
+    FileCheckpoints,
+    Gap,
+    MemoryCheckpoints,
+    SQLiteCheckpoints,
+    Start,
+    StreamPoller,
+)
+from ddbstream.poller._core.shard import birth_of
+from ddbstream.testing import FakeClock, FakeStream
+from tests.support.poller_bench import Recorder, value_of
+
+
+def again(bench):
+    bench.stream.disable()
+    bench.clock.advance(1)
+    return bench.stream.enable()
+
+
+@pytest.fixture(params=[MemoryCheckpoints, FileCheckpoints, SQLiteCheckpoints])
+def any_store(request, tmp_path, bench):
+    clock = bench.clock.time
+    if request.param is MemoryCheckpoints:
+        bench.store = MemoryCheckpoints(clock=clock)
+    else:
+        bench.store = request.param(tmp_path / "positions", clock=clock)
+    return bench
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+@pytest.mark.parametrize("start", ["TRIM_HORIZON", "LATEST"])
+def test_what_was_left_when_nothing_was_read_comes_before_the_next_stream(any_store, times, start):
+    bench = any_store
+    bench.catch_up(start=start)
+    written = bench.write(2)
+    for _ in range(times):
+        again(bench)
+        bench.clock.advance(10)
+        written += bench.write(2)
+    assert bench.catch_up(start=start) == written
+    assert bench.catch_up(start=start) == written
+
+
+def test_an_ended_stream_is_not_begun_again(bench):
+    written = bench.write(2)
+    bench.stream.disable()
+    assert bench.poller().run().reason == "stream_ended"
+    bench.clock.advance(5)
+    bench.stream.enable()
+    written += bench.write(2)
+    assert bench.catch_up(start="LATEST") == written
+
+
+def test_a_store_from_before_is_asked_for_each_stream_that_is_listed(bench):
+    written = bench.write(3)
+    lease = bench.store.acquire(bench.stream.arn, "old", ttl=30)
+    bench.store.fix_start(lease, Start(AtStart(), bench.clock.time()))
+    (shard,) = bench.stream.stored_shards().values()
+    bench.store.save(lease, shard.shard_id, After(str(shard.numbers[0])))
+    bench.store.release(lease)
+    again(bench)
+    written += bench.write(1)
+    assert bench.catch_up(start="LATEST") == written[1:]
+
+
+def test_a_stream_that_left_before_it_was_read_is_a_gap(bench):
+    bench.write(1)
+    bench.catch_up()
+    bench.write(1)
+    again(bench)
+    bench.clock.advance(30 * 3600)
+    bench.write(1)
+    with pytest.raises(RecordsTrimmedError):
+        bench.catch_up()
+    bench.router.records.clear()
+    assert bench.catch_up(on_gap="continue") == [2]
+    assert bench.of(Gap)
+
+
+def test_a_stream_by_its_arn_is_that_stream_alone(bench):
+    bench.catch_up()
+    bench.write(1)
+    arn = again(bench)
+    later = bench.write(1)
+    bench.poller(arn).run_until_caught_up(600)
+    assert bench.router.values == later
+
+
+def test_two_streams_that_come_while_the_first_is_read_are_both_read(bench):
+    written = bench.write(2)
+
+    class Router(Recorder):
+        def dispatch(self, payload, **options):
+            if not self.records:
+                for _ in range(2):
+                    again(bench)
+                    written.extend(bench.write(2))
+            return super().dispatch(payload, **options)
+
+    bench.router = Router()
+    poller = bench.poller(follow=True)
+    poller.run_until_caught_up(3600)
+    assert bench.router.values == written
+
+
+class Both:
+    """A client for two tables."""
+
+    def __init__(self, *streams):
+        self._streams = streams
+
+    def _of(self, text):
+        return next(s for s in self._streams if s.table in text)
+
+    def list_streams(self, **kwargs):
+        return self._of(kwargs["TableName"]).list_streams(**kwargs)
+
+    def describe_table(self, **kwargs):
+        return self._of(kwargs["TableName"]).describe_table(**kwargs)
+
+    def describe_stream(self, **kwargs):
+        return self._of(kwargs["StreamArn"]).describe_stream(**kwargs)
+
+    def get_shard_iterator(self, **kwargs):
+        return self._of(kwargs["StreamArn"]).get_shard_iterator(**kwargs)
+
+    def get_records(self, **kwargs):
+        return self._of(kwargs["ShardIterator"]).get_records(**kwargs)
+
+
+def test_each_of_several_tables_is_followed_by_itself(bench):
+    clock = FakeClock()
+    one, two = FakeStream("One", clock=clock), FakeStream("Two", clock=clock)
+
+    def put(stream, number):
+        stream.put({"PK": {"S": "a"}, "n": {"N": str(number)}})
+
+    put(one, 1)
+    put(two, 2)
+    values = []
+    done = []
+
+    class Router(Recorder):
+        def dispatch(self, payload, **options):
+            result = super().dispatch(payload, **options)
+            values.extend(map(value_of, payload))
+            if 1 in values and not done:  # the other table's stream goes on all the while
+                done.append(1)
+                for number in (3, 4):
+                    one.disable()
+                    one.enable()
+                    put(one, number)
+            return result
+
+    poller = StreamPoller(
+        [f"{one.arn.partition('/stream/')[0]}", "Two"],
+        Router(),
+        client=Both(one, two),
+        clock=clock,
+        follow=True,
+    )
+    poller.run_until_caught_up(3600)
+    assert [value for value in values if value != 2] == [1, 3, 4]
+    assert 2 in values
+
+
+class TestAnEndNeedsProof:
+    """One answer that something is not there may be a slip of the service's."""
+
+    def test_a_stream_that_is_denied_for_a_moment_is_read_on(self, bench):
+        bench.write(1)
+        poller = bench.poller()
+        seen = []
+
+        def listen(event):
+            if len(bench.router.records) == 1 and not seen:
+                seen.append(1)
+                bench.stream.fail("DescribeStream", "ResourceNotFoundException", times=2)
+            if len(seen) == 1 and bench.stream.calls["DescribeStream"] > 3:
+                seen.append(bench.write(1))
+            if len(bench.router.records) == 2:
+                poller.stop()
+
+        bench.listen = listen
+        assert poller.run().reason == "stopped"
+        assert bench.router.values == [0, 1]
+
+    def test_an_open_shard_is_not_ended_however_long_it_is_denied(self, bench):
+        bench.write(1)
+        bench.stream.fail("GetShardIterator", "ResourceNotFoundException", times=12)
+        assert bench.catch_up() == [0]
+        assert bench.of(Gap) == []
+
+    def test_digits_that_are_no_milliseconds_tell_no_age(self):
+        assert birth_of("shardId-00000000000000000123-abcdef12") is None
+        assert birth_of("shardId-00000001414562045508-0b3fc42e") == 1_414_562_045.508
+
+
+def test_a_last_shard_of_its_kind_is_not_waited_for_when_it_is_a_day_old(bench):
+    bench.write(1)
+    bench.catch_up()
+    (shard,) = bench.stream.stored_shards().values()
+    bench.clock.advance(23 * 3600)
+    bench.write(1)
+    bench.stream._close(shard)
+    bench.clock.advance(2 * 3600)
+    began = bench.clock.monotonic()
+    bench.catch_up(on_gap="continue")
+    assert bench.clock.monotonic() - began < 600
