@@ -189,5 +189,8 @@ def _msgspec(cls: Any, open_classes: tuple[Any, ...]) -> ClassSpec:
     constants = {}
     if config.tag is not None:
         tag = config.tag
-        constants[config.tag_field] = {"S": tag} if isinstance(tag, str) else {"N": str(tag)}
+        is_text = isinstance(tag, str)
+        constants[config.tag_field] = (
+            {"S": str.__str__(tag)} if is_text else {"N": int.__repr__(tag)}
+        )
     return ClassSpec(specs, forbid=config.forbid_unknown_fields, constants=constants)

@@ -29,6 +29,17 @@ FIELD_MARKS = (
 )
 
 
+def plain_name(name: Any) -> str:
+    """A name as a plain ``str``: generated code shows it, so no subclass has a say in that.
+
+    Raises:
+        ModelDefinitionError: It is no text.
+    """
+    if not isinstance(name, str):
+        raise ModelDefinitionError(f"a name is text, not a {type(name).__name__}")
+    return str.__str__(name)
+
+
 class _Marker:
     __slots__: tuple[str, ...] = ()
     _names: ClassVar[tuple[str, ...]] = ()
@@ -72,7 +83,7 @@ class Attribute(_Marker):
     ) -> None:
         if name is not None and (not name or not isinstance(name, str)):
             raise ModelDefinitionError("an attribute's name is text, and not empty")
-        self.name = name
+        self.name = name if name is None else plain_name(name)
         self.structure = structure
         self.unstructure = unstructure
 
@@ -230,4 +241,7 @@ def parsed_templates(templates: Mapping[str, str]) -> dict[str, KeyTemplate]:
     # Late: only classes with keys need the parser.
     from ddbstream._model.key_templates import KeyTemplate
 
-    return {name: KeyTemplate(name, text) for name, text in templates.items()}
+    return {
+        plain_name(name): KeyTemplate(plain_name(name), plain_name(text))
+        for name, text in templates.items()
+    }

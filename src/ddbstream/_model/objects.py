@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._model.class_specs import MISSING
@@ -230,6 +231,26 @@ class ObjectNode(MapNode):
     def write_map(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
         if not self.holds(value):
             raise EncodeError(expected=self.name, found=type(value).__name__)
+        written = self._written(value, json, depth)
+        if type(value) is not self.cls and not self.mapping:
+            self._check_subclass(value, written)
+        return written
+
+    def _check_subclass(self, value: Any, written: dict[str, Any]) -> None:
+        """Refuse an instance of a subclass, unless what is written of it is read as its equal."""
+        errors = ReadErrors()
+        try:
+            read = self.read_map(written, (), errors)
+            is_equal = not errors.found and bool(read == value)
+        except Exception:  # noqa: BLE001 - the class's own code may raise anything
+            is_equal = False
+        if not is_equal:
+            raise EncodeError(
+                expected=f"{self.name} itself (annotate the field with a union of the classes)",
+                found=f"its subclass {type(value).__name__}, which would be read as another",
+            )
+
+    def _written(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
         written = dict(self.constants)
         if self.templates:
             written.update(self._write_keys(value))
@@ -444,7 +465,7 @@ class ObjectNode(MapNode):
         taken = [f for f in self.fields if f.argument is not None]
         if self.direct and not any(f.omitted for f in taken):
             self._emit_direct(e, values, target)
-        elif self.build is not None or any(f.omitted for f in taken):
+        elif self.build is not None or any(f.omitted or not _is_word(f.argument) for f in taken):
             self._emit_keywords(e, taken, values, target)
         else:
             arguments = [
@@ -489,6 +510,11 @@ class ObjectNode(MapNode):
                 room = e.var("d")
                 e.line(f"{room} = {target}.__dict__")
             e.line(f"{room}[{f.name!r}] = {values[f.name]}")
+
+
+def _is_word(argument: str | None) -> bool:
+    """Whether an argument's name can be written in a call; others go through a dict."""
+    return argument is not None and argument.isidentifier() and not iskeyword(argument)
 
 
 def _emit_absentable(e: Emitter, f: Field, value: str, read: str, road: Road) -> None:

@@ -20,7 +20,7 @@ from ddbstream._model.class_specs import MISSING, ClassSpec, FieldSpec
 from ddbstream._model.containers import DictNode, ListNode, SetNode, TupleNode
 from ddbstream._model.enums import EnumNode
 from ddbstream._model.hints import base_arguments, substitute, type_arguments
-from ddbstream._model.markers import KEYS, OPTIONS, Attribute, Epoch, Options, renamer
+from ddbstream._model.markers import KEYS, OPTIONS, Attribute, Epoch, Options, plain_name, renamer
 from ddbstream._model.nodes import MapNode, Node
 from ddbstream._model.objects import Field, ObjectNode
 from ddbstream._model.scalars import (
@@ -458,7 +458,8 @@ class ClassPlanner:
         self, node: ObjectNode, cls: Any, origin: Any, spec: ClassSpec, options: Options
     ) -> None:
         node.build, node.direct, node.mapping = spec.build, spec.direct, spec.mapping
-        node.constants, node.refused = spec.constants, spec.refused
+        node.constants = {plain_name(name): value for name, value in spec.constants.items()}
+        node.refused = spec.refused
         node.forbid = spec.forbid if options.unknown is None else options.unknown == "forbid"
         node.none_omitted = options.none == "omit"
         templates: dict[str, KeyTemplate] = options.keys or getattr(origin, KEYS, {})
@@ -505,10 +506,10 @@ class ClassPlanner:
         if spec.name in in_keys and not node.has_text:
             raise ModelDefinitionError("it has no text for a key", path=spec.name)
         return Field(
-            name=spec.name,
-            attribute=in_keys.get(spec.name) or own or rename(spec.name),
+            name=plain_name(spec.name),
+            attribute=in_keys.get(spec.name) or plain_name(own or rename(spec.name)),
             node=node,
-            argument=spec.argument,
+            argument=None if spec.argument is None else plain_name(spec.argument),
             positional=spec.positional,
             default=default,
             factory=factory,

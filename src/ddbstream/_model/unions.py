@@ -247,7 +247,8 @@ class TaggedNode(MapNode):
         tag, head = e.var("k"), "if"
         e.line(f'{tag} = {item}[{self.attribute!r}]["S"]')
         for literal, node in self.classes:
-            texts = tuple(stored for _, _, stored in literal.choices)
+            # plain text: an enum's value may be of a subclass, and say of itself what it likes
+            texts = tuple(str.__str__(stored) for _, _, stored in literal.choices)
             with e.block(f"{head} {tag} in {texts!r}:"):
                 node.emit_map(e, item, target)
             head = "elif"
