@@ -66,6 +66,7 @@ def test_every_form_of_the_same_items_gives_the_same_classes(folder: Path) -> No
     for name in ("scan.json", "one-line.json", "export.json.gz", "events.json"):
         assert body(infer(name)) == expected
     assert body(infer("-", stdin=(folder / "scan.json").read_bytes())) == expected
+    assert body(infer(stdin=(folder / "scan.json").read_bytes())) == expected
 
 
 def test_items_of_a_long_document_are_read_whatever_their_length_and_what_surrounds_them() -> None:

@@ -217,13 +217,17 @@ class ItemReport:
             return False
         root = reader.plan.root
         stored = root.upgraded(item) if isinstance(root, ObjectNode) else item
+        changes = diff(from_item(stored), from_item(written))
+        if not changes:
+            return True
+        alike = from_item(written, reader.model, registry=reader.registry) == made
         found = {
-            (self._place(reader, change.path), _change_words(change))
-            for change in diff(from_item(stored), from_item(written))
+            (self._place(reader, change.path), _change_words(change, alike=alike))
+            for change in changes
         }
         for place, words in found:
             self._note("changed", name, place, words, example)
-        return not found
+        return False
 
     def _place(self, reader: Reader, path: str | None) -> str:
         return place_of(reader.plan.root, parse_path(path)) if path else ""
@@ -250,13 +254,13 @@ def _words(error: DDBStreamError) -> str:
     return error.problem
 
 
-def _change_words(change: object) -> str:
+def _change_words(change: object, *, alike: bool) -> str:
     if isinstance(change, Removed):
         return "stored, and not written back"
     if isinstance(change, Added):
         return "not stored, and written"
     if isinstance(change, Replaced):
-        return "written back otherwise"
+        return f"written back otherwise{', and read as the same' if alike else ''}"
     return "written back with other members"
 
 

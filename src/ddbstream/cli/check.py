@@ -19,7 +19,7 @@ __all__ = ["check"]
 
 @click.command()
 @click.argument("target", type=Loaded("router or class"))
-@click.argument("source")
+@click.argument("source", default="-")
 @click.option("--round-trip", is_flag=True, help="Also write each item back, and compare.")
 @click.option("--strict", is_flag=True, help="Unknown attributes and unwanted items fail it too.")
 @source_options
@@ -30,7 +30,8 @@ def check(
     """Read every item of SOURCE as TARGET, a router or a class (module:name), would.
 
     SOURCE is a table's name, with --stream or by its ARN a table's stream, an export (a folder or
-    s3://...), a file of NDJSON or of what `aws dynamodb scan` prints, or - for standard input.
+    s3://...), a file of NDJSON or of what `aws dynamodb scan` prints, or standard input (-, or
+    nothing).
 
     The report has what does not fit by model, path and fault, items that no route wants, and
     attributes that the models do not know: each with a count and the keys of some items, and

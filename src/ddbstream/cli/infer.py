@@ -31,7 +31,7 @@ _MOST_FAULTS_SHOWN: Final = 10
 
 
 @click.command()
-@click.argument("source")
+@click.argument("source", default="-")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it here.")
 @click.option("--force", is_flag=True, help="Write over files that are there.")
 @click.option("--style", type=click.Choice(STYLES), default="dataclass", show_default=True)
@@ -53,7 +53,7 @@ def infer(source: str, output: Path | None, **options: Any) -> None:
 
     SOURCE is a table's name (a sample of it, by a parallel scan, unless --all), with --stream or by
     its ARN a table's stream, an export (a folder or s3://...), a file of NDJSON or of what `aws
-    dynamodb scan` prints, also compressed (.gz), or - for standard input.
+    dynamodb scan` prints, also compressed (.gz), or standard input (-, or nothing).
 
     Items are told apart by a type attribute or by the words in their keys, and each kind becomes a
     class. All items are read once more with these classes before anything is written.
