@@ -1,4 +1,4 @@
-"""What of many items does not fit the models that would get it, counted by place; never a value."""
+"""What of many items does not fit the models that would get it, counted by path; never a value."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ddbstream import (
 )
 from ddbstream._model.model_plan import ModelPlan
 from ddbstream._model.objects import ObjectNode
-from ddbstream._model.places import place_of, unknown_places
+from ddbstream._model.open_paths import open_path, unknown_attributes
 from ddbstream._values.paths import parse_path
 from ddbstream.exceptions import DDBStreamError, RouteDefinitionError
 from ddbstream.models import Registry
@@ -95,7 +95,7 @@ class Group:
     Attributes:
         kind: What sort of thing it is.
         model: The model's name; empty where there is none.
-        place: Where in the item; empty for the whole.
+        path: Where in the item; empty for the whole.
         words: What it is.
         count: How many items.
         examples: Keys of the first of them, or where they were.
@@ -103,7 +103,7 @@ class Group:
 
     kind: Kind
     model: str
-    place: str
+    path: str
     words: str
     count: int = 0
     examples: list[Any] = field(default_factory=list)
@@ -142,9 +142,7 @@ class ItemReport:
     def groups(self, *kinds: Kind) -> list[Group]:
         """What was found, of these kinds or of all, the most frequent of each model first."""
         found = [one for one in self._groups.values() if not kinds or one.kind in kinds]
-        return sorted(
-            found, key=lambda one: (one.model, one.kind, -one.count, one.place, one.words)
-        )
+        return sorted(found, key=lambda one: (one.model, one.kind, -one.count, one.path, one.words))
 
     def unreadable(self, error: DDBStreamError, where: str) -> None:
         """Count what is no item."""
@@ -195,15 +193,15 @@ class ItemReport:
             made = from_item(item, reader.model, registry=reader.registry)
         except DDBStreamError as error:
             faults = {
-                (self._place(reader, one.path), _words(one)) for one in error.errors or (error,)
+                (self._path(reader, one.path), _words(one)) for one in error.errors or (error,)
             }
-            for place, words in faults:
-                self._note("fault", name, place, words, example)
+            for path, words in faults:
+                self._note("fault", name, path, words, example)
             return False
         if reader.model is dict:
             return True
-        for place in unknown_places(reader.plan.root, item):
-            self._note("unknown", name, place, "an attribute that the model does not know", example)
+        for path in unknown_attributes(reader.plan.root, item):
+            self._note("unknown", name, path, "an attribute that the model does not know", example)
         return not self._round_trip or self._written_back(reader, item, made, example)
 
     def _written_back(
@@ -213,7 +211,7 @@ class ItemReport:
         try:
             written = to_item(made, model=reader.model, registry=reader.registry)
         except DDBStreamError as error:
-            self._note("changed", name, self._place(reader, error.path), _words(error), example)
+            self._note("changed", name, self._path(reader, error.path), _words(error), example)
             return False
         root = reader.plan.root
         stored = root.upgraded(item) if isinstance(root, ObjectNode) else item
@@ -222,18 +220,18 @@ class ItemReport:
             return True
         alike = from_item(written, reader.model, registry=reader.registry) == made
         found = {
-            (self._place(reader, change.path), _change_words(change, alike=alike))
+            (self._path(reader, change.path), _change_words(change, alike=alike))
             for change in changes
         }
-        for place, words in found:
-            self._note("changed", name, place, words, example)
+        for path, words in found:
+            self._note("changed", name, path, words, example)
         return False
 
-    def _place(self, reader: Reader, path: str | None) -> str:
-        return place_of(reader.plan.root, parse_path(path)) if path else ""
+    def _path(self, reader: Reader, path: str | None) -> str:
+        return open_path(reader.plan.root, parse_path(path)) if path else ""
 
-    def _note(self, kind: Kind, model: str, place: str, words: str, example: Any) -> None:
-        key = (kind, model, place, words)
+    def _note(self, kind: Kind, model: str, path: str, words: str, example: Any) -> None:
+        key = (kind, model, path, words)
         group = self._groups.get(key)
         if group is None:
             if len(self._groups) >= _MOST_GROUPS:

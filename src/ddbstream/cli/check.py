@@ -101,7 +101,7 @@ def _as_json(group: Group) -> dict[str, Any]:
     return {
         "kind": group.kind,
         "model": group.model or None,
-        "path": group.place or None,
+        "path": group.path or None,
         "problem": group.words,
         "count": group.count,
         # What they are is said: this is all that is stored that a report shows.
@@ -111,9 +111,9 @@ def _as_json(group: Group) -> dict[str, Any]:
 
 
 def _as_text(group: Group) -> str:
-    place = f"{group.place}: " if group.place else ""
+    path = f"{group.path}: " if group.path else ""
     times = f"{group.count:,} item{'s' if group.count != 1 else ''}"
-    text = f"  {place}{_TITLES[group.kind]}{group.words}: {times}"
+    text = f"  {path}{_TITLES[group.kind]}{group.words}: {times}"
     if group.examples:
         text += f"; {', '.join(map(_example, group.examples))}"
     return text

@@ -25,6 +25,7 @@ from ddbstream.models import (
 )
 from ddbstream.testing import insert
 from ddbstream.typing import AttributeValue, Item
+from tests.support.roads import insert_of, new_image, unread_page
 
 
 def number(value: AttributeValue) -> AttributeValue:
@@ -42,22 +43,35 @@ CURRENT = {"name": {"S": "Lamp"}, "price": {"N": "9.5"}}
 LAMP = Product("Lamp", Decimal("9.5"))
 
 
-@pytest.mark.parametrize(
-    "item",
-    [
-        CURRENT,
-        {"name": {"S": "Lamp"}, "cost": {"N": "9.5"}},
-        {"name": {"S": "Lamp"}, "price": {"S": "9.5 EUR"}},
-        {"name": {"S": "Lamp"}, "cost": {"S": "9.5 EUR"}},
-        {**CURRENT, "cost": {"S": "7 EUR"}},
-    ],
-)
+OF_ANY_VERSION: list[Item] = [
+    CURRENT,
+    {"name": {"S": "Lamp"}, "cost": {"N": "9.5"}},
+    {"name": {"S": "Lamp"}, "price": {"S": "9.5 EUR"}},
+    {"name": {"S": "Lamp"}, "cost": {"S": "9.5 EUR"}},
+    {**CURRENT, "cost": {"S": "7 EUR"}},
+]
+
+
+@pytest.mark.parametrize("item", OF_ANY_VERSION)
 def test_an_item_of_any_version_is_read_as_the_present_one(item: Item) -> None:
     stored = deepcopy(item)
     assert from_item(item, Product) == LAMP
     assert from_item(MappingProxyType(item), Product) == LAMP, "what the slow reader gets as well"
     assert item == stored
     assert to_item(from_item(item, Product)) == CURRENT
+
+
+@pytest.mark.parametrize("item", OF_ANY_VERSION)
+def test_an_item_that_is_text_until_it_is_read_is_upgraded_too(item: Item) -> None:
+    pytest.importorskip("msgspec")
+
+    @dataclass
+    class Shelf:
+        products: list[Product]
+
+    assert new_image(unread_page([insert_of(item)]), Product) == ("value", LAMP)
+    shelf = {"products": {"L": [{"M": item}]}}
+    assert new_image(unread_page([insert_of(shelf)]), Shelf) == ("value", Shelf([LAMP]))
 
 
 def test_the_steps_run_in_the_generated_decoder() -> None:

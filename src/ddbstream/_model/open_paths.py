@@ -1,7 +1,7 @@
-"""Where a stored value is in a model: for reports over many items, which name places and no data.
+"""Open paths: for reports over many items, which say where something is and name no data.
 
-A place is a path in which positions of lists and keys of dictionaries are left open:
-``lines[].sku``, ``by_day.*``. Names that a model does not know are attribute names, and stay.
+An open path leaves open which position of a list, or which key of a dictionary, is meant:
+``lines[].sku``, ``by_day.*``. Names that a class does not know are attribute names, and stay.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from ddbstream._model.unions import ReferenceNode, TaggedNode, UnionNode
 from ddbstream._model.wrappers import ConvertedNode, FallbackNode, OptionalNode
 from ddbstream._values.paths import Parts, path_text
 
-__all__ = ["place_of", "unknown_places"]
+__all__ = ["open_path", "unknown_attributes"]
 
 _WRAPPERS: Final = (OptionalNode, ConvertedNode, FallbackNode)
 
 
-def place_of(root: Node, path: Parts) -> str:
-    """The place that a path in an item leads to.
+def open_path(root: Node, path: Parts) -> str:
+    """The open path of a path in an item.
 
     Args:
         root: The plan of the item's model.
@@ -36,8 +36,8 @@ def place_of(root: Node, path: Parts) -> str:
     return text
 
 
-def unknown_places(root: Node, item: Mapping[str, Any]) -> set[str]:
-    """The places of attributes that no field of the model stores.
+def unknown_attributes(root: Node, item: Mapping[str, Any]) -> set[str]:
+    """The open paths of attributes that no field of the model stores.
 
     Args:
         root: The plan of the item's model.
@@ -58,7 +58,7 @@ def _choices(node: Node | None) -> list[Node]:
 
 
 def _step(nodes: list[Node], part: str | int) -> tuple[str, list[Node]]:
-    """A path's part as a place has it, and what is there."""
+    """A path's part as an open path has it, and what is there."""
     if isinstance(part, int):
         return "[]", [choice for node in nodes for choice in _choices(_member(node, part))]
     for node in nodes:
@@ -81,14 +81,14 @@ def _member(node: Node, position: int) -> Node | None:
     return None
 
 
-def _joined(place: str, part: str) -> str:
+def _joined(path: str, part: str) -> str:
     if part == "[]":
-        return place + part
+        return path + part
     name = part if part == "*" else path_text((part,))
-    return f"{place}.{name}" if place else name
+    return f"{path}.{name}" if path else name
 
 
-def _unknown_in_map(nodes: list[Node], item: Mapping[str, Any], place: str) -> Iterator[str]:
+def _unknown_in_map(nodes: list[Node], item: Mapping[str, Any], path: str) -> Iterator[str]:
     classes = [node for node in nodes if isinstance(node, ObjectNode)]
     if len(classes) == 1:
         item = classes[0].upgraded(item)
@@ -99,17 +99,17 @@ def _unknown_in_map(nodes: list[Node], item: Mapping[str, Any], place: str) -> I
     for name, value in item.items():
         if classes and name not in known:
             if not collected:
-                yield _joined(place, name)
+                yield _joined(path, name)
             continue
         if "M" in value or "L" in value:
             part, inside = _step(nodes, name)
-            yield from _unknown_in(inside, value, _joined(place, part))
+            yield from _unknown_in(inside, value, _joined(path, part))
 
 
-def _unknown_in(nodes: list[Node], value: Mapping[str, Any], place: str) -> Iterator[str]:
+def _unknown_in(nodes: list[Node], value: Mapping[str, Any], path: str) -> Iterator[str]:
     if "M" in value:
-        yield from _unknown_in_map(nodes, value["M"], place)
+        yield from _unknown_in_map(nodes, value["M"], path)
     elif "L" in value and any(isinstance(node, Container) for node in nodes):
         for position, member in enumerate(value["L"]):
             part, inside = _step(nodes, position)
-            yield from _unknown_in(inside, member, _joined(place, part))
+            yield from _unknown_in(inside, member, _joined(path, part))
