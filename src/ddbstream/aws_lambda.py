@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, cast, final
 from ddbstream._router.log import log, log_failure
 from ddbstream._router.router import StreamRouter, check_concurrency, default_router
 from ddbstream.exceptions import BatchError
+from ddbstream.kinesis import arrange
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ddbstream._router.failures import DeadLetterSink
     from ddbstream._router.results import BatchResult
     from ddbstream._router.windows import Window
+    from ddbstream.kinesis import NewestStore
     from ddbstream.typing import BatchResponse
 
     class _Options(TypedDict):
@@ -67,6 +69,9 @@ class LambdaHandler:
             record is started, so that what is done can still be reported. Leave time for the
             slowest handler. The first record is always started. None stops for no deadline.
         dead_letter: Takes what an ``on_error`` function puts aside; see ``ddbstream.dead_letters``.
+        newest: For changes that come by Kinesis: puts each item's in the order of their creation,
+            and drops what Kinesis repeats or delivers late; see ``ddbstream.kinesis``. None, the
+            default, handles whatever comes, in the order in which it comes.
 
     Raises:
         TypeError: ``router`` is no `StreamRouter`.
@@ -84,6 +89,7 @@ class LambdaHandler:
         concurrency: int = 1,
         deadline_margin: float | timedelta | None = None,
         dead_letter: DeadLetterSink | None = None,
+        newest: NewestStore | None = None,
     ) -> None:
         if not isinstance(router, StreamRouter):
             raise TypeError(f"LambdaHandler takes a StreamRouter, not a {type(router).__name__}")
@@ -93,6 +99,7 @@ class LambdaHandler:
         self._concurrency = concurrency
         self._margin = _milliseconds(deadline_margin)
         self._dead_letter = dead_letter
+        self._newest = newest
 
     @property
     def router(self) -> StreamRouter:
@@ -149,15 +156,27 @@ class LambdaHandler:
                     "the router has folds, but the event is of no tumbling window: "
                     "set TumblingWindowInSeconds on the event source mapping"
                 )
+            if self._newest is not None:
+                raise BatchError("newest= does not go with folds: a window has its own order")
             batch = self._router.dispatch_window(event, **options)
             failures = self._unfinished(batch.result, event)
             return _with_state(batch.close(), failures)
-        result = self._router.dispatch(event, **options)
+        if self._newest is None:
+            result = self._router.dispatch(event, **options)
+        else:
+            result = self._in_order_of_creation(event, self._newest, options)
         failures = self._unfinished(result, event)
         if isinstance(event, Mapping) and "window" in event:
             # The state is another version's, and has to be in the response all the same.
             return _with_state(event.get("state") or {}, failures)
         return {"batchItemFailures": failures}
+
+    def _in_order_of_creation(
+        self, event: object, newest: NewestStore, options: _Options
+    ) -> BatchResult:
+        arranged = arrange(event, newest)
+        result = self._router.dispatch(arranged.records, **options)
+        return result._replace(checkpoint=arranged.settle(result.checkpoint))
 
     def _unfinished(self, result: BatchResult, event: object) -> list[Any]:
         """What a response has to name; raises where it cannot, or is not to."""

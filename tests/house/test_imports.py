@@ -34,7 +34,7 @@ NEVER = {
     "zoneinfo",
 }
 
-HOSTS_AND_TOOLS = ("cli", "export", "poller", "replay", "testing")
+HOSTS_AND_TOOLS = ("cli", "export", "kcl", "poller", "replay", "testing")
 
 
 def loaded_by(statements: str, *, given: str = GIVEN) -> set[str]:

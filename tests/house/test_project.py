@@ -131,7 +131,7 @@ def test_the_wheel_holds_the_package_its_type_marker_and_its_licence(wheel):
     package = {name for name in names if not name.startswith(info)}
     expected = {path.relative_to(ROOT / "src").as_posix() for path in SOURCES}
     expected |= {f"ddbstream/cli/product_catalog/{path.name}" for path in EXAMPLE.glob("*.*")}
-    assert package == expected | {"ddbstream/py.typed"}
+    assert package == expected | {"ddbstream/py.typed", "ddbstream/cli/kcl_jars.txt"}
     assert names - package == {
         f"{info}{name}"
         for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
@@ -146,7 +146,7 @@ def test_the_wheel_needs_nothing_but_python_unless_asked(wheel):
     needed = metadata.get_all("Requires-Dist") or []
     assert all("extra ==" in requirement for requirement in needed)
     assert {*(metadata.get_all("Provides-Extra") or [])} == {
-        *("poller", "fast", "cli", "testing", "demo")
+        *("poller", "fast", "kcl", "cli", "testing", "demo")
     }
     # An upper bound would fight the boto3 that the user's application has.
     assert not [requirement for requirement in needed if "<" in requirement]

@@ -69,6 +69,8 @@ MODULES = {
     "ddbstream.exceptions",
     "ddbstream.export",
     "ddbstream.filters",
+    "ddbstream.kcl",
+    "ddbstream.kinesis",
     "ddbstream.metrics",
     "ddbstream.models",
     "ddbstream.poller",

@@ -24,6 +24,7 @@ _COMMANDS = (
     "doctor",
     "infer",
     "check",
+    "kcl",
 )
 """Each is a module of this package, which has the command under the same name."""
 

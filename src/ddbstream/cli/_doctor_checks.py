@@ -13,13 +13,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from ddbstream.cli._kinesis_destinations import to_enable, to_order
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ddbstream import StreamRouter
     from ddbstream._router.descriptions import RouteDescription
+    from ddbstream.cli._kinesis_destinations import Destination
 
-__all__ = ["App", "Check", "check_mapping", "check_readers", "check_view_type"]
+__all__ = ["App", "Check", "check_kinesis", "check_mapping", "check_readers", "check_view_type"]
 
 
 class Check(NamedTuple):
@@ -92,6 +95,26 @@ def _read(route: RouteDescription, images: frozenset[str]) -> frozenset[str]:
 
 def _named(images: frozenset[str]) -> str:
     return " and ".join(f"the {image} image" for image in sorted(images))
+
+
+def check_kinesis(table: str, found: Sequence[Destination]) -> Iterator[Check]:
+    """Whether the table's changes get to Kinesis, and can be ordered there."""
+    name = "kinesis"
+    if not found:
+        message = "no destination; a fleet of the Kinesis Client Library needs one"
+        yield Check(name, "ok", message, to_enable(table))
+    for one in found:
+        message = f"{one.stream_arn} is {one.status}"
+        if one.status == "ENABLE_FAILED":
+            reason = f": {one.reason}" if one.reason else ""
+            yield Check(name, "problem", message + reason, to_enable(table))
+        elif one.status.startswith("DISABL"):
+            yield Check(name, "warning", f"{message}: nothing new comes", to_enable(table))
+        elif one.precision != "MICROSECOND":
+            message += ", in milliseconds: newest= cannot order what happens to an item within one"
+            yield Check(name, "warning", message, to_order(table, one.stream_arn))
+        else:
+            yield Check(name, "ok", f"{message}, in microseconds")
 
 
 def check_mapping(

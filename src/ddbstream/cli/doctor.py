@@ -17,10 +17,12 @@ from ddbstream.cli._aws import aws_errors, boto3_client, boto3_session
 from ddbstream.cli._doctor_checks import (
     App,
     Check,
+    check_kinesis,
     check_mapping,
     check_readers,
     check_view_type,
 )
+from ddbstream.cli._kinesis_destinations import destinations
 from ddbstream.cli._parameters import Loaded, aws_options, json_option
 from ddbstream.cli._render import Output, styled
 from ddbstream.exceptions import StreamNotFoundError
@@ -33,7 +35,13 @@ __all__ = ["doctor"]
 
 _FAST_BOTOCORE = (1, 35, 16)
 """The first that lets the poller read pages with its own parser."""
-_EXTRAS = {"poller": "boto3", "cli": "rich", "testing": "hypothesis", "demo": "moto"}
+_EXTRAS = {
+    "poller": "boto3",
+    "kcl": "msgspec",
+    "cli": "rich",
+    "testing": "hypothesis",
+    "demo": "moto",
+}
 _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "bold red")}
 
 
@@ -144,6 +152,11 @@ def _checks(
         description = _description(table, client, where)
     yield _status(description)
     yield from check_view_type(str(description.get("StreamViewType")), app)
+    name = description["TableName"]
+    with _asking("kinesis", "dynamodb:DescribeKinesisStreamingDestination"):
+        found = destinations(_client("dynamodb", where), name)
+    if found is not None:
+        yield from check_kinesis(name, found)
     if function is not None:
         keys = [key["AttributeName"] for key in description.get("KeySchema") or ()]
         yield from _of_function(function, _Stream(description["StreamArn"], keys), app, where)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ddbstream.cli._aws import boto3_client, reported
+from ddbstream.cli._kinesis_destinations import Destination, destinations, to_enable
 from ddbstream.cli._parameters import aws_options, json_option
 from ddbstream.cli._render import Output
 
@@ -31,7 +32,8 @@ def streams(
 ) -> None:
     """List the streams of TABLE, or of every table.
 
-    A table may have several: one that was switched off stays readable for a day.
+    A table may have several: one that was switched off stays readable for a day. Those of TABLE are
+    followed by the Kinesis streams that it puts its changes into.
     """
     output = Output(as_json=as_json)
     client = boto3_client("dynamodbstreams", endpoint_url=endpoint_url, region_name=region_name)
@@ -49,8 +51,31 @@ def streams(
                 "shards": [_shard(shard) for shard in listed] if shards else len(listed),
             }
             output.stream(line)
-    if table is not None and not found:
-        raise click.ClickException(f"table {table} has no stream here")
+        if table is None:
+            return
+        client = boto3_client("dynamodb", endpoint_url=endpoint_url, region_name=region_name)
+        in_kinesis = _in_kinesis(client, table)
+        for one in in_kinesis or ():
+            found = True
+            _show(output, table, one)
+    if not found:
+        hint = f"; for one in Kinesis: {to_enable(table)}" if in_kinesis is not None else ""
+        raise click.ClickException(f"table {table} has no stream here{hint}")
+
+
+def _in_kinesis(client: Any, table: str) -> list[Destination] | None:
+    try:
+        return destinations(client, table)
+    except client.exceptions.ResourceNotFoundException:
+        return None  # there is no such table; its old streams may still be listed
+
+
+def _show(output: Output, table: str, one: Destination) -> None:
+    if not output.as_json:
+        output.note(f"{table}  {one.status}  into Kinesis, {one.precision}\n{one.stream_arn}")
+        return
+    line = {"table": table, "stream_arn": one.stream_arn, "status": one.status}
+    output.line({**line, "precision": one.precision})
 
 
 def _streams(client: Any, table: str | None) -> Iterator[dict[str, Any]]:
