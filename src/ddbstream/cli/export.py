@@ -29,6 +29,7 @@ from ddbstream.exceptions import ExportError, MissingImageError
 from ddbstream.export import SQLiteProgress, open_export
 from ddbstream.export import backfill as scan_table
 from ddbstream.export import load as load_export
+from ddbstream.export._files import MOST_FILE_BYTES, MOST_LINE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,6 +84,20 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
     default=1,
     show_default=True,
     help="How many items' records to handle at once.",
+)
+@click.option(
+    "--max-line-bytes",
+    type=click.IntRange(min=1),
+    default=MOST_LINE_BYTES,
+    show_default=True,
+    help="How long an unpacked line may be.",
+)
+@click.option(
+    "--max-file-bytes",
+    type=click.IntRange(min=1),
+    default=MOST_FILE_BYTES,
+    show_default=True,
+    help="How much a file may unpack to.",
 )
 @click.option("--endpoint-url", metavar="URL", help="Another S3 than the region's.")
 @click.option("--region", "region_name", metavar="NAME", help="AWS region.")

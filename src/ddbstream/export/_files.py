@@ -2,15 +2,19 @@
 
 Rule: a file is believed when its end has been reached and its checksum and line count are those of
 the manifest. A download that breaks off is an `ExportError`, and never a short file.
+
+A file is somebody else's input: a few hundred bytes of gzip can unpack to as many megabytes. So a
+line, and a file, have a limit.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-from binascii import a2b_base64
+import zlib
+from binascii import b2a_base64
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from ddbstream._model import codec_for
 from ddbstream._records import MalformedRecord, Origin, StreamRecord
@@ -21,7 +25,13 @@ from ddbstream.exceptions import DDBStreamError, ExportError, RecordError
 from ddbstream.export._manifest import ExportFile
 from ddbstream.export._storage import place_of
 
-__all__ = ["read_records"]
+__all__ = ["MOST_FILE_BYTES", "MOST_LINE_BYTES", "read_records"]
+
+# An item has 400 KB at most. As JSON, an empty text in a list takes nine times its size (control
+# characters take six), and a line of an incremental export may have two images.
+MOST_LINE_BYTES: Final = 1 << 24
+# A partition has 10 GB at most; as JSON, of the usual items, some three times as much.
+MOST_FILE_BYTES: Final = 1 << 35
 
 
 def read_records(
@@ -31,6 +41,8 @@ def read_records(
     keys: Sequence[str] = (),
     verify: bool = True,
     s3_client: Any = None,
+    max_line_bytes: int = MOST_LINE_BYTES,
+    max_file_bytes: int = MOST_FILE_BYTES,
 ) -> Iterator[StreamRecord[Any]]:
     """The records of a data file, untyped, holding one at a time.
 
@@ -45,16 +57,19 @@ def read_records(
             records have ``keys``.
         verify: Check the file's checksum and line count when its end is reached.
         s3_client: boto3's ``s3`` client, for a file in S3; made if not given.
+        max_line_bytes: How long an unpacked line may be; 16 MB is more than any item takes.
+        max_file_bytes: How much the file may unpack to.
 
     Raises:
-        ExportError: The file is missing, damaged or incomplete.
+        ExportError: The file is missing, damaged or incomplete, or over a limit.
     """
     codec = codec_for(None)
     known: dict[str, Any] = {"StreamViewType": file.view_type}
     if file.exported_at is not None:
         known["ApproximateCreationDateTime"] = file.exported_at
     number = 0
-    for line in _lines(file, s3_client, verify=verify):
+    limits = (max_line_bytes, max_file_bytes)
+    for line in _lines(file, s3_client, limits, verify=verify):
         number += 1
         if number <= skip:
             continue
@@ -83,31 +98,49 @@ def _entry(line: bytes, file: ExportFile) -> Any:
     return load(line)
 
 
-def _lines(file: ExportFile, s3_client: Any, *, verify: bool) -> Iterator[bytes]:
+def _lines(
+    file: ExportFile, s3_client: Any, limits: tuple[int, int], *, verify: bool
+) -> Iterator[bytes]:
     count = 0
+    most_line, left = limits
     with place_of(file.location, s3_client).open() as stream:
         hashed = _Hashed(stream)
         with gzip.GzipFile(fileobj=cast("Any", hashed), mode="rb") as lines:
-            while True:
-                try:
-                    line = lines.readline()
-                except (OSError, EOFError) as error:
-                    raise ExportError(
-                        f"{_name(file)} is damaged or incomplete: {type(error).__name__}"
-                    ) from None
-                if not line:
-                    break
+            while line := _next_line(lines, most_line + 1, file, count + 1):
+                left -= len(line)
+                if len(line) > most_line:
+                    raise _over(file, count + 1, f"the line has over {most_line} bytes")
+                if left < 0:
+                    raise _over(file, count + 1, f"the file unpacks to over {limits[1]} bytes")
                 if line.strip():
                     count += 1
+                    if verify and count > file.item_count:
+                        break
                     yield line
     if not verify:
         return
-    if file.md5 and hashed.md5 != a2b_base64(file.md5):
+    if count > file.item_count:
+        raise ExportError(
+            f"{_name(file)} has more lines than the {file.item_count} that the manifest says"
+        )
+    if file.md5 and b2a_base64(hashed.md5, newline=False) != file.md5.encode():
         raise ExportError(f"{_name(file)} is not the file that the manifest means: its MD5 differs")
     if count != file.item_count:
         raise ExportError(
             f"{_name(file)} has {count} lines, and the manifest says {file.item_count}"
         )
+
+
+def _next_line(lines: gzip.GzipFile, most: int, file: ExportFile, number: int) -> bytes:
+    try:
+        return lines.readline(most)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = type(error).__name__
+    raise ExportError(f"{_name(file)} is damaged or incomplete at line {number}: {reason}")
+
+
+def _over(file: ExportFile, number: int, what: str) -> ExportError:
+    return ExportError(f"{_name(file)}, line {number}: {what}, the limit that is set")
 
 
 def _name(file: ExportFile) -> str:

@@ -23,7 +23,11 @@ __all__ = ["read_ion_line"]
 _SPACE: Final = re.compile(r"(?:\s+|//[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
 _NAME: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 _NUMBER: Final = re.compile(r"[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[dDeE][-+]?[0-9]+)?")
-_WHOLE: Final = re.compile(r"([-+]?)0(?:[xX]([0-9a-fA-F_]+)|[bB]([01_]+))")
+# DynamoDB's numbers have 38 digits, and up to 126 of them in front of the point.
+_WHOLE: Final = re.compile(
+    r"([-+]?)0(?:[xX]([0-9a-fA-F](?:_?[0-9a-fA-F]){0,127})|[bB]([01](?:_?[01]){0,511}))"
+    r"(?![0-9a-zA-Z_])"
+)
 _BLOB: Final = re.compile(r"\{\{([A-Za-z0-9+/=\s]*)\}\}")
 _PLAIN: Final = re.compile(r'[^"\\\x00-\x08\x0a-\x1f]*')
 _LONG: Final = re.compile(r"(?:[^'\\]|'(?!''))*")

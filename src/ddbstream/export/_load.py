@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from ddbstream.export._files import read_records
+from ddbstream.exceptions import ExportError
+from ddbstream.export._files import MOST_FILE_BYTES, MOST_LINE_BYTES, read_records
 from ddbstream.export._manifest import Export, ExportFile
 from ddbstream.progress import MemoryProgress, Progress
 
@@ -86,6 +87,8 @@ def load(  # noqa: PLR0913 - each is a choice of its own
     concurrency: int = 1,
     context: object = None,
     s3_client: Any = None,
+    max_line_bytes: int = MOST_LINE_BYTES,
+    max_file_bytes: int = MOST_FILE_BYTES,
     on_progress: Callable[[LoadProgress], object] | None = None,
 ) -> LoadReport:
     """Hand an export's records to a router.
@@ -102,11 +105,13 @@ def load(  # noqa: PLR0913 - each is a choice of its own
         concurrency: How many items' records to handle at once.
         context: What handlers with a second parameter get there.
         s3_client: boto3's ``s3`` client, for files in S3; made if not given.
+        max_line_bytes: As in `read_records`.
+        max_file_bytes: As in `read_records`.
         on_progress: Told of each batch that is done.
 
     Raises:
-        ExportError: A file is missing, damaged or incomplete. What came before in it is done and
-            saved.
+        ExportError: A file is missing, damaged, incomplete or over a limit. What came before in it
+            is done and saved.
     """
     files = _files(source)
     store = progress or MemoryProgress()
@@ -119,9 +124,16 @@ def load(  # noqa: PLR0913 - each is a choice of its own
             report.finished += 1
             report.skipped += file.item_count
             continue
-        done = int(state or 0)
+        done = _lines_done(state, key)
         report.skipped += done
-        records = read_records(file, skip=done, keys=keys, s3_client=s3_client)
+        records = read_records(
+            file,
+            skip=done,
+            keys=keys,
+            s3_client=s3_client,
+            max_line_bytes=max_line_bytes,
+            max_file_bytes=max_file_bytes,
+        )
         for batch in _batches(records, batch_size):
             result = router.dispatch(
                 batch, stream_arn=file.table_arn, context=context, concurrency=concurrency
@@ -137,6 +149,12 @@ def load(  # noqa: PLR0913 - each is a choice of its own
         store.save(key, _DONE)
         report.finished += 1
     return report
+
+
+def _lines_done(state: str | None, key: str) -> int:
+    if state is None or (state.isdecimal() and len(state) < 19):
+        return int(state or 0)
+    raise ExportError(f"the progress of {key} is no number of lines")
 
 
 def _files(source: Export | ExportFile | Iterable[ExportFile]) -> list[ExportFile]:

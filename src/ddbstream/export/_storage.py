@@ -12,6 +12,7 @@ from ddbstream.exceptions import ExportError
 __all__ = ["Place", "make_s3_client", "place_of"]
 
 _SCHEME = "s3://"
+_FOLDER = "AWSDynamoDB/"
 
 
 class Place(Protocol):
@@ -36,6 +37,10 @@ class Place(Protocol):
         Args:
             key: The file's key, from ``AWSDynamoDB/`` on.
         """
+        ...
+
+    def exists(self) -> bool:
+        """Whether it is there, and may be read."""
         ...
 
     def open(self) -> Any:
@@ -79,15 +84,20 @@ class _LocalPlace:
         folder = self._path.absolute().parent
         parts = Path(key).parts
         tries = [folder / Path(*parts[-2:]), folder.parent / Path(*parts[-2:])]
-        tries += [parent / key for parent in folder.parents]
+        if key.startswith(_FOLDER):
+            tries += [parent / key for parent in folder.parents]
         return str(next((path for path in tries if path.is_file()), tries[0]))
+
+    def exists(self) -> bool:
+        return self._path.is_file()
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
         try:
             stream = self._path.open("rb")
-        except OSError as error:
-            raise ExportError(f"{self.name} cannot be read: {error.strerror}") from None
+        except (OSError, ValueError) as error:  # a NUL in the path is a ValueError
+            reason = getattr(error, "strerror", None) or "it is no path"
+            raise ExportError(f"{self.name} cannot be read: {reason}") from None
         with stream:
             yield stream
 
@@ -111,8 +121,15 @@ class _S3Place:
         return _S3Place(self._bucket, key, self._client)
 
     def data(self, key: str) -> str:
-        prefix, found, _ = self._key.partition("AWSDynamoDB/")
+        prefix, found, _ = self._key.partition(_FOLDER)
         return f"{_SCHEME}{self._bucket}/{prefix if found else ''}{key}"
+
+    def exists(self) -> bool:
+        try:
+            with self.open():
+                return True
+        except ExportError:
+            return False
 
     @contextmanager
     def open(self) -> Iterator[Any]:
