@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import random
 import shutil
@@ -10,7 +11,7 @@ import tempfile
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from materialized_view import PostgreSQL, Product, SQLite, view
@@ -26,7 +27,7 @@ DESK = Product("1", "desk", Decimal("1299.99"), "furniture")
 CHEAPER = replace(DESK, price=Decimal("1149.95"))
 
 
-def needs(what: str) -> None:
+def needs(what: str) -> NoReturn:
     """Skip on a laptop without it; fail in CI, where a green run means that everything ran."""
     if os.environ.get("CI"):
         pytest.fail(f"CI needs {what}", pytrace=False)
@@ -36,7 +37,8 @@ def needs(what: str) -> None:
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[str]:
     """A PostgreSQL server of the tests' own, on a socket in a folder."""
-    pytest.importorskip("psycopg")
+    if importlib.util.find_spec("psycopg") is None:
+        needs("psycopg (pip install 'psycopg[binary]')")
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     initdb = shutil.which("initdb") or (str(found[-1]) if found else None)
     if initdb is None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import ddbstream
+import hatch_build
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "product_catalog" / "functions"  # `ddbstream demo` runs these files
@@ -136,6 +137,22 @@ def test_the_wheel_holds_the_package_its_type_marker_and_its_licence(wheel):
         f"{info}{name}"
         for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
     }
+
+
+def test_the_readme_of_the_wheel_has_no_link_that_a_package_index_cannot_follow(wheel):
+    info = f"ddbstream-{ddbstream.__version__}.dist-info/"
+    readme = email.message_from_bytes(wheel.read(f"{info}METADATA")).get_payload()
+    assert readme.startswith("# ddbstream\n")
+    assert [link for link in re.findall(r"\]\(([^)]+)\)", readme) if "://" not in link] == []
+    assert "<!---" not in readme
+
+
+def test_a_repository_makes_the_links_of_the_readme_absolute():
+    text = "[docs](docs/index.md), [PyPI](https://pypi.org/)"
+    assert hatch_build.absolute(text, "https://host/it", "1.2") == (
+        "[docs](https://host/it/blob/v1.2/docs/index.md), [PyPI](https://pypi.org/)"
+    )
+    assert hatch_build.absolute(text, None, "1.2") == "docs, [PyPI](https://pypi.org/)"
 
 
 def test_the_wheel_needs_nothing_but_python_unless_asked(wheel):
