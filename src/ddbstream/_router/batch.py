@@ -78,11 +78,11 @@ def run_in_order(
         handlers: Runs a record's handlers.
         options: What holds for this batch.
     """
-    lookup, own = handlers.table.lookup, handlers.codec
+    lookup, own, unnamed = handlers.table.lookup, handlers.codec, handlers.table.unnamed
     context, stop_when, folding = options.context, options.stop_when, options.folding
     processed = 0
     for record in records:
-        if stop_when is not None and processed and stop_when():
+        if stop_when is not None and processed and finish(stop_when()):
             return BatchResult(processed, (), identifier(record))
         failure = handler = candidates = None
         typed = record
@@ -93,7 +93,8 @@ def run_in_order(
                 failure = handlers.handle(record, context)
             else:
                 classify, by_entity, rest = found
-                candidates = by_entity.get(classify(record), rest)
+                entity = classify(record)
+                candidates = by_entity.get(entity) or unnamed(entity, rest)
                 if candidates.handlers is None:
                     failure = handlers.handle(record, context, candidates)
                 else:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from ddbstream._model.markers import KEYS
+from ddbstream._router.awaiting import at_once
+from ddbstream._router.signatures import check_takes, is_async
 from ddbstream.exceptions import MissingImageError, RecordError, RouteDefinitionError
 
 if TYPE_CHECKING:
@@ -190,7 +192,7 @@ def with_bindings(classify: Classifier, entities: Mapping[Any, str]) -> Classifi
         classify: Any classifier; those of `by_keys` know classes.
         entities: Class to entity.
     """
-    classes, named = getattr(classify, _CLASSES, ((), ()))
+    classes, named = _said_by(classify, _CLASSES) or ((), ())
     if not any(model in entities for _, model in classes):
         return classify
     return _by_classes([(entities.get(model, name), model) for name, model in classes], named)
@@ -236,8 +238,27 @@ def _by_classes(
             if candidate == entity
         ]
 
-    classify.__dict__[_CLASSES] = (classes, named)
+    _say(classify, _CLASSES, (classes, named))
     return _with_tests(classify, Tests(tests, are_keys=True))
+
+
+def check_classifier(classify: object) -> None:
+    """Raise RouteDefinitionError unless it is a plain function of the record."""
+    if not callable(classify) or is_async(classify):
+        raise RouteDefinitionError(
+            "classify= takes a plain function of the record, not an async one"
+        )
+    check_takes(classify, 1, "classify= takes a function of the record")
+
+
+def entity_named(answer: object) -> str | None:
+    """A classifier's answer, which is a name or None; raises RouteDefinitionError for another."""
+    if answer is None or isinstance(answer, str):
+        return answer
+    at_once(answer, "classify=")
+    raise RouteDefinitionError(
+        f"classify= names an entity as text, or None, and gave {type(answer).__name__}"
+    )
 
 
 class Tests(NamedTuple):
@@ -255,12 +276,23 @@ class Tests(NamedTuple):
 
 def tests_of(classify: Classifier) -> Tests | None:
     """What a classifier can say; None for one that can say nothing."""
-    found: Tests | None = getattr(classify, _TESTS, None)
+    found: Tests | None = _said_by(classify, _TESTS)
     return found
 
 
+def _say(classify: Classifier, name: str, what: object) -> None:
+    """Have a classifier say something of itself."""
+    classify.__dict__[name] = (classify, what)
+
+
+def _said_by(classify: Classifier, name: str) -> Any:
+    """What a classifier says of itself; a decorator around it has a copy, which may be wrong."""
+    by, what = getattr(classify, "__dict__", {}).get(name, (None, None))
+    return what if by is classify else None
+
+
 def _with_tests(classify: Classifier, tests: Tests) -> Classifier:
-    classify.__dict__[_TESTS] = tests
+    _say(classify, _TESTS, tests)
     return classify
 
 

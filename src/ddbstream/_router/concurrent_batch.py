@@ -17,6 +17,7 @@ from heapq import heapify, heappop, heappush
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from ddbstream._router.awaiting import finish
 from ddbstream._router.handlers import failed
 from ddbstream._router.results import BatchResult, Failure, identifier
 
@@ -170,7 +171,7 @@ class _Runner:
         """Start what may start, and count what runs."""
         stop_when = self._options.stop_when
         while self.running < concurrency:
-            if self._started and stop_when is not None and stop_when():
+            if self._started and stop_when is not None and finish(stop_when()):
                 break
             index = order.take()
             if index is None:

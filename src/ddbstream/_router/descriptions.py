@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from ddbstream._filters.criteria import FilterCriteria, Wanted, derive
 from ddbstream._records import EVENTS, MalformedRecord
-from ddbstream._router.classify import Classifier, tests_of
+from ddbstream._router.awaiting import at_once
+from ddbstream._router.classify import Classifier, entity_named, tests_of
 from ddbstream.exceptions import DDBStreamError, printable
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ class _Entities:
         key = id(classify)
         if key not in self._found:
             try:
-                self._found[key] = (classify(self._record), None)
+                self._found[key] = (entity_named(classify(self._record)), None)
             except Exception as error:  # noqa: BLE001 - a reason, whatever it is
                 self._found[key] = (None, f"the classifier raised {_words(error)}")
         return self._found[key]
@@ -208,7 +209,7 @@ def _unmet(placed: PlacedRoute, record: StreamRecord[Any]) -> tuple[str | None, 
     view = record._with_codec(placed.route.codec)
     for one in placed.route.conditions:
         try:
-            if not one.holds(view):
+            if not at_once(one.holds(view), one.option):
                 return _refusal(one.option, one.refusal, view), None
         except Exception as error:  # noqa: BLE001, PERF203 - a reason, whatever it is
             fault = f"{one.option} of {placed.route.name} raised {_words(error)}"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["in_thread", "loop", "start", "wait_for"]
+__all__ = ["in_thread", "is_current", "loop", "start", "wait_for"]
 
 _lock = threading.Lock()
 _running: tuple[asyncio.AbstractEventLoop, threading.Thread] | None = None
@@ -37,6 +37,11 @@ def loop() -> asyncio.AbstractEventLoop:
             thread.start()
             _running = (made, thread)
         return _running[0]
+
+
+def is_current() -> bool:
+    """Whether this is the loop's own thread."""
+    return _running is not None and threading.current_thread() is _running[1]
 
 
 def start(
@@ -63,7 +68,7 @@ def wait_for(awaitable: Any) -> Any:
         RuntimeError: Called on the loop itself, which would wait for ever.
     """
     loop()
-    if _running is not None and threading.current_thread() is _running[1]:
+    if is_current():
         close = getattr(awaitable, "close", None)
         if close is not None:  # a coroutine that is never awaited warns
             close()
@@ -88,7 +93,13 @@ async def in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
         # Every batch bounds how much it runs at once; this must never be what holds it up.
         _executor = ThreadPoolExecutor(max_workers=1000, thread_name_prefix="ddbstream")
     call = partial(contextvars.copy_context().run, function, *arguments)
-    return await asyncio.get_running_loop().run_in_executor(_executor, call)
+    running = asyncio.get_running_loop().run_in_executor(_executor, call)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        # A thread cannot be stopped, and nothing of a record may go on once it has been reported.
+        await asyncio.wait([running])
+        raise
 
 
 @atexit.register

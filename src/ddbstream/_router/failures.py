@@ -135,7 +135,7 @@ def settle(
         log_failure("error", "record failed, and there is no dead-letter sink", failure)
         return failure
     try:
-        sink(_dead_letter(failure, context))
+        finish(sink(_dead_letter(failure, context)))
     except Exception as error:  # noqa: BLE001 - not put aside, so not done
         log("error", "the dead-letter sink failed", failure, error)
         return failure

@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._model import Codec, codec_for
-from ddbstream._router.awaiting import finish
+from ddbstream._router.awaiting import finish, finish_async
 from ddbstream._router.matching import Group
 from ddbstream._router.middleware import through, through_async
 from ddbstream._router.results import Failure, annotate
@@ -207,17 +207,19 @@ class _Run:
         self.record = record
         started = perf_counter()
         try:
-            await (
+            await finish_async(
                 route.handler(record, self._context)
                 if route.wants_context
                 else route.handler(record)
             )
         except Exception as error:
             if self._observers is not None:
-                self._observers.handled(record, route.name, perf_counter() - started, error)
+                seconds = perf_counter() - started
+                await self._observers.handled_async(record, route.name, seconds, error)
             raise
         if self._observers is not None:
-            self._observers.handled(record, route.name, perf_counter() - started, None)
+            seconds = perf_counter() - started
+            await self._observers.handled_async(record, route.name, seconds, None)
 
 
 def failed(record: StreamRecord[Any], error: Exception, route: Route | None) -> Failure:

@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 from ddbstream._records import MalformedRecord
+from ddbstream._router.classify import entity_named
 from ddbstream._router.signatures import EVERY_KIND
 
 if TYPE_CHECKING:
@@ -153,8 +154,8 @@ class RouteTable:
             for kind in EVERY_KIND:
                 names = {one.entity for one in placed if kind in one.route.kinds} - {None}
                 classify = self._classifiers[0] if names else _no_entity
-                by_entity = {name: self._make(kind, (name,)) for name in names}
-                self.lookup[kind] = (classify, by_entity, self._make(kind, (None,)))
+                by_entity = {name: self._make(kind, (name,)) for name in {*names, None}}
+                self.lookup[kind] = (classify, by_entity, by_entity[None])
 
     def _make(self, kind: Kind, entities: tuple[str | None, ...]) -> Candidates:
         at = dict(zip(map(id, self._classifiers), entities, strict=False))
@@ -175,15 +176,21 @@ class RouteTable:
         kind = type(record)
         if self.lookup:
             classify, by_entity, rest = self.lookup[kind]
-            return by_entity.get(classify(record), rest)
+            entity = classify(record)
+            return by_entity.get(entity) or self.unnamed(entity, rest)
         entities = tuple(
-            entity if named and (entity := classify(record)) in named else None
+            entity if named and (entity := entity_named(classify(record))) in named else None
             for classify, named in zip(self._classifiers, self._named[kind], strict=True)
         )
         found = self._made.get((kind, entities))
         if found is None:
             found = self._made[kind, entities] = self._make(kind, entities)
         return found
+
+    def unnamed(self, entity: object, rest: Candidates) -> Candidates:
+        """The routes for an entity that no route names; raises what is wrong with that name."""
+        entity_named(entity)
+        return rest
 
 
 def _no_entity(record: StreamRecord[Any]) -> str | None:  # noqa: ARG001 - a classifier's form

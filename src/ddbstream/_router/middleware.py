@@ -2,6 +2,9 @@
 
 Sync and async mix. A function that is not async runs in the thread that dispatches (or a lane's);
 an ``async def`` runs on the event loop. Either can go around either.
+
+A record is never done before what ``call_next`` has begun has ended: an async middleware that does
+not await it has failed.
 """
 
 from __future__ import annotations
@@ -9,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ddbstream._router.awaiting import finish
-from ddbstream._router.signatures import is_async, name_of
+from ddbstream._router.awaiting import finish, finish_async, on_event_loop
+from ddbstream._router.signatures import check_takes, is_async, name_of
 from ddbstream.exceptions import RouteDefinitionError
 
 if TYPE_CHECKING:
@@ -31,12 +34,15 @@ class Middleware(NamedTuple):
 
 def make_middleware(functions: Iterable[object]) -> tuple[Middleware, ...]:
     """Check functions that are to go around handling; raises RouteDefinitionError."""
+    if isinstance(functions, str) or not isinstance(functions, Iterable):
+        raise RouteDefinitionError("middleware= takes functions (record, call_next), in a list")
     made = []
     for function in functions:
         if not callable(function) or isinstance(function, type):
             raise RouteDefinitionError(
                 f"middleware is a function (record, call_next), not {name_of(function)}"
             )
+        check_takes(function, 2, "middleware takes (record, call_next)")
         made.append(Middleware(function, is_async(function)))
     return tuple(made)
 
@@ -48,14 +54,25 @@ def through(
     if not middleware:
         inside(record)
         return
-    first, rest = middleware[0], middleware[1:]
-    if not first.is_async:
-        finish(first.function(record, lambda given: through(rest, given, inside)))
+    function, rest = middleware[0].function, middleware[1:]
+    if middleware[0].is_async:
+        finish(_around(function, record, _in_thread(rest, inside)))
         return
-    # Only a router with something asynchronous pays for asyncio.
-    from ddbstream._router.event_loop import in_thread
+    ours = on_event_loop()
+    calls = _Calls(_in_thread(rest, inside))
 
-    finish(first.function(record, lambda given: in_thread(through, rest, given, inside)))
+    def call_next(given: StreamRecord[Any]) -> object:
+        # A plain function may give a coroutine, which then calls this on the loop, and awaits it.
+        if on_event_loop() and not ours:
+            return calls.begin(given)
+        through(rest, given, inside)
+        return None
+
+    result = function(record, call_next)
+    if result is not None:
+        finish(result)
+    if calls.begun:
+        finish(calls.end(function))
 
 
 async def through_async(
@@ -66,4 +83,95 @@ async def through_async(
         await inside(record)
         return
     rest = middleware[1:]
-    await middleware[0].function(record, lambda given: through_async(rest, given, inside))
+    await _around(middleware[0].function, record, lambda given: through_async(rest, given, inside))
+
+
+def _in_thread(rest: tuple[Middleware, ...], inside: CallNext) -> AsyncCallNext:
+    def call(given: StreamRecord[Any]) -> Awaitable[None]:
+        # Only a router with something asynchronous pays for asyncio.
+        from ddbstream._router.event_loop import in_thread
+
+        return in_thread(through, rest, given, inside)
+
+    return call
+
+
+async def _around(
+    function: Callable[..., Any], record: StreamRecord[Any], go: AsyncCallNext
+) -> None:
+    """Call one function that is to be awaited, and see all that it began to its end."""
+    calls = _Calls(go)
+    try:
+        await finish_async(function(record, calls.begin))
+    finally:
+        # Also where it failed: nothing may go on after its record has been reported.
+        unfinished = await calls.settle()
+    if unfinished:
+        raise _not_awaited(function)
+
+
+class _Calls:
+    """What one middleware began with ``call_next`` on the loop.
+
+    Attributes:
+        begun: The coroutines, each with how far it has come.
+    """
+
+    def __init__(self, go: AsyncCallNext) -> None:
+        self._go = go
+        self.begun: list[tuple[Any, _Progress]] = []
+
+    def begin(self, record: StreamRecord[Any]) -> Awaitable[None]:
+        """A coroutine that runs what is inside."""
+        progress = _Progress()
+        made = self._run(record, progress)
+        self.begun.append((made, progress))
+        return made
+
+    async def _run(self, record: StreamRecord[Any], progress: _Progress) -> None:
+        progress.started = True
+        try:
+            await self._go(record)
+        finally:
+            progress.ended = True
+            for wake in progress.waiting:
+                wake()
+
+    async def settle(self) -> bool:
+        """Wait for what still runs, and close what never began; whether there was any such."""
+        open_calls = [one for one in self.begun if not one[1].ended]
+        if not open_calls:
+            return False
+        import asyncio  # loaded already: this runs on its loop
+
+        await asyncio.sleep(0)  # a task that has just been made begins now
+        for made, progress in open_calls:
+            if not progress.started:
+                made.close()
+            elif not progress.ended:
+                done = asyncio.Event()
+                progress.waiting.append(done.set)
+                await done.wait()
+        return True
+
+    async def end(self, function: Callable[..., Any]) -> None:
+        """As `settle`; raises RouteDefinitionError if there was any such."""
+        if await self.settle():
+            raise _not_awaited(function)
+
+
+class _Progress:
+    """How far one call has come."""
+
+    __slots__ = ("ended", "started", "waiting")
+
+    def __init__(self) -> None:
+        self.started = False
+        self.ended = False
+        self.waiting: list[Callable[[], None]] = []
+
+
+def _not_awaited(function: object) -> RouteDefinitionError:
+    return RouteDefinitionError(
+        f"the middleware {name_of(function)} returned without having awaited call_next(record)"
+    )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ddbstream._router.awaiting import finish, finish_async
 from ddbstream._router.log import log
 from ddbstream.exceptions import DDBStreamError
 
@@ -66,10 +67,21 @@ class Observers:
         """Tell of a batch that ended."""
         self._tell(BatchEvent(result, seconds))
 
+    async def handled_async(
+        self, record: StreamRecord[Any], route: str, seconds: float, error: Exception | None
+    ) -> None:
+        """As `handled`, on the event loop."""
+        event = HandlerEvent(record, route, seconds, error, _lag(record))
+        for function in self._functions:
+            try:
+                await finish_async(function(event))
+            except Exception as raised:  # noqa: BLE001, PERF203 - observing is no part of handling
+                log("error", "an observer failed", error=raised)
+
     def _tell(self, event: HandlerEvent | BatchEvent) -> None:
         for function in self._functions:
             try:
-                function(event)
+                finish(function(event))
             except Exception as error:  # noqa: BLE001, PERF203 - observing is no part of handling
                 log("error", "an observer failed", error=error)
 

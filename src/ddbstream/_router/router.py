@@ -33,7 +33,12 @@ from typing import (
 from ddbstream._model import Registry, codec_for
 from ddbstream._records import Insert, Modify, Remove
 from ddbstream._router.batch import BatchOptions, run_in_order
-from ddbstream._router.classify import Classifier, by_table_name, with_bindings
+from ddbstream._router.classify import (
+    Classifier,
+    by_table_name,
+    check_classifier,
+    with_bindings,
+)
 from ddbstream._router.failures import DeadLetterSink, Decisions, ErrorRoute, make_error_route
 from ddbstream._router.handlers import Handlers
 from ddbstream._router.matching import PlacedRoute, RouteTable, Scope
@@ -42,6 +47,7 @@ from ddbstream._router.routes import Route, build_route, entity_of
 from ddbstream._router.signatures import (
     EVERY_KIND,
     callers_names,
+    check_takes,
     name_of,
     positional_count,
     read_fold,
@@ -146,8 +152,8 @@ class StreamRouter:
     ) -> None:
         if unmatched not in ("ignore", "raise"):
             raise RouteDefinitionError('unmatched= takes "ignore" or "raise"')
-        if classify is not None and not callable(classify):
-            raise RouteDefinitionError("classify= takes a function of the record")
+        if classify is not None:
+            check_classifier(classify)
         if registry is not None and not isinstance(registry, Registry):
             raise RouteDefinitionError("registry= takes a ddbstream.models.Registry")
         self._registry = registry
@@ -392,11 +398,16 @@ class StreamRouter:
         """Tell a function of each handler that ran and each batch that ended, for metrics.
 
         It takes a `HandlerEvent` or a `BatchEvent` of ``ddbstream.metrics``. It is called in the
-        thread that did the work; what it raises is logged and changes nothing.
+        thread that did the work, and awaited if it is async; what it raises is logged and changes
+        nothing.
 
         Raises:
+            RouteDefinitionError: It is no function of one argument.
             RouterFrozenError: The router has dispatched.
         """
+        if not callable(function):
+            raise RouteDefinitionError("observe() takes a function of an event")
+        check_takes(function, 1, "an observer takes the event")
         with self._lock:
             self._check_open()
             self._observers.append(function)

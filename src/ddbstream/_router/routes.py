@@ -13,8 +13,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_origin
 
 from ddbstream._model import codec_for
 from ddbstream._records import Insert, Modify, Remove
+from ddbstream._router.awaiting import at_once
 from ddbstream._router.middleware import Middleware, make_middleware
-from ddbstream._router.signatures import EVERY_KIND, Signature, is_async, name_of, read_signature
+from ddbstream._router.signatures import (
+    EVERY_KIND,
+    Signature,
+    check_takes,
+    is_async,
+    name_of,
+    read_signature,
+)
 from ddbstream.exceptions import DDBStreamError, RouteDefinitionError
 
 if TYPE_CHECKING:
@@ -115,7 +123,11 @@ class Route:
 
     def wants(self, record: StreamRecord[Any]) -> bool:
         """Whether every guard holds (kind and entity do); raises what a predicate raises."""
-        return all(guard(record) for guard in self.guards)
+        for guard in self.guards:
+            held = guard(record)
+            if held is not True and not at_once(held, "where="):
+                return False
+        return True
 
     def read_with(self, registry: Registry | None) -> Route:
         """This route, reading its model with a registry; raises ModelDefinitionError."""
@@ -191,6 +203,7 @@ def build_route(  # noqa: PLR0913 - one for each option of the decorators
     if where is not None:
         if not callable(where) or is_async(where):
             raise RouteDefinitionError(f"{about}: where= takes a plain function of the record")
+        check_takes(where, 1, f"{about}: where= takes a function of the record")
         conditions.append(Condition("where=", where, lambda _: "where= said no"))
     route.conditions = tuple(conditions)
     route.guards = tuple(one.holds for one in conditions)

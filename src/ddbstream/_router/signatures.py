@@ -1,14 +1,22 @@
 """What a handler's signature says: which changes, of which model, with the context or not.
 
-Read once, where a route is declared, so that a handler that can never work fails there. Only the
-first parameter's annotation is looked at: the others may name what is imported for type checkers
-alone.
+Read once, where a route is declared, so that a handler that can never work fails there.
+
+Rules:
+
+* What counts is what is called. A decorator's function may inject arguments, or take some away: so
+  what it wraps says nothing about how many there are.
+* Where what is called takes any number, ``*args``, it gets the context if what it wraps names its
+  second parameter so.
+* Only the annotation of the record's parameter is looked at: others may name what is imported for
+  type checkers alone.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from types import CodeType, FrameType, FunctionType, MethodType, UnionType
 from typing import (
     Annotated,
@@ -29,8 +37,10 @@ __all__ = [
     "EVERY_KIND",
     "Signature",
     "callers_names",
+    "check_takes",
     "is_async",
     "name_of",
+    "plain_name_of",
     "positional_count",
     "read_fold",
     "read_signature",
@@ -46,6 +56,10 @@ _VAR_POSITIONAL: Final = 0x04
 _GENERATOR: Final = 0x20
 _COROUTINE: Final = 0x80
 _ASYNC_GENERATOR: Final = 0x200
+
+_ANY: Final = "*"  # stands for `*args` among parameters
+_CONTEXT: Final = frozenset({"context", "ctx", "lambda_context", "_context", "_ctx"})
+_RECORD_WORDS: Final = ("Insert", "Modify", "Remove", "Change", "StreamRecord")
 
 _QUOTES: Final = 4  # text in text in text; more is a mistake
 
@@ -72,19 +86,21 @@ def read_fold(function: object, names: Mapping[str, Any]) -> tuple[Any, Signatur
     Raises:
         RouteDefinitionError: It can never work as a fold.
     """
-    behind, bound = _function_of(function) if callable(function) else (None, 0)
-    if behind is None or isinstance(function, type):
+    if not callable(function) or isinstance(function, type):
         raise RouteDefinitionError("a fold is a function (state, record)")
     about = name_of(function)
-    if behind.__code__.co_flags & (_GENERATOR | _ASYNC_GENERATOR | _COROUTINE):
+    if _flags(function) & (_GENERATOR | _ASYNC_GENERATOR | _COROUTINE):
         raise RouteDefinitionError(f"{about}: a fold only computes, so it cannot be async")
-    parameters = _parameters(behind)[bound:]
-    if len(parameters) < 2 or sum(not optional for _, optional in parameters) > 2:
-        raise RouteDefinitionError(f"{about}: a fold takes the state and the record")
-    scope = {**names, **_closure(behind)}
-    annotations = getattr(behind, "__annotations__", {})
-    state = _evaluated(annotations.get(parameters[0][0]), behind, scope)
-    kinds, model = _accepted(annotations.get(parameters[1][0]), behind, scope)
+    check_takes(function, 2, "a fold takes the state and the record")
+    inside, bound = _innermost(function)
+    if inside is None:
+        return None, Signature(EVERY_KIND, None, wants_context=False, is_async=False)
+    parameters = _positional_names(inside)[bound:]
+    scope = {**names, **_closure(inside)}
+    annotations = getattr(inside, "__annotations__", {})
+    state = _evaluated(annotations.get(parameters[0]), inside, scope) if parameters else None
+    second = parameters[1] if len(parameters) > 1 else ""
+    kinds, model = _accepted(annotations.get(second), inside, scope)
     return state, Signature(kinds, model, wants_context=False, is_async=False)
 
 
@@ -100,22 +116,42 @@ def read_signature(handler: Callable[..., Any], names: Mapping[str, Any]) -> Sig
     """
     if not callable(handler):
         raise RouteDefinitionError(f"a handler is a callable, not a {type(handler).__name__}")
-    function, bound = _function_of(handler)
-    if function is None:
-        parameters = _inspected(handler)
-        return Signature(EVERY_KIND, None, _wants_context(handler, parameters), is_async(handler))
-    if function.__code__.co_flags & (_GENERATOR | _ASYNC_GENERATOR):
+    if _flags(handler) & (_GENERATOR | _ASYNC_GENERATOR):
         raise RouteDefinitionError(f"{name_of(handler)} is a generator: it would never run")
-    parameters = _parameters(function)[bound:]
-    first = parameters[0][0] if parameters else ""
-    if not bound and first == "self" and "." in function.__qualname__:
+    called, bound = _called(handler)
+    parameters = _takes(handler)
+    if (
+        called is not None
+        and not bound
+        and parameters[:1]
+        and parameters[0][0] == "self"
+        and "." in called.__qualname__
+    ):
         raise RouteDefinitionError(
             f"{name_of(handler)} is a method without its object: register the bound method"
         )
-    wants_context = _wants_context(handler, parameters)
-    scope = {**names, **_closure(function)}
-    written = getattr(function, "__annotations__", {}).get(first)
-    kinds, model = _accepted(written, function, scope)
+    inside, skipped = _innermost(handler)
+    if inside is None:
+        wants_context = _wants_context(handler, parameters, None)
+        return Signature(EVERY_KIND, None, wants_context, is_async(handler))
+    written = getattr(inside, "__annotations__", {})
+    scope = {**names, **_closure(inside)}
+    if inside is called:
+        first = parameters[0][0] if parameters else ""
+        wants_context = _wants_context(handler, parameters, None)
+        kinds, model = _accepted(written.get(first), inside, scope)
+        return Signature(kinds, model, wants_context, is_async(handler))
+    # Which of these the decorators fill in cannot be seen: the one that is annotated as a record
+    # is the record's.
+    named = _positional_names(inside)[skipped:]
+    place = next(
+        (i for i, name in enumerate(named) if _is_record(written.get(name), inside, scope)), None
+    )
+    kinds, model = EVERY_KIND, None
+    if place is not None:
+        kinds, model = _accepted(written.get(named[place]), inside, scope)
+    behind = named[(place or 0) + 1 :]
+    wants_context = _wants_context(handler, parameters, behind[0] if behind else None)
     return Signature(kinds, model, wants_context, is_async(handler))
 
 
@@ -123,27 +159,64 @@ def positional_count(function: Callable[..., Any]) -> int:
     """How many arguments a function needs; raises RouteDefinitionError if it is none."""
     if not callable(function):
         raise RouteDefinitionError(f"a function is wanted, not a {type(function).__name__}")
-    behind, bound = _function_of(function)
-    found = _parameters(behind)[bound:] if behind is not None else _inspected(function)
+    if _flags(function) & (_GENERATOR | _ASYNC_GENERATOR):
+        raise RouteDefinitionError(f"{name_of(function)} is a generator: it would never run")
+    found = _takes(function)
+    if [name for name, _ in found] == [_ANY]:
+        # It hands on what it gets: as many as what it wraps needs.
+        inside, bound = _innermost(function)
+        if inside is not None and inside is not _called(function)[0]:
+            found = _parameters(inside)[bound:]
     return sum(not optional for _, optional in found) or len(found)
+
+
+def check_takes(function: Callable[..., Any], count: int, rule: str) -> None:
+    """Raise RouteDefinitionError unless a function can be called with so many arguments.
+
+    Args:
+        function: Any callable.
+        count: How many positional arguments it will get.
+        rule: What such a function takes, for the message.
+    """
+    if _flags(function) & (_GENERATOR | _ASYNC_GENERATOR):
+        raise RouteDefinitionError(f"{name_of(function)} is a generator: it would never run")
+    parameters = _takes(function)
+    needed = sum(not optional for _, optional in parameters)
+    at_most = None if (_ANY, True) in parameters else len(parameters)
+    if needed > count or (at_most is not None and at_most < count):
+        raise RouteDefinitionError(f"{name_of(function)} takes {needed} arguments: {rule}")
 
 
 def name_of(handler: object) -> str:
     """A handler's name for notes, logs and errors: ``module.qualname``."""
-    target = getattr(handler, "func", handler)  # a partial's function
+    target = handler.func if isinstance(handler, partial) else handler
     name = getattr(target, "__qualname__", None) or type(target).__qualname__
     module = getattr(target, "__module__", None) or type(target).__module__
     return f"{module}.{name}"
 
 
+def plain_name_of(handler: object) -> str:
+    """A handler's own name, as it was written: ``added``; of an object, its class's name."""
+    target = handler
+    while isinstance(target, partial):
+        target = target.func
+    name = getattr(target, "__name__", None)
+    return name if isinstance(name, str) and name else type(target).__name__
+
+
 def is_async(handler: object) -> bool:
     """Whether calling it makes a coroutine, as far as can be seen without calling it."""
-    while isinstance(getattr(handler, "func", None), Callable):  # type: ignore[arg-type]
-        handler = handler.func  # type: ignore[attr-defined]
+    return bool(_flags(handler) & _COROUTINE)
+
+
+def _flags(handler: object) -> int:
+    """What the code of what is called says of itself; 0 for what has none."""
+    while isinstance(handler, partial):
+        handler = handler.func
     code = getattr(handler, "__code__", None)
     if code is None and not isinstance(handler, type):
         code = getattr(_call_of(handler), "__code__", None)
-    return isinstance(code, CodeType) and bool(code.co_flags & _COROUTINE)
+    return code.co_flags if isinstance(code, CodeType) else 0
 
 
 def _call_of(thing: object) -> object:
@@ -168,22 +241,46 @@ def callers_names(depth: int) -> dict[str, Any]:
     return names
 
 
-def _function_of(handler: Callable[..., Any]) -> tuple[FunctionType | None, int]:
-    """The Python function behind a callable, and how many of its parameters are bound."""
-    bound = 0
-    target: Any = handler
-    if not isinstance(target, (FunctionType, MethodType)) and not isinstance(target, type):
+def _called(handler: object) -> tuple[FunctionType | None, int]:
+    """The Python function that a call runs, and how many of its parameters are bound."""
+    target, bound = handler, 0
+    if not isinstance(target, (FunctionType, MethodType, type)):
         call = _call_of(target)
         if isinstance(call, FunctionType):
             target, bound = call, 1
     if isinstance(target, MethodType):
         target, bound = target.__func__, 1
-    # What a wrapper takes is what it wraps, as inspect.signature sees it too.
-    while hasattr(target, "__wrapped__"):
-        target = getattr(target, "__wrapped__", None)
-        if isinstance(target, MethodType):
-            target, bound = target.__func__, 1
     return (target, bound) if isinstance(target, FunctionType) else (None, 0)
+
+
+def _innermost(handler: object) -> tuple[FunctionType | None, int]:
+    """The Python function that somebody wrote, under decorators and partials; as `_called`."""
+    bound, seen = 0, set()
+    while id(handler) not in seen:
+        seen.add(id(handler))
+        if isinstance(handler, partial):
+            bound, handler = len(handler.args), handler.func
+        elif isinstance(handler, MethodType):
+            bound, handler = 1, handler.__func__
+        elif getattr(handler, "__wrapped__", None) is not None:
+            handler = getattr(handler, "__wrapped__", None)
+        else:
+            break
+    found, own = _called(handler)
+    while isinstance(getattr(found, "__wrapped__", None), FunctionType) and id(found) not in seen:
+        seen.add(id(found))  # a decorated `__call__`
+        found = getattr(found, "__wrapped__", None)
+    return found, bound or own
+
+
+def _takes(handler: Callable[..., Any]) -> list[tuple[str, bool]]:
+    """The positional parameters that are free, and whether each has a default."""
+    function, bound = _called(handler)
+    return _parameters(function)[bound:] if function is not None else _inspected(handler)
+
+
+def _positional_names(function: FunctionType) -> list[str]:
+    return list(function.__code__.co_varnames[: function.__code__.co_argcount])
 
 
 def _parameters(function: FunctionType) -> list[tuple[str, bool]]:
@@ -202,7 +299,7 @@ def _parameters(function: FunctionType) -> list[tuple[str, bool]]:
         )
     found = [(name, i >= count - defaults) for i, name in enumerate(code.co_varnames[:count])]
     if code.co_flags & _VAR_POSITIONAL:
-        found.append(("*", True))
+        found.append((_ANY, True))
     return found
 
 
@@ -211,28 +308,38 @@ def _inspected(handler: Callable[..., Any]) -> list[tuple[str, bool]]:
     from inspect import Parameter, signature
 
     try:
-        found = signature(handler).parameters.values()
-    except (TypeError, ValueError):  # some builtins have none: take it that they take a record
-        return [("*", True)]
-    positional = (
-        Parameter.POSITIONAL_ONLY,
-        Parameter.POSITIONAL_OR_KEYWORD,
-        Parameter.VAR_POSITIONAL,
-    )
-    return [(p.name, p.default is not p.empty) for p in found if p.kind in positional]
+        found = signature(handler, follow_wrapped=False).parameters.values()
+    except (TypeError, ValueError):  # some builtins have none: they may take anything
+        return [(_ANY, True)]
+    for one in found:
+        if one.kind is Parameter.KEYWORD_ONLY and one.default is one.empty:
+            raise RouteDefinitionError(
+                f"{name_of(handler)} needs the keyword {one.name}, which is never given"
+            )
+    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    return [
+        (_ANY, True) if p.kind is Parameter.VAR_POSITIONAL else (p.name, p.default is not p.empty)
+        for p in found
+        if p.kind in (*positional, Parameter.VAR_POSITIONAL)
+    ]
 
 
-def _wants_context(handler: object, parameters: list[tuple[str, bool]]) -> bool:
+def _wants_context(
+    handler: object, parameters: list[tuple[str, bool]], wrapped: str | None
+) -> bool:
+    """Whether the context goes along; ``wrapped`` is what a wrapped function calls its second."""
     required = sum(not optional for _, optional in parameters)
     if not parameters or required > 2:
         raise RouteDefinitionError(
             f"{name_of(handler)} takes {required} arguments; a handler takes the record, "
             "and the context if it wants it"
         )
+    if required == 2:
+        return True
+    if any(name == _ANY for name, _ in parameters[:2]):
+        return wrapped in _CONTEXT
     # A second parameter with a default is most often a value bound at definition, not a wish.
-    return required == 2 or (
-        len(parameters) > 1 and parameters[1][0] in ("context", "ctx", "lambda_context")
-    )
+    return len(parameters) > 1 and parameters[1][0] in _CONTEXT
 
 
 def _closure(function: FunctionType) -> dict[str, Any]:
@@ -261,6 +368,15 @@ def _evaluated(annotation: Any, function: FunctionType, scope: Mapping[str, Any]
                 "give the class to the decorator, or define it first",
             ) from error
     raise RouteDefinitionError(f"the annotation of {name_of(function)} is nothing but text")
+
+
+def _is_record(written: Any, function: FunctionType, scope: Mapping[str, Any]) -> bool:
+    """Whether an annotation names a record; one that cannot be resolved does if it reads so."""
+    try:
+        members = list(_members(written, function, scope))
+    except RouteDefinitionError:
+        return isinstance(written, str) and any(word in written for word in _RECORD_WORDS)
+    return any((get_origin(m) or m) in {StreamRecord, *EVERY_KIND} for m in members)
 
 
 def _accepted(

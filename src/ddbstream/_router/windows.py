@@ -26,7 +26,7 @@ from json import dumps
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_origin
 
 from ddbstream._model import codec_for
-from ddbstream._router.awaiting import finish
+from ddbstream._router.awaiting import at_once, finish
 from ddbstream._router.handlers import failed
 from ddbstream._router.log import log
 from ddbstream._router.results import Failure
@@ -168,7 +168,7 @@ class Folding:
         values: dict[str, Any] = {}
         for state in self._states.values():
             if state.name not in self._stored:
-                values[state.name] = state.initial()
+                values[state.name] = at_once(state.initial(), "initial=")
                 continue
             try:
                 values[state.name] = state.read(self._stored[state.name])
@@ -185,14 +185,14 @@ class Folding:
         try:
             for route, view in self._wanting(record):
                 name = self._states[route].name
-                self._values[name] = route.handler(self._values[name], view)
+                self._values[name] = at_once(route.handler(self._values[name], view), "a fold")
         except Exception as error:  # noqa: BLE001 - its record's failure, whatever it is
             failure = failed(record, error, route)
             self._values = self._first()
             for done in self._folded:
                 for again, view in self._wanting(done):
                     name = self._states[again].name
-                    self._values[name] = again.handler(self._values[name], view)
+                    self._values[name] = at_once(again.handler(self._values[name], view), "a fold")
             return failure
         self._folded.append(record)
         return None
