@@ -18,7 +18,7 @@ from ddbstream.exceptions import RouteDefinitionError
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-__all__ = ["at_once", "finish", "finish_async", "on_event_loop"]
+__all__ = ["at_once", "finish", "finish_async", "on_event_loop", "the_loop"]
 
 _GENERATORS: Final = (GeneratorType, AsyncGeneratorType)
 _ITERABLE_COROUTINE: Final = 0x100  # inspect's constant, without importing it
@@ -32,10 +32,7 @@ def finish(result: object) -> object:
         BaseException: What the awaitable raises.
     """
     while _can_be_awaited(result):
-        # Only a router with something asynchronous pays for asyncio.
-        from ddbstream._router.event_loop import wait_for
-
-        result = wait_for(result)
+        result = the_loop().wait_for(result)
     if isinstance(result, _GENERATORS):
         raise _never_runs()
     return result
@@ -73,6 +70,14 @@ def at_once(result: object, about: str) -> object:
     if isinstance(result, _GENERATORS):
         raise _never_runs()
     return result
+
+
+def the_loop() -> Any:
+    """The module of ddbstream's event loop."""
+    # Only a router with something asynchronous pays for asyncio.
+    from ddbstream._router import event_loop
+
+    return event_loop
 
 
 def on_event_loop() -> bool:

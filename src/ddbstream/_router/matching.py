@@ -11,8 +11,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 from ddbstream._records import MalformedRecord
+from ddbstream._router.annotations import EVERY_KIND
 from ddbstream._router.classify import entity_named
-from ddbstream._router.signatures import EVERY_KIND
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec, Registry

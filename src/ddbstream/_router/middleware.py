@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ddbstream._router.awaiting import finish, finish_async, on_event_loop
-from ddbstream._router.signatures import check_takes, is_async, name_of
+from ddbstream._router.awaiting import finish, finish_async, on_event_loop, the_loop
+from ddbstream._router.names import name_of
+from ddbstream._router.signatures import check_takes, is_async
 from ddbstream.exceptions import RouteDefinitionError
 
 if TYPE_CHECKING:
@@ -88,10 +89,8 @@ async def through_async(
 
 def _in_thread(rest: tuple[Middleware, ...], inside: CallNext) -> AsyncCallNext:
     def call(given: StreamRecord[Any]) -> Awaitable[None]:
-        # Only a router with something asynchronous pays for asyncio.
-        from ddbstream._router.event_loop import in_thread
-
-        return in_thread(through, rest, given, inside)
+        called: Awaitable[None] = the_loop().in_thread(through, rest, given, inside)
+        return called
 
     return call
 
@@ -142,8 +141,7 @@ class _Calls:
         open_calls = [one for one in self.begun if not one[1].ended]
         if not open_calls:
             return False
-        import asyncio  # loaded already: this runs on its loop
-
+        asyncio = the_loop().asyncio
         await asyncio.sleep(0)  # a task that has just been made begins now
         for made, progress in open_calls:
             if not progress.started:

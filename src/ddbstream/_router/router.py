@@ -32,6 +32,7 @@ from typing import (
 
 from ddbstream._model import Registry, codec_for
 from ddbstream._records import Insert, Modify, Remove
+from ddbstream._router.annotations import EVERY_KIND, callers_names
 from ddbstream._router.batch import BatchOptions, run_in_order
 from ddbstream._router.classify import (
     Classifier,
@@ -43,15 +44,9 @@ from ddbstream._router.failures import DeadLetterSink, Decisions, ErrorRoute, ma
 from ddbstream._router.handlers import Handlers
 from ddbstream._router.matching import PlacedRoute, RouteTable, Scope
 from ddbstream._router.middleware import Middleware, make_middleware
+from ddbstream._router.names import name_of
 from ddbstream._router.routes import Route, build_route, entity_of
-from ddbstream._router.signatures import (
-    EVERY_KIND,
-    callers_names,
-    check_takes,
-    name_of,
-    positional_count,
-    read_fold,
-)
+from ddbstream._router.signatures import check_takes, positional_count, read_fold
 from ddbstream._wire import read_with
 from ddbstream.exceptions import (
     BatchError,

@@ -13,16 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_origin
 
 from ddbstream._model import codec_for
 from ddbstream._records import Insert, Modify, Remove
+from ddbstream._router.annotations import EVERY_KIND
 from ddbstream._router.awaiting import at_once
 from ddbstream._router.middleware import Middleware, make_middleware
-from ddbstream._router.signatures import (
-    EVERY_KIND,
-    Signature,
-    check_takes,
-    is_async,
-    name_of,
-    read_signature,
-)
+from ddbstream._router.names import name_of
+from ddbstream._router.signatures import Signature, check_takes, is_async, read_signature
 from ddbstream.exceptions import DDBStreamError, RouteDefinitionError
 
 if TYPE_CHECKING:

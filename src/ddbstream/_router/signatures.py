@@ -8,50 +8,36 @@ Rules:
   what it wraps says nothing about how many there are.
 * Where what is called takes any number, ``*args``, it gets the context if what it wraps names its
   second parameter so.
-* Only the annotation of the record's parameter is looked at: others may name what is imported for
-  type checkers alone.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from types import CodeType, FrameType, FunctionType, MethodType, UnionType
-from typing import (
-    Annotated,
-    Any,
-    Final,
-    ForwardRef,
-    NamedTuple,
-    TypeVar,
-    Union,
-    get_args,
-    get_origin,
-)
+from types import CodeType, FunctionType, MethodType
+from typing import Any, Final, NamedTuple
 
-from ddbstream._records import EVENTS, StreamRecord
+from ddbstream._router.annotations import (
+    EVERY_KIND,
+    Kind,
+    accepted,
+    closure_of,
+    evaluated,
+    names_a_record,
+)
+from ddbstream._router.names import name_of
 from ddbstream.exceptions import RouteDefinitionError
 
 __all__ = [
-    "EVERY_KIND",
     "Signature",
-    "callers_names",
     "check_takes",
     "is_async",
-    "name_of",
-    "plain_name_of",
     "positional_count",
     "read_fold",
     "read_signature",
 ]
 
-Kind = type[StreamRecord[Any]]
-
-EVERY_KIND: Final[frozenset[Kind]] = frozenset(EVENTS.values())
-
 # inspect's constants, without importing it
-_OPTIMIZED: Final = 0x01
 _VAR_POSITIONAL: Final = 0x04
 _GENERATOR: Final = 0x20
 _COROUTINE: Final = 0x80
@@ -59,9 +45,6 @@ _ASYNC_GENERATOR: Final = 0x200
 
 _ANY: Final = "*"  # stands for `*args` among parameters
 _CONTEXT: Final = frozenset({"context", "ctx", "lambda_context", "_context", "_ctx"})
-_RECORD_WORDS: Final = ("Insert", "Modify", "Remove", "Change", "StreamRecord")
-
-_QUOTES: Final = 4  # text in text in text; more is a mistake
 
 
 class Signature(NamedTuple):
@@ -96,11 +79,11 @@ def read_fold(function: object, names: Mapping[str, Any]) -> tuple[Any, Signatur
     if inside is None:
         return None, Signature(EVERY_KIND, None, wants_context=False, is_async=False)
     parameters = _positional_names(inside)[bound:]
-    scope = {**names, **_closure(inside)}
+    scope = {**names, **closure_of(inside)}
     annotations = getattr(inside, "__annotations__", {})
-    state = _evaluated(annotations.get(parameters[0]), inside, scope) if parameters else None
+    state = evaluated(annotations.get(parameters[0]), inside, scope) if parameters else None
     second = parameters[1] if len(parameters) > 1 else ""
-    kinds, model = _accepted(annotations.get(second), inside, scope)
+    kinds, model = accepted(annotations.get(second), inside, scope)
     return state, Signature(kinds, model, wants_context=False, is_async=False)
 
 
@@ -135,21 +118,22 @@ def read_signature(handler: Callable[..., Any], names: Mapping[str, Any]) -> Sig
         wants_context = _wants_context(handler, parameters, None)
         return Signature(EVERY_KIND, None, wants_context, is_async(handler))
     written = getattr(inside, "__annotations__", {})
-    scope = {**names, **_closure(inside)}
+    scope = {**names, **closure_of(inside)}
     if inside is called:
         first = parameters[0][0] if parameters else ""
         wants_context = _wants_context(handler, parameters, None)
-        kinds, model = _accepted(written.get(first), inside, scope)
+        kinds, model = accepted(written.get(first), inside, scope)
         return Signature(kinds, model, wants_context, is_async(handler))
     # Which of these the decorators fill in cannot be seen: the one that is annotated as a record
     # is the record's.
     named = _positional_names(inside)[skipped:]
     place = next(
-        (i for i, name in enumerate(named) if _is_record(written.get(name), inside, scope)), None
+        (i for i, name in enumerate(named) if names_a_record(written.get(name), inside, scope)),
+        None,
     )
     kinds, model = EVERY_KIND, None
     if place is not None:
-        kinds, model = _accepted(written.get(named[place]), inside, scope)
+        kinds, model = accepted(written.get(named[place]), inside, scope)
     behind = named[(place or 0) + 1 :]
     wants_context = _wants_context(handler, parameters, behind[0] if behind else None)
     return Signature(kinds, model, wants_context, is_async(handler))
@@ -187,23 +171,6 @@ def check_takes(function: Callable[..., Any], count: int, rule: str) -> None:
         raise RouteDefinitionError(f"{name_of(function)} takes {needed} arguments: {rule}")
 
 
-def name_of(handler: object) -> str:
-    """A handler's name for notes, logs and errors: ``module.qualname``."""
-    target = handler.func if isinstance(handler, partial) else handler
-    name = getattr(target, "__qualname__", None) or type(target).__qualname__
-    module = getattr(target, "__module__", None) or type(target).__module__
-    return f"{module}.{name}"
-
-
-def plain_name_of(handler: object) -> str:
-    """A handler's own name, as it was written: ``added``; of an object, its class's name."""
-    target = handler
-    while isinstance(target, partial):
-        target = target.func
-    name = getattr(target, "__name__", None)
-    return name if isinstance(name, str) and name else type(target).__name__
-
-
 def is_async(handler: object) -> bool:
     """Whether calling it makes a coroutine, as far as can be seen without calling it."""
     return bool(_flags(handler) & _COROUTINE)
@@ -221,24 +188,6 @@ def _flags(handler: object) -> int:
 
 def _call_of(thing: object) -> object:
     return getattr(type(thing), "__call__", None)  # noqa: B004 - the method, not whether there is one
-
-
-def callers_names(depth: int) -> dict[str, Any]:
-    """The local names where a decorator is applied: annotations as text may name local classes.
-
-    Args:
-        depth: How many frames up that is, as for ``sys._getframe``, seen from the caller.
-    """
-    frame: FrameType | None = sys._getframe(depth + 1)
-    names: dict[str, Any] = {}
-    # A class body sees the function around it; a function's own frame, or a module's, ends the
-    # search.
-    while frame is not None and frame.f_locals is not frame.f_globals:
-        names = {**frame.f_locals, **names}
-        if frame.f_code.co_flags & _OPTIMIZED:
-            break
-        frame = frame.f_back
-    return names
 
 
 def _called(handler: object) -> tuple[FunctionType | None, int]:
@@ -340,101 +289,3 @@ def _wants_context(
         return wrapped in _CONTEXT
     # A second parameter with a default is most often a value bound at definition, not a wish.
     return len(parameters) > 1 and parameters[1][0] in _CONTEXT
-
-
-def _closure(function: FunctionType) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
-            found[name] = cell.cell_contents
-        except ValueError:  # noqa: PERF203 - not assigned yet
-            continue
-    return found
-
-
-def _evaluated(annotation: Any, function: FunctionType, scope: Mapping[str, Any]) -> Any:
-    # Where all annotations of a module are text, quotes make text of text.
-    for _ in range(_QUOTES):
-        if isinstance(annotation, ForwardRef):
-            annotation = annotation.__forward_arg__
-        if not isinstance(annotation, str):
-            return annotation
-        try:
-            # The handler's own annotation, as typing.get_type_hints evaluates it.
-            annotation = eval(annotation, function.__globals__, dict(scope))  # noqa: S307
-        except Exception as error:
-            raise RouteDefinitionError(
-                f"cannot resolve the annotation {annotation!r} of {name_of(function)} ({error}): "
-                "give the class to the decorator, or define it first",
-            ) from error
-    raise RouteDefinitionError(f"the annotation of {name_of(function)} is nothing but text")
-
-
-def _is_record(written: Any, function: FunctionType, scope: Mapping[str, Any]) -> bool:
-    """Whether an annotation names a record; one that cannot be resolved does if it reads so."""
-    try:
-        members = list(_members(written, function, scope))
-    except RouteDefinitionError:
-        return isinstance(written, str) and any(word in written for word in _RECORD_WORDS)
-    return any((get_origin(m) or m) in {StreamRecord, *EVERY_KIND} for m in members)
-
-
-def _accepted(
-    written: Any, function: FunctionType, scope: Mapping[str, Any]
-) -> tuple[frozenset[Kind], Any]:
-    """The record kinds and the model that an annotation names."""
-    kinds: set[Kind] = set()
-    models: list[Any] = []
-    for member in _members(written, function, scope):
-        origin = get_origin(member) or member
-        if origin is StreamRecord:
-            kinds |= EVERY_KIND
-        elif origin in EVERY_KIND:
-            kinds.add(origin)
-        else:  # no annotation, Any, a protocol, a type variable: not ours to judge
-            _refuse_other_class(origin, function)
-            kinds |= EVERY_KIND
-            continue
-        for argument in get_args(member):
-            model = _model(_evaluated(argument, function, scope))
-            if model is not None and model not in models:
-                models.append(model)
-    if len(models) > 1:
-        raise RouteDefinitionError(f"{name_of(function)} is annotated with more than one model")
-    return frozenset(kinds), models[0] if models else None
-
-
-def _refuse_other_class(annotation: Any, function: FunctionType) -> None:
-    if (
-        isinstance(annotation, type)
-        and annotation not in (Any, type(None))  # Any is a class since Python 3.11
-        and not getattr(annotation, "_is_protocol", False)
-        and not issubclass(StreamRecord, annotation)
-    ):
-        name = annotation.__qualname__
-        raise RouteDefinitionError(
-            f"{name_of(function)} takes a record and is annotated with {name}: "
-            f"write Insert[{name}], or another record"
-        )
-
-
-def _members(annotation: Any, function: FunctionType, scope: Mapping[str, Any]) -> Iterator[Any]:
-    """What an annotation allows, one by one: the members of unions, what aliases stand for."""
-    annotation = _evaluated(annotation, function, scope)
-    origin = get_origin(annotation)
-    if type(annotation).__name__ == "TypeAliasType":  # Python 3.12's, or its backport
-        yield from _members(annotation.__value__, function, scope)
-    elif origin is Annotated:
-        yield from _members(get_args(annotation)[0], function, scope)
-    elif origin is Union or origin is UnionType:
-        for member in get_args(annotation):
-            yield from _members(member, function, scope)
-    else:
-        yield annotation
-
-
-def _model(argument: Any) -> Any:
-    """A model, or dict for items without one, or None where the annotation leaves it open."""
-    if argument is Any or argument is object or isinstance(argument, TypeVar):
-        return None
-    return dict if (get_origin(argument) or argument) in (dict, Mapping) else argument
