@@ -305,16 +305,18 @@ class TestMiddlewareThatGoesOn:
         assert seen == ["handler"]
 
     def test_and_gives_up_waits_for_a_thread(self, router: StreamRouter) -> None:
-        started = threading.Event()
+        started, cancelled = threading.Event(), threading.Event()
 
         async def middleware(record: Any, call_next: Any) -> None:
             task = asyncio.create_task(call_next(record))
             await asyncio.to_thread(started.wait)
             task.cancel()
+            cancelled.set()
             await task
 
         def handle(record: StreamRecord[Any]) -> None:
             started.set()
+            cancelled.wait(10)
             seen.append("handler")
 
         router.on_insert()(handle)
