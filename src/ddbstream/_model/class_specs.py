@@ -37,8 +37,6 @@ class FieldSpec:
         omitted: Whether the constructor itself supplies the value of an absent attribute.
         stored_name: The attribute's name, if the class itself renames it.
         owner: The class that declares it, for its type variables.
-        fallback: Called with an instance to write this field, where its annotation has no place in
-            DynamoDB.
     """
 
     name: str
@@ -51,7 +49,25 @@ class FieldSpec:
     omitted: bool = False
     stored_name: str | None = None
     owner: Any = None
-    fallback: Callable[[Any], Any] | None = None
+
+
+@dataclass(frozen=True)
+class Library:
+    """What the library of a class knows about the annotations of its fields.
+
+    Attributes:
+        kind: The node of a class that only the library knows; None if it knows none.
+        check_mark: Raises ModelDefinitionError for a part of ``Annotated`` that cannot work.
+        enum_values: Whether instances keep the values of enums in place of their members.
+    """
+
+    kind: Callable[[Any], Any] = lambda _: None
+    check_mark: Callable[[Any], None] = lambda _: None
+    enum_values: bool = False
+
+
+#: The library of classes that need none.
+NO_LIBRARY = Library()
 
 
 @dataclass
@@ -66,6 +82,8 @@ class ClassSpec:
         forbid: Whether the class itself forbids unknown attributes.
         constants: Attributes with the same value in every instance: a msgspec tag.
         collect: The field that takes the attributes of no other field; or None.
+        reserved: Names that a collected attribute cannot have.
+        library: What is known about its fields' annotations besides.
         refused: Notes what a constructor raised, without values, and returns whether it knew the
             exception; or None.
     """
@@ -77,6 +95,8 @@ class ClassSpec:
     forbid: bool = False
     constants: dict[str, Any] = field(default_factory=dict)
     collect: str | None = None
+    reserved: frozenset[str] = frozenset()
+    library: Library = NO_LIBRARY
     refused: Callable[..., bool] | None = None
 
 

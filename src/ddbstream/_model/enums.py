@@ -11,11 +11,18 @@ from ddbstream._model.source import Emitter
 
 
 class EnumNode(Scalar):
-    """An enum by value, all of whose values are of one scalar kind."""
+    """An enum by value, all of whose values are of one scalar kind.
 
-    def __init__(self, cls: type[Enum], inner: Scalar) -> None:
+    Args:
+        cls: The enum.
+        inner: The node of its values.
+        by_value: Whether instances keep the values in place of the members.
+    """
+
+    def __init__(self, cls: type[Enum], inner: Scalar, *, by_value: bool = False) -> None:
         self.python, self.inner, self.tag, self.json = cls, inner, inner.tag, inner.json
         super().__init__()
+        self._by_value = by_value
         self.detail = f"a value of {cls.__name__} in {self.tag}"
         # a float or bytes value has more than one text
         one_text = inner.tag == "S" or isinstance(inner, IntNode)
@@ -26,9 +33,22 @@ class EnumNode(Scalar):
         return self.python(self.inner.parse(payload))
 
     def unparse(self, value: Any, json: bool) -> Any:
-        if not isinstance(value, self.python):
+        if not self.holds(value):
             raise self.refuse(value)
-        return self.inner.unparse(value.value, json)  # type: ignore[attr-defined]
+        return self.inner.unparse(self._member(value).value, json)
+
+    def _member(self, value: Any) -> Any:
+        return self.python(value)
+
+    def holds(self, value: Any) -> bool:
+        if not self._by_value:
+            return isinstance(value, self.python)
+        # a plain member among values would be read back as a value
+        try:
+            member = self._member(value)
+        except ValueError:
+            return False
+        return bool(member.value == value) and type(value) in (type(member), type(member.value))
 
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
         if self.by_text and not issubclass(self.python, Flag):
@@ -42,9 +62,9 @@ class EnumNode(Scalar):
         return self.python(self.inner.from_text(text))
 
     def to_text(self, value: Any) -> str:
-        if not isinstance(value, self.python):
+        if not self.holds(value):
             raise self.refuse(value)
-        return self.inner.to_text(value.value)  # type: ignore[attr-defined]
+        return self.inner.to_text(self._member(value).value)
 
     def emit_text(self, e: Emitter, text: str, target: str) -> None:
         Node.emit_text(self, e, text, target)

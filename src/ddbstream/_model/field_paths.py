@@ -22,7 +22,7 @@ from ddbstream._model.class_specs import MISSING
 from ddbstream._model.containers import DictNode, ListNode, TupleNode
 from ddbstream._model.objects import ObjectNode
 from ddbstream._model.unions import ReferenceNode, TaggedNode, UnionNode
-from ddbstream._model.wrappers import AnyNode, ConvertedNode, FallbackNode, OptionalNode
+from ddbstream._model.wrappers import AnyNode, ConvertedNode, OptionalNode
 
 if TYPE_CHECKING:
     from ddbstream._model.key_templates import KeyTemplate
@@ -80,7 +80,7 @@ def _walked(
 def _steps(node: Node, part: str | int) -> Iterator[_Step]:
     """What a part of a path means inside of a node; nothing if the node has no such part."""
     match node:
-        case AnyNode() | FallbackNode():
+        case AnyNode():
             yield _Step(part, node)
         case OptionalNode() | ConvertedNode():
             yield from _steps(node.inner, part)

@@ -6,11 +6,9 @@ Where a library's constant is needed, ``sys.modules`` has the library: the class
 from __future__ import annotations
 
 import sys
-from functools import partial
-from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any
 
-from ddbstream._model.class_specs import MISSING, ClassSpec, FieldSpec, owner_of
+from ddbstream._model.class_specs import MISSING, ClassSpec, FieldSpec, Library, owner_of
 from ddbstream._model.hints import annotation_of, own_annotations
 from ddbstream.exceptions import ModelDefinitionError
 
@@ -63,17 +61,24 @@ def _pydantic(cls: Any) -> ClassSpec:
         build=_pydantic_builder(cls) if is_model else None,
         forbid=extra == "forbid",
         collect=collect,
+        reserved=frozenset(spec.name for spec in specs) if collect else frozenset(),
+        library=_library(enum_values=bool(config.get("use_enum_values"))),
         refused=_pydantic_refused,
     )
+
+
+def _library(*, enum_values: bool) -> Library:
+    # Late: only pydantic's classes need it.
+    from ddbstream._model.pydantic_kinds import pydantic_kind, refuse_encodings
+
+    return Library(pydantic_kind, refuse_encodings, enum_values)
 
 
 def _pydantic_field(cls: Any, name: str, info: Any, *, is_model: bool) -> FieldSpec:
     marks = tuple(info.metadata)
     parts = (info.annotation, *marks)
     annotation = Annotated[parts] if marks else info.annotation
-    argument = name
-    if not is_model and isinstance(info.validation_alias, str):
-        argument = info.validation_alias
+    argument = name if is_model else _argument(name, info.validation_alias)
     # a factory that looks at the other fields can be called by pydantic only
     factory = None if info.default_factory_takes_validated_data else info.default_factory
     has_default = info.default_factory is None and not info.is_required()
@@ -87,24 +92,18 @@ def _pydantic_field(cls: Any, name: str, info: Any, *, is_model: bool) -> FieldS
         stored_name=info.serialization_alias or info.alias,
         stored=info.init_var is not True,
         owner=cls,
-        fallback=partial(_pydantic_dump, name) if is_model and _dumps(info.annotation) else None,
     )
 
 
-def _dumps(annotation: Any) -> bool:
-    """Whether pydantic's JSON holds the value itself: it masks secrets."""
-    parts = get_args(annotation) or (annotation,)
-    inside = " ".join(str(get_args(part)) for part in parts)
-    direct = get_origin(annotation) in (None, Union, UnionType)
-    return "Secret" not in inside and (direct or "Secret" not in str(annotation))
-
-
-def _pydantic_dump(name: str, obj: Any) -> Any:
-    """The JSON form of a field whose type only pydantic knows, such as a URL."""
-    value = getattr(obj, name)
-    if hasattr(value, "get_secret_value"):
-        return value.get_secret_value()
-    return obj.model_dump(mode="json", include={name}, by_alias=False)[name]
+def _argument(name: str, alias: Any) -> str:
+    """What the constructor of a pydantic dataclass calls a field."""
+    # of an AliasChoices any will do
+    for choice in getattr(alias, "choices", (alias,)):
+        if isinstance(choice, str):
+            return choice
+    if alias is None:
+        return name
+    raise ModelDefinitionError("an AliasPath is no argument's name", path=name)
 
 
 def _pydantic_builder(cls: Any) -> Any:

@@ -75,15 +75,12 @@ class Node:
     Attributes:
         tags: The wire tags that ``read`` takes.
         words: What an error says was expected.
-        whole: Whether ``write`` is given the instance that has the field, and not the field's
-            value.
         has_text: Whether ``from_text`` and ``to_text`` work: in map keys and key templates.
     """
 
     tags: frozenset[str] = TAGS
     words: str = "any attribute value"
     has_text: bool = False
-    whole: bool = False
 
     def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
         """Read an attribute value, or note the error and return ``FAILED``."""

@@ -78,6 +78,7 @@ class ObjectNode(MapNode):
         fields: In the constructor's order.
         templates: The templates of its ``@keys``.
         uses: How often it occurs in the plan; the code of a class that occurs once is in place.
+        reserved: Names that a collected attribute cannot have.
         collector: The name of the field that collects the rest, and the node of a collected value.
         none_omitted: Whether a None is left out if its absence would be read as None.
         upgrades: What older versions of the class have stored goes through these first, in order.
@@ -91,6 +92,7 @@ class ObjectNode(MapNode):
     direct: bool = False
     mapping: bool = False
     forbid: bool = False
+    reserved: frozenset[str] = frozenset()
     constants: dict[str, Any] = field(default_factory=dict)
     none_omitted: bool = False
     collector: tuple[str, Node] | None = None
@@ -183,6 +185,10 @@ class ObjectNode(MapNode):
                 errors.note((*path, str(name)), f"no attribute besides those of {self.name}", "one")
             elif not isinstance(name, str):
                 errors.note(path, "text as attribute names", type_words(name))
+            elif name in self.reserved:
+                errors.note(
+                    (*path, name), f"no attribute with a field's name of {self.name}", "one"
+                )
             else:
                 field_name, node = self.collector
                 values[field_name][name] = node.read(item[name], (*path, name), errors)
@@ -264,7 +270,6 @@ class ObjectNode(MapNode):
                 if f.collects:
                     self._write_collected(f, member, written, json, depth)
                 else:
-                    member = value if f.node.whole else member
                     written[f.attribute] = f.node.write(member, json, depth)
             except EncodeError as error:
                 if not f.collects:
@@ -401,6 +406,8 @@ class ObjectNode(MapNode):
             assert self.collector is not None
             self.collector[1].emit(e, value, member)
             e.refuse_if(f"type({name}) is not str")
+            if self.reserved:
+                e.refuse_if(f"{name} in {e.const(self.reserved, 'reserved')}")
             e.line(f"{read}[{name}] = {member}")
 
     @property

@@ -13,12 +13,12 @@ from ddbstream._model.containers import Container, DictNode, ListNode, TupleNode
 from ddbstream._model.nodes import Node
 from ddbstream._model.objects import ObjectNode
 from ddbstream._model.unions import ReferenceNode, TaggedNode, UnionNode
-from ddbstream._model.wrappers import ConvertedNode, FallbackNode, OptionalNode
+from ddbstream._model.wrappers import ConvertedNode, OptionalNode
 from ddbstream._values.paths import Parts, path_text
 
 __all__ = ["open_path", "unknown_attributes"]
 
-_WRAPPERS: Final = (OptionalNode, ConvertedNode, FallbackNode)
+_WRAPPERS: Final = (OptionalNode, ConvertedNode)
 
 
 def open_path(root: Node, path: Parts) -> str:

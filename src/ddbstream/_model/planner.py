@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import types
 from collections import OrderedDict, deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -16,7 +17,7 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from ddbstream._model.class_specs import MISSING, ClassSpec, FieldSpec
+from ddbstream._model.class_specs import MISSING, NO_LIBRARY, ClassSpec, FieldSpec, Library
 from ddbstream._model.containers import DictNode, ListNode, SetNode, TupleNode
 from ddbstream._model.enums import EnumNode
 from ddbstream._model.hints import base_arguments, substitute, type_arguments
@@ -43,7 +44,7 @@ from ddbstream._model.unions import (
     UnionNode,
 )
 from ddbstream._model.upgrades import Versioned, steps_of
-from ddbstream._model.wrappers import NONE, AnyNode, ConvertedNode, FallbackNode, OptionalNode
+from ddbstream._model.wrappers import NONE, AnyNode, ConvertedNode, OptionalNode
 from ddbstream._values.attribute_values import Other
 from ddbstream._values.tags import SET_TAGS
 from ddbstream.exceptions import ModelDefinitionError
@@ -83,6 +84,7 @@ class Planner:
     def __init__(self, registered: Callable[[Any], Options | None], write_other: Other) -> None:
         self.registered = registered
         self.any = AnyNode(write_other)
+        self.library = NO_LIBRARY
         self.classes = ClassPlanner(self)
         self._aliases: dict[Any, ReferenceNode] = {}
 
@@ -155,6 +157,8 @@ class Planner:
 
     def _annotated(self, inner: Any, marks: tuple[Any, ...]) -> Node:
         for mark in marks:
+            self.library.check_mark(mark)
+        for mark in marks:
             if isinstance(mark, Epoch):
                 return self._epoch(inner, mark)
             if isinstance(mark, Attribute) and (mark.structure or mark.unstructure):
@@ -207,6 +211,8 @@ class Planner:
         choices = []
         for constant in constants:
             stored = constant.value if isinstance(constant, Enum) else constant
+            if stored is not constant and self.library.enum_values:
+                raise ModelDefinitionError(f"{name}: use_enum_values keeps no members of enums")
             node = self.plan(type(stored))
             if not isinstance(node, Scalar) and node is not NONE:
                 raise ModelDefinitionError(f"{name}: a literal of {type(constant).__name__}")
@@ -307,8 +313,12 @@ class Planner:
         nodes = [self._enum_value(cls, member) for member in members]
         first = nodes[0]
         if isinstance(first, Scalar) and all(type(node) is type(first) for node in nodes):
-            return EnumNode(cls, first)
-        choices = [(m, node, m.value) for m, node in zip(members, nodes, strict=True)]
+            return EnumNode(cls, first, by_value=self.library.enum_values)
+        by_value = self.library.enum_values
+        choices = [
+            (m.value if by_value else m, node, m.value)
+            for m, node in zip(members, nodes, strict=True)
+        ]
         return LiteralNode(choices, cls.__name__)
 
     def _enum_value(self, cls: type[Enum], member: Enum) -> Node:
@@ -429,23 +439,42 @@ class ClassPlanner:
         if known is not None:
             known.uses += 1
             return known
-        root = _root_model(origin)
-        if root is not None:
-            return ConvertedNode(self._planner.plan(root), origin, _ROOT, origin, show(cls))
         self._open.append(cls)
         try:
             spec = class_spec(origin, tuple(get_origin(c) or c for c in self._open))
             if spec is None:
                 origin = None
-                raise unsupported(cls)
+                return self._of_library(cls)
+            root = _root_model(origin)
+            if root is not None:
+                with self._planning(spec.library):
+                    inner = self._planner.plan(root)
+                return ConvertedNode(inner, origin, _ROOT, origin, show(cls))
             node = self._known[cls] = ObjectNode(origin, show(cls), uses=1)
-            self._fill(node, cls, origin, spec, options)
+            with self._planning(spec.library):
+                self._fill(node, cls, origin, spec, options)
         except ModelDefinitionError as error:
             self._known.pop(cls, None)
             error.model = error.model or origin
             raise
         finally:
             self._open.pop()
+        return node
+
+    @contextmanager
+    def _planning(self, library: Library) -> Iterator[None]:
+        """Plan the fields of a class of that library."""
+        outer, self._planner.library = self._planner.library, library
+        try:
+            yield
+        finally:
+            self._planner.library = outer
+
+    def _of_library(self, cls: Any) -> Node:
+        """The node of a class that only the library of the class around it knows."""
+        node: Node | None = self._planner.library.kind(cls)
+        if node is None:
+            raise unsupported(cls)
         return node
 
     def _options(self, cls: Any) -> Options:
@@ -459,7 +488,7 @@ class ClassPlanner:
     ) -> None:
         node.build, node.direct, node.mapping = spec.build, spec.direct, spec.mapping
         node.constants = {plain_name(name): value for name, value in spec.constants.items()}
-        node.refused = spec.refused
+        node.refused, node.reserved = spec.refused, spec.reserved
         node.forbid = spec.forbid if options.unknown is None else options.unknown == "forbid"
         node.none_omitted = options.none == "omit"
         templates: dict[str, KeyTemplate] = options.keys or getattr(origin, KEYS, {})
@@ -522,8 +551,6 @@ class ClassPlanner:
         try:
             return self._planner.plan(spec.annotation)
         except ModelDefinitionError as error:
-            if spec.fallback is not None:
-                return FallbackNode(self._planner.any, spec.fallback, spec.name)
             error.located(spec.name)
             raise
 

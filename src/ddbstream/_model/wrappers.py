@@ -127,31 +127,6 @@ def _none() -> None:
     return None
 
 
-class FallbackNode(Node):
-    """A field whose type only the library of its class knows how to write.
-
-    Args:
-        inner: Reads and writes what is stored.
-        dump: Called with the whole instance, returns the value to store.
-        name: The field.
-    """
-
-    whole = True
-
-    def __init__(self, inner: Node, dump: Callable[[Any], Any], name: str) -> None:
-        self.inner, self.dump, self.name = inner, dump, name
-        self.emit = inner.emit  # type: ignore[method-assign]
-        self.payload_types = inner.payload_types  # type: ignore[method-assign]
-        self.emit_tagged = inner.emit_tagged  # type: ignore[method-assign]
-
-    def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
-        return self.inner.read(value, path, errors)
-
-    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
-        """Write the field of the instance ``value``."""
-        return self.inner.write(self.dump(value), json, depth)
-
-
 class ConvertedNode(Node):
     """A kind that the user's ``structure`` and ``unstructure`` convert.
 

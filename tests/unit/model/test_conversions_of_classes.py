@@ -221,23 +221,6 @@ def test_root_models_are_read_by_pydantic() -> None:
         to_item(cls(["x"]))
 
 
-def test_a_field_that_only_pydantic_can_write_is_so_wherever_it_is_met() -> None:
-    pydantic = pytest.importorskip("pydantic")
-
-    @dataclass
-    class Odd:
-        a: int
-        b: complex
-
-    class Model(pydantic.BaseModel):  # type: ignore[misc, name-defined]
-        model_config = {"arbitrary_types_allowed": True}  # noqa: RUF012
-        x: pydantic.SkipValidation[Odd]  # type: ignore[valid-type]
-        y: pydantic.SkipValidation[Odd]  # type: ignore[valid-type]
-
-    fields = codec_for(Model)._plan.root.fields  # type: ignore[attr-defined]
-    assert [f.node.whole for f in fields] == [True, True]
-
-
 def test_options_may_say_what_is_so_anyway() -> None:
     @model(unknown="ignore", none="null")
     @dataclass

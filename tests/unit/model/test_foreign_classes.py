@@ -203,9 +203,9 @@ def test_pydantic_kinds_that_only_pydantic_knows() -> None:
     assert item["password"] == {"S": "hidden"}
 
     class Masked(pydantic.BaseModel):
-        passwords: list[pydantic.SecretStr]
+        passwords: list[pydantic.Secret[str]]
 
-    with pytest.raises(ModelDefinitionError, match="SecretStr has no place") as caught:
+    with pytest.raises(ModelDefinitionError, match=r"Secret.* has no place") as caught:
         codec_for(Masked)
     assert caught.value.path == "passwords"
 

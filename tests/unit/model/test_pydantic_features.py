@@ -1,0 +1,187 @@
+"""Each feature of pydantic's: honoured, refused when bound, or left to the user."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum, IntEnum
+from ipaddress import IPv4Address
+from pathlib import PurePosixPath
+from typing import Any, Literal, Optional, Union
+from uuid import UUID
+
+import pytest
+
+from ddbstream import from_item, to_item
+from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
+from tests.unit.model.reading import codec_for, quickly, slowly
+
+pydantic = pytest.importorskip("pydantic")
+
+import pydantic.dataclasses  # noqa: E402, F811
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Level(IntEnum):
+    LOW = 1
+
+
+class Plain:
+    """A class that pydantic knows nothing of."""
+
+
+def model(annotation: Any, **config: Any) -> Any:
+    return pydantic.create_model(
+        "Model", __config__=pydantic.ConfigDict(**config), a=(annotation, ...)
+    )
+
+
+def round_trips(obj: Any) -> dict[str, Any]:
+    item = to_item(obj, wire="json")
+    assert quickly(item, type(obj)) == slowly(item, type(obj)) == obj
+    return item  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        (pydantic.HttpUrl, "https://a.example/"),
+        (Optional[pydantic.HttpUrl], None),  # noqa: UP045 - made at run time
+        (set[IPv4Address], {"127.0.0.1"}),
+        (dict[IPv4Address, list[pydantic.HttpUrl]], {"127.0.0.1": ["https://a.example/"]}),
+        (Union[IPv4Address, int], "127.0.0.1"),  # noqa: UP007
+        (PurePosixPath, "/a/b"),
+        (pydantic.ByteSize, 1024),
+        (pydantic.SecretStr, "x"),
+        (pydantic.RootModel[list[pydantic.HttpUrl]], ["https://a.example/"]),
+        (pydantic.UUID4, UUID("12345678-1234-4678-8234-567812345678")),
+        (pydantic.PastDate, "2001-01-01"),
+    ],
+)
+def test_kinds_that_only_pydantic_knows_are_honoured(annotation: Any, value: Any) -> None:
+    round_trips(model(annotation)(a=value))
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        Union[float, Decimal],  # noqa: UP007
+        Union[str, UUID],  # noqa: UP007
+        Union[str, datetime],  # noqa: UP007
+        Union[str, pydantic.HttpUrl],  # noqa: UP007
+        set[Union[str, UUID]],  # noqa: UP007
+        set[bool],
+        pydantic.Json[list[int]],
+        list[pydantic.Json],
+        pydantic.Base64Bytes,
+        pydantic.Base64Str,
+        pydantic.Secret[int],
+    ],
+)
+def test_what_a_dataclass_refuses_and_what_does_not_come_back_is_refused_when_bound(
+    annotation: Any,
+) -> None:
+    with pytest.raises(ModelDefinitionError) as caught:
+        codec_for(model(annotation))
+    assert (caught.value.path or "").startswith("a")
+
+
+def test_arbitrary_types_need_conversions() -> None:
+    with pytest.raises(ModelDefinitionError, match="Plain has no place in DynamoDB"):
+        codec_for(model(Plain, arbitrary_types_allowed=True))
+
+
+def test_the_error_of_what_cannot_be_written_holds_no_value() -> None:
+    class Fragile:
+        @classmethod
+        def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+            core = pydantic.TypeAdapter(str).core_schema
+
+            def fail(value: Any) -> str:
+                raise ValueError("secret")
+
+            return {**core, "serialization": {"type": "function-plain", "function": fail}}
+
+    cls = model(Fragile)
+    with pytest.raises(EncodeError) as caught:
+        to_item(cls(a="secret"))
+    assert "secret" not in str(caught.value)
+    assert caught.value.path == "a"
+
+
+def test_enums_kept_by_value_are_read_and_written_by_value() -> None:
+    for annotation, value in (
+        (Colour, "red"),
+        (list[Colour], ["red", "blue"]),
+        (dict[Colour, int], {"red": 1}),
+        (Union[Colour, int], "red"),  # noqa: UP007
+        (Level, 1),
+    ):
+        made = model(annotation, use_enum_values=True)(a=value)
+        round_trips(made)
+        with pytest.raises((DecodeError, EncodeError)):
+            from_item({"a": {"S": "no such"}}, type(made))
+
+    with pytest.raises(ModelDefinitionError, match="use_enum_values"):
+        codec_for(model(Literal[Colour.RED], use_enum_values=True))
+
+    class Defaulted(pydantic.BaseModel):
+        model_config = pydantic.ConfigDict(use_enum_values=True)
+        a: Colour = Colour.RED
+
+    with pytest.raises(EncodeError):  # it would be read back as the value
+        to_item(Defaulted())
+    round_trips(Defaulted(a=Colour.RED))
+
+
+def test_aliases_for_validation_round_trip() -> None:
+    class Model(pydantic.BaseModel):
+        a: int = pydantic.Field(validation_alias="A")
+        b: int = pydantic.Field(validation_alias=pydantic.AliasChoices("B", "BB"))
+        c: int = pydantic.Field(validation_alias=pydantic.AliasPath("c", 0))
+
+    made = Model.model_validate({"A": 1, "BB": 2, "c": [3]})
+    assert round_trips(made) == {"a": {"N": "1"}, "b": {"N": "2"}, "c": {"N": "3"}}
+
+    @pydantic.dataclasses.dataclass
+    class Data:
+        b: int = pydantic.Field(validation_alias=pydantic.AliasChoices("B", "BB"))
+
+    round_trips(Data(BB=2))  # type: ignore[call-arg]
+
+    @pydantic.dataclasses.dataclass
+    class Path:
+        c: int = pydantic.Field(validation_alias=pydantic.AliasPath("c", 0))
+
+    with pytest.raises(ModelDefinitionError, match="AliasPath"):
+        codec_for(Path)
+
+
+def test_an_attribute_with_a_fields_name_is_not_swallowed() -> None:
+    class Model(pydantic.BaseModel, extra="allow"):
+        a: int = pydantic.Field(alias="A")
+
+    assert from_item({"A": {"N": "1"}, "b": {"N": "2"}}, Model).model_extra == {"b": 2}
+    with pytest.raises(DecodeError, match=r"a field's name of Model, got one at a"):
+        from_item({"A": {"N": "1"}, "a": {"N": "2"}}, Model)
+
+
+def test_what_pydantic_leaves_out_of_its_dumps_is_stored_all_the_same() -> None:
+    class Model(pydantic.BaseModel):
+        a: int = pydantic.Field(exclude=True)
+        b: int = 1
+
+        @pydantic.field_serializer("b")
+        def _text(self, value: int) -> str:
+            return str(value)
+
+        @pydantic.computed_field  # type: ignore[prop-decorator]
+        @property
+        def c(self) -> int:
+            return 1
+
+    assert round_trips(Model(a=1)) == {"a": {"N": "1"}, "b": {"N": "1"}}
