@@ -11,10 +11,10 @@ Rules
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -23,6 +23,7 @@ from ddbstream.exceptions import PollerArgumentError, PollerError
 from ddbstream.poller._batches import BatchLoop, HandedOut
 from ddbstream.poller._client import failure_of
 from ddbstream.poller._core.commands import (
+    HANDLER,
     HANDLING,
     Command,
     Deliver,
@@ -40,6 +41,7 @@ from ddbstream.poller._handlers import PollContext, Router
 from ddbstream.poller._lanes import joined, split_by_item
 from ddbstream.poller._poller import PollerBase
 from ddbstream.poller._stream import Stream
+from ddbstream.poller._workers import Lane, lane_sizes
 
 __all__ = ["AsyncBatch", "AsyncStreamPoller"]
 
@@ -66,14 +68,13 @@ class AsyncBatch:
     async def commit(self) -> None:
         """Let the records count as done.
 
-        Returns when their position is saved: see `Batch.commit`.
+        Returns when their position is saved, or raises: see `Batch.commit`.
         """
         loop = self._loop
         loop.begin_commit(self._handed_out)
-        while loop.is_saving(self._handed_out):
+        while loop.has_to_wait(self._handed_out):
             await _wait(self._workers, loop.driver, loop.deadline)
             loop.turn()
-        loop.raise_failure()
 
 
 class LoopWorkers:
@@ -83,15 +84,17 @@ class LoopWorkers:
         self._loop = asyncio.get_running_loop()
         self._results: list[Any] = []
         self._waiting: asyncio.Future[None] | None = None
-        self._threads = ThreadPoolExecutor(2 * size + 2, thread_name_prefix="ddbstream-poller")
+        # Lanes of their own, as `ThreadWorkers` has: what is slow in one keeps no other waiting.
+        self._lanes = {
+            pool: Lane(number, f"ddbstream-poller-{pool}", self._hand_over)
+            for pool, number in lane_sizes(size).items()
+        }
+        self.handlers = asyncio.Semaphore(size)
         self._tasks: set[asyncio.Task[None]] = set()
         self.closed = False
 
     def submit(self, pool: Pool, work: Callable[[], Any]) -> None:
-        def run() -> None:
-            self._hand_over(work())
-
-        self._threads.submit(run)
+        self._lanes[pool].submit(work)
 
     def start(self, work: Awaitable[Any]) -> None:
         """Run a coroutine whose result is a worker's."""
@@ -130,7 +133,13 @@ class LoopWorkers:
         self.closed = True
         for task in self._tasks:
             task.cancel()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for lane in self._lanes.values():
+            lane.close()
+
+    async def gone(self, seconds: float) -> None:
+        """Wait for what was cancelled; a task that goes on all the same is left alone."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
 
     def _hand_over(self, result: Any) -> None:
         try:
@@ -207,19 +216,23 @@ class AsyncStreamPoller(PollerBase):
         timeout: float | None = None,
     ) -> AsyncIterator[AsyncBatch]:
         """Batches to handle in a loop of one's own: as `StreamPoller.batches`."""
-        loop = BatchLoop(self._clock, until_caught_up=until_caught_up, timeout=timeout)
+        loop = self._loop(until_caught_up=until_caught_up, timeout=timeout)
         workers = LoopWorkers(self._max_workers)
         takers = {**self._takers(workers), Deliver: loop.take}
-        async with self._driving(workers, takers) as loop.driver:
-            while True:
-                handed_out = loop.next()
-                if loop.exit is not None:
-                    break
-                if handed_out is None:
-                    await _wait(workers, loop.driver, loop.deadline)
-                else:
-                    yield AsyncBatch(loop, workers, handed_out)
-            self.exit = loop.exit
+        try:
+            async with self._driving(workers, takers) as loop.driver:
+                while True:
+                    handed_out = loop.next()
+                    if loop.exit is not None:
+                        break
+                    if handed_out is None:
+                        await _wait(workers, loop.driver, loop.deadline)
+                    else:
+                        with loop.body():
+                            yield AsyncBatch(loop, workers, handed_out)
+                self.exit = loop.exit
+        finally:
+            loop.close()
         self._ended()
 
     async def _run(self, *, until_caught_up: bool, timeout: float | None) -> Exit:
@@ -251,15 +264,15 @@ class AsyncStreamPoller(PollerBase):
 
         try:
             for name in self._names:
-                await asyncio.to_thread(open_stream, name)
+                await _in_thread(partial(open_stream, name))
             self._stop_if_asked(driver)
             yield driver
         finally:
             with lock:
                 over = True
             workers.close()
-            for stream in driver.streams:
-                stream.release()
+            await workers.gone(min(self._grace, 5.0))
+            await _in_thread(partial(self._close, driver))
             self._finish()
 
     def _takers(self, workers: LoopWorkers) -> Takers:
@@ -277,9 +290,12 @@ class AsyncStreamPoller(PollerBase):
     async def _deliver(
         self, workers: LoopWorkers, stream: Stream, command: Deliver
     ) -> tuple[Stream, Command, Any]:
+        context = stream.context(command)
         try:
-            context = stream.context(command)
-            return stream, command, await self._handle(workers, command.records, context)
+            async with workers.handlers:
+                with self._ongoing.doing(HANDLER, command.shard_id):
+                    done = await self._handle(workers, command.records, context)
+            return stream, command, done
         except BaseException as error:  # noqa: BLE001 - raised again by the driver
             return stream, command, Interrupt(error)
 
@@ -304,6 +320,32 @@ def _is_coroutine_handler(handler: object) -> bool:
         return False
     # Only a call can tell whether it gives something to await: see `_handled`.
     return not hasattr(handler, "router")
+
+
+async def _in_thread(work: Callable[[], object]) -> None:
+    """As `asyncio.to_thread`, in a daemon: a store that hangs must not keep the process."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def tell(error: BaseException | None) -> None:
+        if done.done():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        error: BaseException | None = None
+        try:
+            work()
+        except BaseException as raised:  # noqa: BLE001 - raised again where it is awaited
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(tell, error)
+
+    threading.Thread(target=run, name="ddbstream-poller-store", daemon=True).start()
+    await done
 
 
 async def _handled(

@@ -7,24 +7,32 @@ Rules
 * The next batch of a shard may come before the last is committed. A shard's children come when all
   of the shard is committed. If nothing else is left to give, that is an error: the loop would wait
   for ever.
-* While the loop's body runs, nothing new is begun: only the reading that is under way goes on.
+* `commit` saves, or raises. With ``Settings(save_records=…)`` above 1 a position may wait its turn.
+* While the loop's body runs, nothing new is begun: only the reading that is under way goes on. The
+  lease is renewed meanwhile, however long that takes.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ddbstream.exceptions import PollerError
 from ddbstream.poller._core.commands import Deliver, Delivered, RawRecord
 from ddbstream.poller._core.events import Exit
 from ddbstream.poller._core.positions import Position, rank
+from ddbstream.poller._core.shard import Shard
 from ddbstream.poller._driver import Driver
+from ddbstream.poller._keeper import LeaseKeeper
+from ddbstream.poller._ongoing import Ongoing
 from ddbstream.poller._stream import Stream
 from ddbstream.poller._workers import Clock, instant
 
-__all__ = ["Batch", "BatchLoop", "HandedOut"]
+__all__ = ["BODY", "Batch", "BatchLoop", "HandedOut"]
+
+BODY = "the body of the loop"
 
 
 @dataclass(eq=False)
@@ -64,14 +72,14 @@ class Batch:
         With ``Settings(save_records=…)`` above 1 it is saved when its turn comes.
 
         Raises:
-            PollerError: The poller has failed meanwhile, or another one has taken the store over.
+            PollerError: It is not saved: the poller has failed, another one has taken the store
+                over, or the loop is over.
         """
         loop = self._loop
         loop.begin_commit(self._handed_out)
-        while loop.is_saving(self._handed_out):
+        while loop.has_to_wait(self._handed_out):
             loop.driver.wait(loop.deadline)
             loop.turn()
-        loop.raise_failure()
 
 
 class BatchLoop:
@@ -79,6 +87,9 @@ class BatchLoop:
 
     Args:
         clock: Both clocks.
+        ongoing: Is told of each run of the loop's body.
+        keeper: Renews the leases meanwhile; None if time is a fake.
+        at_once: Whether each commit is saved at once.
         until_caught_up: End when everything that the streams hold has been given.
         timeout: Seconds after which to end anyway.
 
@@ -91,9 +102,20 @@ class BatchLoop:
     driver: Driver
 
     def __init__(
-        self, clock: Clock, *, until_caught_up: bool = False, timeout: float | None = None
+        self,
+        clock: Clock,
+        ongoing: Ongoing,
+        keeper: LeaseKeeper | None,
+        *,
+        at_once: bool = True,
+        until_caught_up: bool = False,
+        timeout: float | None = None,
     ) -> None:
         self._clock = clock
+        self._ongoing = ongoing
+        self._keeper = keeper
+        self._at_once = at_once
+        self._closed = False
         self._until_caught_up = until_caught_up
         self._waiting: deque[HandedOut] = deque()
         self._current: HandedOut | None = None
@@ -131,7 +153,26 @@ class BatchLoop:
             if handed_out is None:
                 self.driver.wait(self.deadline)
             else:
-                yield Batch(self, handed_out)
+                with self.body():
+                    yield Batch(self, handed_out)
+
+    @contextmanager
+    def body(self) -> Iterator[None]:
+        """While the loop's body runs."""
+        with self._ongoing.doing(BODY):
+            if self._keeper is not None:
+                self._keeper.begin(self.driver.streams)
+            try:
+                yield
+            finally:
+                if self._keeper is not None:
+                    self._keeper.end()
+
+    def close(self) -> None:
+        """The loop is over; the leases are given back."""
+        self._closed = True
+        if self._keeper is not None:
+            self._keeper.close()
 
     def turn(self) -> None:
         """Have the driver set everything on its way that is due."""
@@ -143,24 +184,42 @@ class BatchLoop:
 
     def begin_commit(self, handed_out: HandedOut) -> None:
         """Let a delivery be saved, and what came before it in its shard."""
+        if self._closed:
+            if not self._is_saved(handed_out):
+                raise PollerError("the loop is over: this batch was not committed in time")
+            return
+        if self._keeper is not None:
+            self._keeper.end()  # what it has renewed; it goes on with the next body
         self._deliver(handed_out)
         assert handed_out.position is not None
         command = handed_out.command
         handed_out.stream.core.commit(command.shard_id, handed_out.position, len(command.records))
         self.turn()
 
-    def is_saving(self, handed_out: HandedOut) -> bool:
-        """Whether its position is on its way to the store."""
-        shard = handed_out.stream.core.lineage.shards.get(handed_out.command.shard_id)
-        if shard is None or self.exit is not None:
-            return False
-        pending = shard.saving or shard.save_attempts > 0
-        return pending and rank(shard.saved) < rank(handed_out.position)
+    def has_to_wait(self, handed_out: HandedOut) -> bool:
+        """Whether its position is on its way to the store.
 
-    def raise_failure(self) -> None:
-        """Raise what ended the loop, if that was an error."""
-        if self.exit is not None and self.exit.error is not None:
-            raise self.exit.error
+        Raises:
+            PollerError: It is not saved, and will not be.
+        """
+        if self._is_saved(handed_out):
+            return False
+        if self._closed or self.exit is not None:
+            if self.exit is not None and self.exit.error is not None:
+                raise self.exit.error
+            raise PollerError("the poller was stopped before the position could be saved")
+        shard = self._shard(handed_out)
+        return self._at_once or shard is None or shard.saving or shard.save_attempts > 0
+
+    def _is_saved(self, handed_out: HandedOut) -> bool:
+        if handed_out.position is None:
+            return False
+        shard = self._shard(handed_out)
+        # A shard that is not known any more is ended, and that was saved.
+        return shard is None or rank(shard.saved) >= rank(handed_out.position)
+
+    def _shard(self, handed_out: HandedOut) -> Shard | None:
+        return handed_out.stream.core.lineage.shards.get(handed_out.command.shard_id)
 
     def _deliver(self, handed_out: HandedOut) -> None:
         if handed_out.position is None:

@@ -22,6 +22,7 @@ from ddbstream.poller._client import failure_of
 from ddbstream.poller._core.commands import HANDLING, Command, CommandFailed, Instant
 from ddbstream.poller._core.events import CallFailed, Event, Exit
 from ddbstream.poller._metrics import Metrics
+from ddbstream.poller._ongoing import Ongoing
 from ddbstream.poller._stream import Stream
 from ddbstream.poller._workers import Clock, Workers, instant
 
@@ -44,6 +45,7 @@ class Driver:
         grace: Seconds that handlers get to finish once the poller is told to stop.
         follow: Opens the stream that follows an ended one; gives None if there is none yet. It runs
             in a worker.
+        ongoing: Is told of each call.
         follow_on: Whether to wait for streams that are not there yet.
         follow_every: Seconds between its calls.
         takers: Who runs some commands in the workers' place.
@@ -58,6 +60,7 @@ class Driver:
         *,
         grace: float,
         follow: Callable[[Stream], Stream | None],
+        ongoing: Ongoing,
         follow_on: bool = False,
         follow_every: float = 60.0,
         takers: Takers | None = None,
@@ -69,6 +72,8 @@ class Driver:
         self._grace = grace
         self._follow = follow
         self._follow_on = follow_on
+        self._ongoing = ongoing
+        self.turned_at = clock.monotonic()
         self._follow_every = follow_every
         self._takers = takers or {}
         self._stopping = False
@@ -116,6 +121,7 @@ class Driver:
     def turn(self, *, until_caught_up: bool = False, deadline: float | None = None) -> Exit | None:
         """Begin everything that is due; return why to stop, if there is a reason."""
         at = instant(self._clock)
+        self.turned_at = at.mono
         self._goal = self._goal or self._find_goal(at, deadline, until_caught_up=until_caught_up)
         if self._goal is not None:
             self._drain(at.mono)
@@ -203,7 +209,8 @@ class Driver:
         if taker is not None:
             taker(stream, command)
         else:
-            self._workers.submit(HANDLING[type(command)].pool, partial(_run, stream, command))
+            work = partial(_run, self._ongoing, stream, command)
+            self._workers.submit(HANDLING[type(command)].pool, work)
 
     def _publish(self) -> None:
         for stream in self.streams:
@@ -252,9 +259,10 @@ class Interrupt:
         self.error = error
 
 
-def _run(stream: Stream, command: Command) -> tuple[Stream, Command, Any]:
+def _run(ongoing: Ongoing, stream: Stream, command: Command) -> tuple[Stream, Command, Any]:
     try:
-        return stream, command, stream.run(command)
+        with ongoing.doing(HANDLING[type(command)].who, getattr(command, "shard_id", None)):
+            return stream, command, stream.run(command)
     except BaseException as error:  # noqa: BLE001 - raised again in the driver's thread
         return stream, command, Interrupt(error)
 

@@ -40,6 +40,7 @@ class ShardStatus:
         failing: Seconds since its calls, or its deliveries, began to fail; 0 if they do not.
         read_ago: Seconds since the last page of it came; None before the first. A shard whose
             handler is slow is not read meanwhile.
+        saves_failing: Seconds since saving its position began to fail; 0 if it does not.
     """
 
     shard_id: str
@@ -47,6 +48,7 @@ class ShardStatus:
     lag: float
     failing: float
     read_ago: float | None = None
+    saves_failing: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,10 @@ class StreamStatus:
             return "no shard of an enabled stream is read"
         if any(shard.failing > _KEEPS_FAILING for shard in reading):
             return "a shard keeps failing"
+        if any(shard.saves_failing > _KEEPS_FAILING for shard in self.shards):
+            return "the position of a shard cannot be saved"
+        if self.lease_left <= 0:
+            return "the lease has run out, and could not be renewed"
         if max_lag is not None and self.lag > max_lag:
             return "the lag is too large"
         return None
@@ -201,7 +207,10 @@ def _shard_status(shard: Shard, at: Instant) -> ShardStatus:
     moments = [shard.calls_fail_since, shard.deliveries_fail_since]
     failing = max((at.mono - moment for moment in moments if moment is not None), default=0.0)
     read_ago = None if shard.read_at is None else at.mono - shard.read_at
-    return ShardStatus(shard.shard_id, shard.stage.value, _lag(shard, at), failing, read_ago)
+    since = shard.saves_fail_since
+    saves = 0.0 if since is None else at.mono - since
+    lag = _lag(shard, at)
+    return ShardStatus(shard.shard_id, shard.stage.value, lag, failing, read_ago, saves)
 
 
 def _lag(shard: Shard, at: Instant) -> float:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any, Literal
 
 from ddbstream.exceptions import PollerArgumentError, PollerError
-from ddbstream.poller._batches import Batch, BatchLoop
-from ddbstream.poller._core.commands import Deliver
+from ddbstream.poller._batches import BODY, Batch, BatchLoop
+from ddbstream.poller._core.commands import HANDLER, STORE, Deliver
 from ddbstream.poller._core.events import Event, Exit
 from ddbstream.poller._core.policies import FailurePolicy, Settings
 from ddbstream.poller._dispatching import (
@@ -21,17 +22,30 @@ from ddbstream.poller._dispatching import (
 )
 from ddbstream.poller._driver import Driver, Takers
 from ddbstream.poller._handlers import Router
+from ddbstream.poller._keeper import LeaseKeeper
+from ddbstream.poller._listening import Listening
 from ddbstream.poller._log import log_event
 from ddbstream.poller._metrics import Metrics
+from ddbstream.poller._ongoing import Ongoing
 from ddbstream.poller._setup import Setup
 from ddbstream.poller._signals import stop_on_signals
 from ddbstream.poller._stores.contract import DEFAULT_CONSUMER, CheckpointStore
-from ddbstream.poller._workers import Clock, InlineWorkers, SystemClock, ThreadWorkers, Workers
+from ddbstream.poller._workers import (
+    Clock,
+    InlineWorkers,
+    SystemClock,
+    ThreadWorkers,
+    Workers,
+    lane_sizes,
+)
 from ddbstream.typing import StreamsClient
 
 __all__ = ["PollerBase", "StreamPoller"]
 
 logger = logging.getLogger("ddbstream.poller")
+
+_STANDS_STILL = 120.0  # seconds: the lease alone has it turn every ten
+_LAST_WORDS = 10.0  # seconds for the store and the listener when a run is over
 
 
 class PollerBase:
@@ -90,6 +104,8 @@ class PollerBase:
         self._max_lag = max_lag
         self._max_workers = max_workers
         self._grace = grace
+        self._ongoing = Ongoing(self._clock.monotonic)
+        self._listening: Listening | None = None
         self._driver: Driver | None = None
         self._stop_asked = False
         self.metrics = Metrics()
@@ -112,17 +128,38 @@ class PollerBase:
         """What is wrong, in a few words; None if nothing is.
 
         A stream must have been listed lately, an enabled one must have a shard that is read, no
-        shard may fail for more than five minutes, and no lag may be larger than ``max_lag``.
+        shard, and no saving of its position, may fail for more than five minutes, the lease must
+        last, and no lag may be larger than ``max_lag``. A handler, a sink, the store or
+        ``on_event`` that takes longer than ``Settings.slow_after`` is named.
         """
         driver = self._driver
         if driver is None:
             return "not running"
+        hung = self._ongoing.hung(self._setup.settings.slow_after)
+        if hung is not None:
+            return hung
+        still = self._clock.monotonic() - driver.turned_at
+        if still > _STANDS_STILL and not self._ongoing.calls(BODY):
+            return f"the poller's own thread has stood still for {still:.0f} seconds"
         statuses = self.metrics.streams
         if not statuses:
             return "not started yet"
         discovery = self._setup.settings.discovery
         problems = (s.problem(discovery=discovery, max_lag=self._max_lag) for s in statuses)
         return next((problem for problem in problems if problem is not None), None)
+
+    def _loop(self, *, until_caught_up: bool, timeout: float | None) -> BatchLoop:
+        keeper = None
+        if isinstance(self._clock, SystemClock):
+            keeper = LeaseKeeper(self._clock, self._setup.settings.lease / 3)
+        return BatchLoop(
+            self._clock,
+            self._ongoing,
+            keeper,
+            at_once=self._setup.settings.save_records <= 1,
+            until_caught_up=until_caught_up,
+            timeout=timeout,
+        )
 
     def _ended(self) -> Exit:
         assert self.exit is not None
@@ -133,6 +170,7 @@ class PollerBase:
     def _begin(self, workers: Workers, takers: Takers | None = None) -> Driver:
         if self._driver is not None:
             raise PollerError("the poller is running already")
+        self._wait_for_leftovers()
         self.exit = None
         self.metrics = Metrics()
         self._driver = Driver(
@@ -143,11 +181,24 @@ class PollerBase:
             grace=self._grace,
             follow=self._setup.open_successor,
             follow_on=self._follow,
+            ongoing=self._ongoing,
             follow_every=self._setup.settings.discovery,
             takers=takers,
         )
+        if self._listener is not None:
+            threaded = isinstance(self._clock, SystemClock)
+            self._listening = Listening(self._listener, self._ongoing, threaded=threaded)
         self._setup.dispatcher = self._make_dispatcher(self._driver)
         return self._driver
+
+    def _wait_for_leftovers(self) -> None:
+        # A handler that outlasted the last run's grace must not meet its records again in this one.
+        until = self._clock.monotonic() + self._grace
+        while left := self._ongoing.calls(HANDLER):
+            now = self._clock.monotonic()
+            if now >= until:
+                raise PollerError(f"the last run is not over: {left[0].described(now)}")
+            self._clock.sleep(0.05)
 
     def _make_dispatcher(self, driver: Driver) -> Dispatcher | None:
         if self._router is None:
@@ -167,6 +218,23 @@ class PollerBase:
         if self._stop_asked:
             driver.stop()
 
+    def _close(self, driver: Driver) -> None:
+        """Give the leases back, and tell the listener the rest."""
+        if not isinstance(self._clock, SystemClock):
+            self._hang_up(driver)
+            return
+        # The store and the listener are the user's: one that hangs must not keep `run` from ending.
+        last = threading.Thread(target=self._hang_up, args=(driver,), daemon=True)
+        last.start()
+        last.join(_LAST_WORDS)
+
+    def _hang_up(self, driver: Driver) -> None:
+        for stream in driver.streams:
+            with self._ongoing.doing(STORE):
+                stream.release()
+        if self._listening is not None:
+            self._listening.close(_LAST_WORDS / 2)
+
     def _finish(self) -> None:
         if self._driver is not None:
             self._driver.stop()
@@ -175,11 +243,8 @@ class PollerBase:
 
     def _on_event(self, event: Event) -> None:
         log_event(logger, event)
-        if self._listener is not None:
-            try:
-                self._listener(event)
-            except Exception:  # a listener's trouble is not the poller's
-                logger.exception("on_event failed")
+        if self._listening is not None:
+            self._listening.put(event)
 
 
 def _names(given: object) -> list[str]:
@@ -235,7 +300,7 @@ class StreamPoller(PollerBase):
             shard waits), ``"skip"``, ``"stop"``, or what `ddbstream.poller.retry` makes.
         on_gap: ``"fail"`` raises RecordsTrimmedError when records have left the stream unread;
             ``"continue"`` reports a `Gap` and reads on.
-        on_event: Called with every event, in the poller's thread; must be quick.
+        on_event: Called with every event, in order, in a thread of its own.
         follow: Go on with the table's next stream when this one was disabled and all of it is read.
         takeover: Take the store's lease from a poller that is alive, which then stops. If false,
             raise FencedError while there is one.
@@ -315,10 +380,13 @@ class StreamPoller(PollerBase):
             PollerError: As `run`; or a shard's last batch is not committed and nothing else is left
                 to give.
         """
-        loop = BatchLoop(self._clock, until_caught_up=until_caught_up, timeout=timeout)
-        with self._driving({Deliver: loop.take}) as loop.driver:
-            yield from loop.batches()
-            self.exit = loop.exit
+        loop = self._loop(until_caught_up=until_caught_up, timeout=timeout)
+        try:
+            with self._driving({Deliver: loop.take}) as loop.driver:
+                yield from loop.batches()
+                self.exit = loop.exit
+        finally:
+            loop.close()
         self._ended()
 
     def __iter__(self) -> Iterator[Batch]:
@@ -339,12 +407,10 @@ class StreamPoller(PollerBase):
             yield driver
         finally:
             workers.close()
-            for stream in driver.streams:
-                stream.release()
+            self._close(driver)
             self._finish()
 
     def _make_workers(self) -> Workers:
         if not isinstance(self._clock, SystemClock):
             return InlineWorkers(self._clock)
-        size = self._max_workers
-        return ThreadWorkers({"read": size, "handle": size, "save": size, "control": 2})
+        return ThreadWorkers(lane_sizes(self._max_workers))

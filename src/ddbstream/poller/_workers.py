@@ -6,6 +6,7 @@ end.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -15,7 +16,16 @@ from typing import Any, Protocol
 
 from ddbstream.poller._core.commands import Instant, Pool
 
-__all__ = ["Clock", "InlineWorkers", "SystemClock", "ThreadWorkers", "Workers", "instant"]
+__all__ = [
+    "Clock",
+    "InlineWorkers",
+    "Lane",
+    "SystemClock",
+    "ThreadWorkers",
+    "Workers",
+    "instant",
+    "lane_sizes",
+]
 
 
 class Clock(Protocol):
@@ -86,7 +96,7 @@ class ThreadWorkers:
     def __init__(self, sizes: dict[Pool, int], *, name: str = "ddbstream-poller") -> None:
         self._results: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._pools = {
-            pool: _Threads(size, f"{name}-{pool}", self._results) for pool, size in sizes.items()
+            pool: Lane(size, f"{name}-{pool}", self._results.put) for pool, size in sizes.items()
         }
 
     def submit(self, pool: Pool, work: Callable[[], Any]) -> None:
@@ -115,17 +125,31 @@ class ThreadWorkers:
             pool.close()
 
 
-class _Threads:
-    def __init__(self, size: int, name: str, results: queue.SimpleQueue[Any]) -> None:
+def lane_sizes(workers: int) -> dict[Pool, int]:
+    """How many threads each lane may have, for a poller with so many workers."""
+    return {"read": workers, "handle": workers, "save": workers, "lease": 4, "control": 2}
+
+
+class Lane:
+    """Threads that are started as they are needed, and a queue before them.
+
+    Args:
+        size: Threads at most.
+        name: In front of the threads' names.
+        put: Takes what the work gives.
+    """
+
+    def __init__(self, size: int, name: str, put: Callable[[Any], object]) -> None:
         self._size = size
         self._name = name
-        self._results = results
+        self._put = put
         self._queue: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._pending = 0
 
     def submit(self, work: Callable[[], Any]) -> None:
+        """Have ``work`` run."""
         with self._lock:
             self._pending += 1
             if self._pending > len(self._threads) and len(self._threads) < self._size:
@@ -142,10 +166,14 @@ class _Threads:
             # Before the result is out: it may bring the next piece, which needs no other thread.
             with self._lock:
                 self._pending -= 1
-            self._results.put(result)
+            self._put(result)
             del result
 
     def close(self) -> None:
+        """Take no more work, and do none that waits."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._queue.get_nowait()
         for _ in self._threads:
             self._queue.put(None)
 

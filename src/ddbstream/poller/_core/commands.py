@@ -195,12 +195,13 @@ class Forget:
 Command = Describe | GetIterator | GetRecords | Deliver | Discard | Save | FixStart | Renew | Forget
 Result = StreamPage | str | RecordsPage | Delivered | CommandFailed | None
 
-Pool = Literal["read", "handle", "save", "control"]
+Pool = Literal["read", "handle", "save", "lease", "control"]
 """Workers that may wait for each other; those of one pool never wait for those of another.
 
 ``read`` waits for the service and ``handle`` for the user, both for as long as it takes. ``save``
-stands apart, so that what is done becomes durable while pages are slow to come. ``control`` keeps
-the lease and the listings going whatever else is slow.
+stands apart, so that what is done becomes durable while pages are slow to come. ``lease`` keeps the
+lease, and ``control`` the listings, going whatever else is slow: the store is the user's, and may
+hang.
 """
 
 
@@ -211,27 +212,34 @@ class Handling(NamedTuple):
         pool: Where it runs.
         run: The method of `Stream` that does it. It blocks, and gives the result.
         receive: The method of `StreamCore` that takes in the command, its result and the moment.
+        who: Who is called, in words: so that what hangs has a name.
     """
 
     pool: Pool
     run: str
     receive: str
+    who: str = "the service"
 
+
+HANDLER = "a handler"
+STORE = "the checkpoint store"
 
 HANDLING: dict[type[Any], Handling] = {
     Describe: Handling("control", "describe", "on_described"),
     GetIterator: Handling("read", "get_iterator", "on_iterator"),
     GetRecords: Handling("read", "get_records", "on_page"),
-    Deliver: Handling("handle", "deliver", "on_delivered"),
-    Discard: Handling("handle", "discard", "on_discarded"),
-    Save: Handling("save", "save", "on_saved"),
-    FixStart: Handling("control", "fix_start", "on_start_fixed"),
-    Renew: Handling("control", "renew", "on_renewed"),
-    Forget: Handling("control", "forget", "on_forgotten"),
+    Deliver: Handling("handle", "deliver", "on_delivered", HANDLER),
+    Discard: Handling("handle", "discard", "on_discarded", "the dead-letter sink"),
+    Save: Handling("save", "save", "on_saved", STORE),
+    FixStart: Handling("lease", "fix_start", "on_start_fixed", STORE),
+    Renew: Handling("lease", "renew", "on_renewed", STORE),
+    Forget: Handling("lease", "forget", "on_forgotten", STORE),
 }
 
 __all__ = [
+    "HANDLER",
     "HANDLING",
+    "STORE",
     "Command",
     "CommandFailed",
     "Deliver",

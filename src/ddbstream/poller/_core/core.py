@@ -144,6 +144,18 @@ class StreamCore:
         return self._discovery.listed_at
 
     @property
+    def alive_at(self) -> float | None:
+        """The last sign of life that the store was to keep; it may be kept again in any thread."""
+        return self._lease.alive_at
+
+    def lease_was_renewed(self, asked_at: float, result: CommandFailed | None, at: Instant) -> None:
+        """Take in a renewal that a driver made by itself, while it could not poll."""
+        if result is None:
+            self._lease.was_renewed(asked_at)
+        else:
+            self._check_fenced(result)
+
+    @property
     def busy(self) -> int:
         """Deliveries and saves in flight."""
         return self._shared.busy
@@ -231,11 +243,15 @@ class StreamCore:
             return
         if isinstance(result, StreamPage) and result.service_time is not None:
             self._learn_skew(at.wall - result.service_time)
-        if isinstance(result, CommandFailed) and result.kind == "fenced":
-            error = result.error or FencedError("another poller has taken the store over")
-            self._shared.leave(Exit("fenced", error))
+        if isinstance(result, CommandFailed) and self._check_fenced(result):
             return
         getattr(self, HANDLING[type(command)].receive)(command, result, self._by_service(at))
+
+    def _check_fenced(self, failed: CommandFailed) -> bool:
+        if failed.kind == "fenced":
+            error = failed.error or FencedError("another poller has taken the store over")
+            self._shared.leave(Exit("fenced", error))
+        return failed.kind == "fenced"
 
     # Results, each taken in by the part that it is about
 

@@ -252,6 +252,8 @@ class Delivery:
         shared.busy -= 1
         if isinstance(result, CommandFailed):
             shard.save_attempts += 1
+            if shard.saves_fail_since is None:
+                shard.saves_fail_since = at.mono
             shard.unsaved_batches += shard.saving_batches
             shard.saving_batches = 0
             wait = shared.settings.save_backoff.after(shard.save_attempts, shared.chance())
@@ -259,6 +261,7 @@ class Delivery:
             shared.report(SaveFailed(shared.stream_arn, shard.shard_id, result.code, wait))
             return
         shard.save_attempts = shard.saving_batches = 0
+        shard.saves_fail_since = None
         shard.saved = command.position
         shard.saved_at = at.mono
         shared.report(PositionSaved(shared.stream_arn, shard.shard_id, command.position))

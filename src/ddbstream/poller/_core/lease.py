@@ -38,6 +38,7 @@ class LeaseRenewal:
         self._renew_at = at.mono
         self._asked_at = at.mono
         self._attempts = 0
+        self.alive_at: float | None = None  # the last sign of life that was to be kept
         self._answers = 0  # to renewals, well or not
         self._answers_before_last = 0  # how many there were when the last renewal was asked for
         shared.lease_until = at.mono + shared.settings.lease * _MARGIN
@@ -52,7 +53,14 @@ class LeaseRenewal:
             return
         self._renewing = True
         self._asked_at = at.mono
-        out.append(Renew(self._alive_at(at)))
+        self.alive_at = self._alive_at(at)
+        out.append(Renew(self.alive_at))
+
+    def was_renewed(self, asked_at: float) -> None:
+        """Note a renewal that was made while the core could not be polled."""
+        settings, shared = self._shared.settings, self._shared
+        shared.lease_until = max(shared.lease_until, asked_at + settings.lease * _MARGIN)
+        self._renew_at = max(self._renew_at, asked_at + settings.lease / 3)
 
     def renew_once_more(self) -> None:
         """Renew at once: what is in reach now is the last sign of life."""

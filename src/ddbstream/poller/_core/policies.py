@@ -135,6 +135,8 @@ class Settings:
             has no better sign, and may give empty pages before records.
         on_gap: ``fail`` stops with RecordsTrimmedError, ``continue`` reports and reads on.
         prefetch: Whether to read one page ahead of the handler.
+        slow_after: Seconds that a handler, a sink, the store or ``on_event`` may take before
+            `healthy` is false and `problem` names it.
     """
 
     idle: float = 0.25
@@ -166,3 +168,4 @@ class Settings:
     caught_up_pages: int = 2
     on_gap: Literal["fail", "continue"] = "fail"
     prefetch: bool = True
+    slow_after: float = 300.0

@@ -162,6 +162,7 @@ class Shard:
     saving_batches: int = 0
     save_at: float = 0.0
     save_attempts: int = 0
+    saves_fail_since: float | None = None
     saved_at: float = 0.0
     unsaved_batches: int = 0
     unsaved_records: int = 0
