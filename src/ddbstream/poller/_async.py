@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any
 
 from ddbstream.exceptions import PollerArgumentError, PollerError
+from ddbstream.poller._base import PollerBase
 from ddbstream.poller._batches import BatchLoop, HandedOut
 from ddbstream.poller._client import failure_of
 from ddbstream.poller._core.commands import (
@@ -39,7 +40,6 @@ from ddbstream.poller._dispatching import failure_in
 from ddbstream.poller._driver import Driver, Interrupt, Takers
 from ddbstream.poller._handlers import PollContext, Router
 from ddbstream.poller._lanes import joined, split_by_item
-from ddbstream.poller._poller import PollerBase
 from ddbstream.poller._stream import Stream
 from ddbstream.poller._workers import Lane, lane_sizes
 

@@ -145,7 +145,10 @@ def load_position(value: Mapping[str, Any]) -> Position:
     try:
         at = value.get("at")
         if at == "after":
-            return After(str(value["sequence_number"]), value.get("time"))
+            time = value.get("time")
+            number = _text(value["sequence_number"])
+            int(number)
+            return After(number, None if time is None else float(time))
         if at == "time":
             return AtTime(float(value["time"]))
         if at == "start":
@@ -159,15 +162,21 @@ def load_position(value: Mapping[str, Any]) -> Position:
     )
 
 
-def parse_stored(text: str) -> Any:
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise TypeError("no text")
+
+
+def parse_stored(text: object) -> Any:
     """Read the JSON text of a stored position or start.
 
     Raises:
         CheckpointError: It is no JSON.
     """
     try:
-        return json.loads(text)
-    except ValueError:
+        return json.loads(text)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
         raise CheckpointError("a stored position is unreadable") from None
 
 

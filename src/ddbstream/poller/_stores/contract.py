@@ -14,7 +14,8 @@ Rules for every store
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,6 +31,8 @@ __all__ = [
     "held_by_another",
     "key_of",
     "moved_back",
+    "named",
+    "number_or_none",
     "streams_in",
     "taken_over",
 ]
@@ -99,7 +102,8 @@ class CheckpointStore(Protocol):
 
     One method is optional: ``streams_of(table_arn, *, consumer="default")`` gives the ARNs of the
     table's streams that the consumer has acquired. Without it, streams that the service no longer
-    lists are not known.
+    lists are not known. Another is ``reset(stream_arn, *, consumer="default")``: it forgets the
+    consumer's start and positions, and raises FencedError while a poller has the lease.
     """
 
     def acquire(
@@ -169,6 +173,32 @@ def check_format(found: object, where: str) -> None:
             f"{where} has checkpoint format {found}, and this ddbstream reads format {FORMAT}: "
             "was it written by a newer version?"
         )
+
+
+@contextmanager
+def named(where: str) -> Iterator[None]:
+    """Say in a CheckpointError that comes out of the block which file or table it is about."""
+    try:
+        yield
+    except FencedError:
+        raise
+    except CheckpointError as error:
+        if where in str(error):
+            raise
+        raise CheckpointError(f"{where}: {error}") from error
+
+
+def number_or_none(value: object, what: str) -> float | None:
+    """A stored number, or None if there is none.
+
+    Raises:
+        CheckpointError: It is something else.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise CheckpointError(f"the stored {what} is no number but {type(value).__name__}")
+    return float(value)
 
 
 def held_by_another() -> FencedError:

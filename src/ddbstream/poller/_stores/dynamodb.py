@@ -8,6 +8,10 @@ position may be written only while the control item has the writer's epoch, so e
 transaction: a condition check of the control item and the update. That costs four write units where
 an unchecked put costs one, and it is what keeps a poller that was paused for an hour, and wakes,
 from setting the position back.
+
+Two transactions of one control item at once conflict, so there is one at a time: what other threads
+want to save meanwhile waits, and goes together in the next, with one condition check for all. So
+the control item is written and checked a few times a second, however many shards there are.
 """
 
 from __future__ import annotations
@@ -15,9 +19,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from ddbstream.exceptions import FencedError
+from ddbstream.exceptions import CheckpointError, FencedError
 from ddbstream.poller._client import make_client
 from ddbstream.poller._core.positions import (
     After,
@@ -39,9 +44,11 @@ from ddbstream.poller._stores.contract import (
     held_by_another,
     key_of,
     moved_back,
+    named,
     streams_in,
     taken_over,
 )
+from ddbstream.poller._stores.shared_writes import Refused, SharedWrites
 
 __all__ = ["DynamoDBCheckpoints"]
 
@@ -76,6 +83,7 @@ class DynamoDBCheckpoints:
     ) -> None:
         self._table = table
         self._clock = clock
+        self._writes = SharedWrites()
         self._client = client or make_client(
             endpoint_url=endpoint_url, region_name=region_name, service="dynamodb", connections=36
         )
@@ -170,19 +178,23 @@ class DynamoDBCheckpoints:
 
     def load(self, lease: Lease) -> State:
         """See `CheckpointStore.load`."""
+        with named(f"the table {self._table}"):
+            return self._load(lease)
+
+    def _load(self, lease: Lease) -> State:
         start: Start | None = None
         alive: float | None = None
         positions: dict[str, Position] = {}
         owned = False
         for item in self._items(lease.key):
             if item["shard"]["S"] != _CONTROL:
-                positions[item["shard"]["S"]] = load_position(parse_stored(item["position"]["S"]))
+                positions[item["shard"]["S"]] = load_position(parse_stored(_text(item, "position")))
                 continue
-            owned = int(item["epoch"]["N"]) == lease.epoch
+            owned = _number(item, "epoch") == lease.epoch
             if "start" in item:
-                start = load_start(parse_stored(item["start"]["S"]))
+                start = load_start(parse_stored(_text(item, "start")))
             if "last_alive" in item:
-                alive = float(item["last_alive"]["N"])
+                alive = _number(item, "last_alive")
         if not owned:
             raise taken_over()
         return State(start, positions, alive)
@@ -222,7 +234,7 @@ class DynamoDBCheckpoints:
                 {":position": text, ":place": place, ":epoch": lease.epoch}
             ),
         }
-        self._write(lease, [{"Update": update}])
+        self._writes.save(lease.key, lease.epoch, {"Update": update}, partial(self._write, lease))
 
     def renew(self, lease: Lease, alive_at: float) -> None:
         """See `CheckpointStore.renew`."""
@@ -233,7 +245,21 @@ class DynamoDBCheckpoints:
         """See `CheckpointStore.forget`."""
         for first in range(0, len(shard_ids), _DELETES):
             keys = (_key(lease.key, s) for s in shard_ids[first : first + _DELETES])
-            self._write(lease, [{"Delete": {"TableName": self._table, "Key": key}} for key in keys])
+            actions = [{"Delete": {"TableName": self._table, "Key": key}} for key in keys]
+            with self._writes.alone():
+                self._write(lease, actions)
+
+    def reset(self, stream_arn: str, *, consumer: str = DEFAULT_CONSUMER) -> None:
+        """Forget the consumer's start and positions: its next poller begins anew.
+
+        Raises:
+            FencedError: A poller has the lease; stop it first.
+        """
+        lease = self.acquire(stream_arn, "reset", ttl=0.0, takeover=False, consumer=consumer)
+        items = self._items(lease.key)
+        self.forget(lease, [i["shard"]["S"] for i in items if i["shard"]["S"] != _CONTROL])
+        self._update(lease, "REMOVE #start, last_alive", {})
+        self.release(lease)
 
     def release(self, lease: Lease) -> None:
         """See `CheckpointStore.release`."""
@@ -245,14 +271,15 @@ class DynamoDBCheckpoints:
     def _update(self, lease: Lease, expression: str, values: Mapping[str, Any]) -> None:
         names = {"#start": "start"} if "#start" in expression else None
         try:
-            self._client.update_item(
-                TableName=self._table,
-                Key=_key(lease.key, _CONTROL),
-                UpdateExpression=expression,
-                ConditionExpression="epoch = :epoch",
-                ExpressionAttributeValues=_values({**values, ":epoch": lease.epoch}),
-                **({"ExpressionAttributeNames": names} if names else {}),
-            )
+            with self._writes.alone():
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=_key(lease.key, _CONTROL),
+                    UpdateExpression=expression,
+                    ConditionExpression="epoch = :epoch",
+                    ExpressionAttributeValues=_values({**values, ":epoch": lease.epoch}),
+                    **({"ExpressionAttributeNames": names} if names else {}),
+                )
         except Exception as error:
             if _code(error) != "ConditionalCheckFailedException":
                 raise
@@ -272,8 +299,9 @@ class DynamoDBCheckpoints:
             reasons = [reason.get("Code") for reason in response.get("CancellationReasons", ())]
             if reasons and reasons[0] == "ConditionalCheckFailed":
                 raise taken_over() from None
-            if "ConditionalCheckFailed" in reasons:
-                raise moved_back() from None
+            back = [i for i, code in enumerate(reasons[1:]) if code == "ConditionalCheckFailed"]
+            if back:
+                raise Refused(moved_back(), back) from None
             raise
 
 
@@ -294,6 +322,20 @@ def _values(values: Mapping[str, str | float]) -> dict[str, Any]:
         name: {"S": value} if isinstance(value, str) else {"N": repr(value)}
         for name, value in values.items()
     }
+
+
+def _text(item: Mapping[str, Any], name: str) -> str:
+    value = item.get(name, {}).get("S")
+    if not isinstance(value, str):
+        raise CheckpointError(f"a stored {name} is missing, or is no text")
+    return value
+
+
+def _number(item: Mapping[str, Any], name: str) -> float:
+    try:
+        return float(item[name]["N"])
+    except (KeyError, TypeError, ValueError):
+        raise CheckpointError(f"the stored {name} is missing, or is no number") from None
 
 
 def _code(error: Exception) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -29,11 +30,18 @@ from ddbstream.poller._stores.contract import (
     held_by_another,
     key_of,
     moved_back,
+    named,
+    number_or_none,
     streams_in,
     taken_over,
 )
 
 __all__ = ["FileCheckpoints"]
+
+# Windows has no links that everybody may plant, and none of these flags.
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_WRONLY | _NO_LINK
+_LOCK_FILE = os.O_CREAT | os.O_RDWR | _NO_LINK
 
 
 class FileCheckpoints:
@@ -41,17 +49,24 @@ class FileCheckpoints:
 
     Each save writes a new file beside the old one, flushes it to the disk and puts it in the old
     one's place, so that a crash leaves one of the two. Several processes may use one file; a lock
-    file beside it serialises them.
+    file beside it serialises them. Where the path is a symbolic link the file that it names is
+    replaced, and the new file has the old one's mode and owner.
 
     Args:
         path: Of the file; it is created. Its folder must exist.
+        timeout: Seconds to wait for another process, or thread, that has the lock file.
         clock: Epoch seconds, for the lease's end.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time
+        self,
+        path: str | os.PathLike[str],
+        *,
+        timeout: float = 10.0,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._path = Path(path)
+        self._timeout = timeout
         self._clock = clock
         self._lock = threading.Lock()
 
@@ -86,11 +101,12 @@ class FileCheckpoints:
         with self._locked():
             stream = _owned(self._read(), lease)
         start = stream.get("start")
-        return State(
-            load_start(start) if start else None,
-            {shard_id: load_position(value) for shard_id, value in stream["positions"].items()},
-            stream.get("last_alive"),
-        )
+        with named(str(self._path)):
+            return State(
+                load_start(start) if start else None,
+                {shard_id: load_position(value) for shard_id, value in stream["positions"].items()},
+                number_or_none(stream.get("last_alive"), "last sign of life"),
+            )
 
     def fix_start(self, lease: Lease, start: Start) -> None:
         """See `CheckpointStore.fix_start`."""
@@ -120,6 +136,20 @@ class FileCheckpoints:
             for shard_id in shard_ids:
                 positions.pop(shard_id, None)
 
+    def reset(self, stream_arn: str, *, consumer: str = DEFAULT_CONSUMER) -> None:
+        """Forget the consumer's start and positions: its next poller begins anew.
+
+        Raises:
+            FencedError: A poller has the lease; stop it first.
+        """
+        lease = self.acquire(stream_arn, "reset", ttl=0.0, takeover=False, consumer=consumer)
+        with self._changed() as streams:
+            stream = _owned(streams, lease)
+            stream["positions"] = {}
+            stream.pop("start", None)
+            stream.pop("last_alive", None)
+        self.release(lease)
+
     def release(self, lease: Lease) -> None:
         """See `CheckpointStore.release`."""
         with self._changed() as streams:
@@ -145,13 +175,20 @@ class FileCheckpoints:
         return CheckpointError(f"{self._path} is no checkpoint file of ddbstream's")
 
     def _write(self, streams: dict[str, Any]) -> None:
-        fresh = self._path.with_name(self._path.name + ".new")
-        with fresh.open("w", encoding="utf-8") as file:
+        old = self._real_path()
+        fresh = old.with_name(old.name + ".new")
+        fresh.unlink(missing_ok=True)  # a crash's; or a link, which is not followed
+        with os.fdopen(os.open(fresh, _NEW_FILE, 0o666), "w", encoding="utf-8") as file:
             json.dump({"version": FORMAT, "streams": streams}, file, indent=1, sort_keys=True)
             file.flush()
+            _keep_mode_and_owner(old, file.fileno())
             os.fsync(file.fileno())
-        fresh.replace(self._path)
-        _sync_folder(self._path.parent)
+        fresh.replace(old)
+        _sync_folder(old.parent)
+
+    def _real_path(self) -> Path:
+        """What the path names, behind any links: a link stays, and its file is replaced."""
+        return Path(os.path.realpath(self._path))
 
     @contextlib.contextmanager
     def _changed(self) -> Iterator[dict[str, Any]]:
@@ -162,13 +199,32 @@ class FileCheckpoints:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        lock_file = self._path.with_name(self._path.name + ".lock")
+        until = time.monotonic() + self._timeout
+        real = self._real_path()
+        lock_file = real.with_name(real.name + ".lock")
+        if not self._lock.acquire(timeout=self._timeout):
+            raise self._busy()
         try:
-            with self._lock, lock_file.open("a+") as file, _exclusive(file):
-                yield
+            with os.fdopen(os.open(lock_file, _LOCK_FILE, 0o666), "r+") as file:
+                while not _lock(file):
+                    if time.monotonic() >= until:
+                        raise self._busy()
+                    time.sleep(0.02)
+                try:
+                    yield
+                finally:
+                    _unlock(file)
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise CheckpointError(f"cannot keep positions in {self._path}: {reason}") from error
+        finally:
+            self._lock.release()
+
+    def _busy(self) -> CheckpointError:
+        return CheckpointError(
+            f"{self._path} is locked by another process, or thread, for more than "
+            f"{self._timeout:g} seconds: was one stopped while it wrote?"
+        )
 
 
 def _is_stream(value: object) -> bool:
@@ -176,6 +232,9 @@ def _is_stream(value: object) -> bool:
         isinstance(value, dict)
         and isinstance(value.get("epoch"), int)
         and isinstance(value.get("positions"), dict)
+        and isinstance(value.get("owner"), (str, type(None)))
+        and isinstance(value.get("expires", 0.0), (int, float))
+        and isinstance(value.get("start"), (dict, type(None)))
     )
 
 
@@ -197,28 +256,49 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-@contextlib.contextmanager
-def _exclusive(file: IO[Any]) -> Iterator[None]:
+def _keep_mode_and_owner(old: Path, descriptor: int) -> None:
+    if os.name == "nt" or not old.exists():
+        return
+    known = old.stat()
+    os.fchmod(descriptor, stat.S_IMODE(known.st_mode))
+    if (known.st_uid, known.st_gid) != (os.geteuid(), os.getegid()):
+        with contextlib.suppress(PermissionError):  # only root may give a file away
+            os.fchown(descriptor, known.st_uid, known.st_gid)
+
+
+def _lock(file: IO[Any]) -> bool:
+    """Take the lock, unless somebody has it. Never waits: a process that has it may be stopped."""
     try:
         import fcntl  # Windows has none
     except ImportError:
-        yield from _exclusive_on_windows(file)
-        return
-    fcntl.flock(file, fcntl.LOCK_EX)
+        return _lock_on_windows(file)
     try:
-        yield
-    finally:
-        fcntl.flock(file, fcntl.LOCK_UN)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
-def _exclusive_on_windows(file: IO[Any]) -> Iterator[None]:
+def _lock_on_windows(file: IO[Any]) -> bool:
     import msvcrt as windows  # nothing but Windows has it
 
     lock: Any = windows
     file.seek(0)
-    lock.locking(file.fileno(), lock.LK_LOCK, 1)
     try:
-        yield
-    finally:
+        lock.locking(file.fileno(), lock.LK_NBLCK, 1)
+    except OSError:
+        return False
+    return True
+
+
+def _unlock(file: IO[Any]) -> None:
+    try:
+        import fcntl  # Windows has none
+    except ImportError:
+        import msvcrt as windows  # nothing but Windows has it
+
+        lock: Any = windows
         file.seek(0)
         lock.locking(file.fileno(), lock.LK_UNLCK, 1)
+        return
+    fcntl.flock(file, fcntl.LOCK_UN)

@@ -103,6 +103,18 @@ class MemoryCheckpoints:
             for shard_id in shard_ids:
                 stream.positions.pop(shard_id, None)
 
+    def reset(self, stream_arn: str, *, consumer: str = DEFAULT_CONSUMER) -> None:
+        """Forget the consumer's start and positions: its next poller begins anew.
+
+        Raises:
+            FencedError: A poller has the lease; stop it first.
+        """
+        lease = self.acquire(stream_arn, "reset", ttl=0.0, takeover=False, consumer=consumer)
+        with self._lock:
+            stream = self._owned(lease)
+            stream.start, stream.last_alive, stream.positions = None, None, {}
+        self.release(lease)
+
     def release(self, lease: Lease) -> None:
         """See `CheckpointStore.release`."""
         with self._lock:

@@ -29,6 +29,8 @@ from ddbstream.poller._stores.contract import (
     held_by_another,
     key_of,
     moved_back,
+    named,
+    number_or_none,
     streams_in,
     taken_over,
 )
@@ -77,6 +79,7 @@ class SQLiteCheckpoints:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._path = os.fspath(path)
+        self._timeout = timeout
         self._clock = clock
         self._lock = threading.Lock()
         try:
@@ -131,6 +134,8 @@ class SQLiteCheckpoints:
                 (key,),
             ).fetchone()
             epoch, holder, expires = row or (0, None, 0.0)
+            with named(self._path):
+                number_or_none(expires, "end of the lease")
             if holder not in (None, owner) and expires > now and not takeover:
                 raise held_by_another()
             self._db.execute(
@@ -158,11 +163,12 @@ class SQLiteCheckpoints:
                 "SELECT shard_id, position FROM ddbstream_position WHERE stream_arn = ?",
                 (lease.key,),
             ).fetchall()
-        return State(
-            load_start(parse_stored(start)) if start else None,
-            {shard_id: load_position(parse_stored(position)) for shard_id, position in rows},
-            alive,
-        )
+        with named(self._path):
+            return State(
+                load_start(parse_stored(start)) if start else None,
+                {shard_id: load_position(parse_stored(position)) for shard_id, position in rows},
+                number_or_none(alive, "last sign of life"),
+            )
 
     def fix_start(self, lease: Lease, start: Start) -> None:
         """See `CheckpointStore.fix_start`."""
@@ -202,6 +208,21 @@ class SQLiteCheckpoints:
                 [(lease.key, shard_id) for shard_id in shard_ids],
             )
 
+    def reset(self, stream_arn: str, *, consumer: str = DEFAULT_CONSUMER) -> None:
+        """Forget the consumer's start and positions: its next poller begins anew.
+
+        Raises:
+            FencedError: A poller has the lease; stop it first.
+        """
+        lease = self.acquire(stream_arn, "reset", ttl=0.0, takeover=False, consumer=consumer)
+        with self._transaction(lease):
+            self._db.execute(
+                "UPDATE ddbstream_stream SET start = NULL, last_alive = NULL WHERE stream_arn = ?",
+                (lease.key,),
+            )
+            self._db.execute("DELETE FROM ddbstream_position WHERE stream_arn = ?", (lease.key,))
+        self.release(lease)
+
     def release(self, lease: Lease) -> None:
         """See `CheckpointStore.release`."""
         with self._transaction():
@@ -214,7 +235,11 @@ class SQLiteCheckpoints:
     @contextmanager
     def _transaction(self, lease: Lease | None = None) -> Iterator[None]:
         # IMMEDIATE: the epoch must not change between the check and the write.
-        with self._lock:
+        if not self._lock.acquire(timeout=self._timeout + 1.0):
+            raise CheckpointError(
+                f"{self._path} is busy: another thread's transaction does not end"
+            )
+        try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 if lease is not None:
@@ -224,6 +249,8 @@ class SQLiteCheckpoints:
                 self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
+        finally:
+            self._lock.release()
 
     def _check(self, lease: Lease) -> None:
         row = self._db.execute(

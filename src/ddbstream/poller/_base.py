@@ -1,0 +1,264 @@
+"""What both pollers have in common: their arguments, health, and the beginning and end of a run."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from typing import Any, Literal
+
+from ddbstream.exceptions import PollerArgumentError, PollerError
+from ddbstream.poller._batches import BODY, BatchLoop
+from ddbstream.poller._core.commands import HANDLER, STORE
+from ddbstream.poller._core.events import Event, Exit
+from ddbstream.poller._core.policies import FailurePolicy, Settings
+from ddbstream.poller._dispatching import (
+    Dispatcher,
+    check_concurrency,
+    check_folds,
+    check_router,
+)
+from ddbstream.poller._driver import Driver, Takers
+from ddbstream.poller._handlers import Router
+from ddbstream.poller._keeper import LeaseKeeper
+from ddbstream.poller._listening import Listening
+from ddbstream.poller._log import log_event
+from ddbstream.poller._metrics import Metrics
+from ddbstream.poller._ongoing import Ongoing
+from ddbstream.poller._setup import Setup
+from ddbstream.poller._signals import stop_on_signals
+from ddbstream.poller._stores.contract import DEFAULT_CONSUMER, CheckpointStore
+from ddbstream.poller._workers import (
+    Clock,
+    SystemClock,
+    Workers,
+)
+from ddbstream.typing import StreamsClient
+
+__all__ = ["PollerBase"]
+
+logger = logging.getLogger("ddbstream.poller")
+
+_STANDS_STILL = 120.0  # seconds: the lease alone has it turn every ten
+_LAST_WORDS = 10.0  # seconds for the store and the listener when a run is over
+
+
+class PollerBase:
+    """What both pollers have in common; `StreamPoller` explains the arguments."""
+
+    def __init__(  # noqa: PLR0913 - keyword-only: what a poller can be told
+        self,
+        table_or_stream_arn: str | Sequence[str],
+        router: Router | None = None,
+        *,
+        checkpoints: CheckpointStore | None = None,
+        start: Literal["TRIM_HORIZON", "LATEST"] | datetime = "TRIM_HORIZON",
+        client: StreamsClient | None = None,
+        endpoint_url: str | None = None,
+        region_name: str | None = None,
+        on_failure: Literal["block", "skip", "stop"] | FailurePolicy = "block",
+        on_gap: Literal["fail", "continue"] | None = None,
+        on_event: Callable[[Event], object] | None = None,
+        follow: bool = False,
+        takeover: bool = True,
+        max_lag: float | None = 21_600.0,
+        max_workers: int = 32,
+        grace: float = 30.0,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        consumer: str = DEFAULT_CONSUMER,
+        concurrency: int = 1,
+        dead_letter: Callable[[Mapping[str, Any]], object] | None = None,
+    ) -> None:
+        self._names = _names(table_or_stream_arn)
+        self._router = router
+        self._concurrency = check_concurrency(concurrency)
+        if router is not None:
+            check_router(router, concurrency=concurrency)
+        if dead_letter is not None and not callable(dead_letter):
+            raise PollerArgumentError("dead_letter is a sink: a function of one document")
+        self._dead_letter = dead_letter
+        self._clock: Clock = clock if clock is not None else SystemClock()
+        self._setup = Setup(
+            commits_itself=router is not None,
+            consumer=consumer,
+            checkpoints=checkpoints,
+            start=start,
+            client=client,
+            endpoint_url=endpoint_url,
+            region_name=region_name,
+            on_failure=on_failure,
+            on_gap=on_gap,
+            takeover=takeover,
+            connections=max_workers + 4,
+            settings=settings,
+            clock=self._clock,
+        )
+        self._listener = on_event
+        self._follow = follow
+        self._max_lag = max_lag
+        self._max_workers = max_workers
+        self._grace = grace
+        self._ongoing = Ongoing(self._clock.monotonic)
+        self._listening: Listening | None = None
+        self._driver: Driver | None = None
+        self._stop_asked = False
+        self.metrics = Metrics()
+        self.exit: Exit | None = None
+
+    def stop(self) -> None:
+        """Hand nothing more out, save what is done, and return from `run`.
+
+        From any thread, or a signal handler; more than once does no harm.
+        """
+        self._stop_asked = True
+        if self._driver is not None:
+            self._driver.stop()
+
+    def healthy(self) -> bool:
+        """Whether the poller runs, and reads what there is: see `problem`."""
+        return self.problem() is None
+
+    def problem(self) -> str | None:
+        """What is wrong, in a few words; None if nothing is.
+
+        A stream must have been listed lately, an enabled one must have a shard that is read, no
+        shard, and no saving of its position, may fail for more than five minutes, the lease must
+        last, and no lag may be larger than ``max_lag``. A handler, a sink, the store or
+        ``on_event`` that takes longer than ``Settings.slow_after`` is named.
+        """
+        driver = self._driver
+        if driver is None:
+            return "not running"
+        hung = self._ongoing.hung(self._setup.settings.slow_after)
+        if hung is not None:
+            return hung
+        still = self._clock.monotonic() - driver.turned_at
+        if still > _STANDS_STILL and not self._ongoing.calls(BODY):
+            return f"the poller's own thread has stood still for {still:.0f} seconds"
+        statuses = self.metrics.streams
+        if not statuses:
+            return "not started yet"
+        discovery = self._setup.settings.discovery
+        problems = (s.problem(discovery=discovery, max_lag=self._max_lag) for s in statuses)
+        return next((problem for problem in problems if problem is not None), None)
+
+    def _loop(self, *, until_caught_up: bool, timeout: float | None) -> BatchLoop:
+        keeper = None
+        if isinstance(self._clock, SystemClock):
+            keeper = LeaseKeeper(self._clock, self._setup.settings.lease / 3)
+        return BatchLoop(
+            self._clock,
+            self._ongoing,
+            keeper,
+            at_once=self._setup.settings.save_records <= 1,
+            until_caught_up=until_caught_up,
+            timeout=timeout,
+        )
+
+    def _ended(self) -> Exit:
+        assert self.exit is not None
+        if self.exit.error is not None:
+            raise self.exit.error
+        return self.exit
+
+    def _begin(self, workers: Workers, takers: Takers | None = None) -> Driver:
+        if self._driver is not None:
+            raise PollerError("the poller is running already")
+        self._wait_for_leftovers()
+        self.exit = None
+        self.metrics = Metrics()
+        self._driver = Driver(
+            workers,
+            self._clock,
+            self.metrics,
+            self._on_event,
+            grace=self._grace,
+            follow=self._setup.open_successor,
+            follow_on=self._follow,
+            ongoing=self._ongoing,
+            follow_every=self._setup.settings.discovery,
+            takers=takers,
+        )
+        if self._listener is not None:
+            threaded = isinstance(self._clock, SystemClock)
+            self._listening = Listening(self._listener, self._ongoing, threaded=threaded)
+        self._setup.dispatcher = self._make_dispatcher(self._driver)
+        return self._driver
+
+    def _wait_for_leftovers(self) -> None:
+        # A handler that outlasted the last run's grace must not meet its records again in this one.
+        until = self._clock.monotonic() + self._grace
+        while left := self._ongoing.calls(HANDLER):
+            now = self._clock.monotonic()
+            if now >= until:
+                raise PollerError(f"the last run is not over: {left[0].described(now)}")
+            self._clock.sleep(0.05)
+
+    def _make_dispatcher(self, driver: Driver) -> Dispatcher | None:
+        if self._router is None:
+            return None
+        check_folds(self._router)  # once more: a fold may have been added since
+        return Dispatcher(
+            self._router,
+            concurrency=self._concurrency,
+            stop_when=driver.is_stopping,
+            dead_letter=self._dead_letter or self._setup.sink,
+        )
+
+    def _signals(self, *, install_signals: bool) -> AbstractContextManager[None]:
+        return stop_on_signals(self.stop) if install_signals else nullcontext()
+
+    def _stop_if_asked(self, driver: Driver) -> None:
+        if self._stop_asked:
+            driver.stop()
+
+    def _close(self, driver: Driver) -> None:
+        """Give the leases back, and tell the listener the rest."""
+        if not isinstance(self._clock, SystemClock):
+            self._hang_up(driver)
+            return
+        # The store and the listener are the user's: one that hangs must not keep `run` from ending.
+        last = threading.Thread(target=self._hang_up, args=(driver,), daemon=True)
+        last.start()
+        last.join(_LAST_WORDS)
+
+    def _hang_up(self, driver: Driver) -> None:
+        for stream in driver.streams:
+            with self._ongoing.doing(STORE):
+                stream.release()
+        if self._listening is not None:
+            self._listening.close(_LAST_WORDS / 2)
+
+    def _finish(self) -> None:
+        if self._driver is not None:
+            self._driver.stop()
+        self._driver = None
+        self._stop_asked = False
+
+    def _on_event(self, event: Event) -> None:
+        log_event(logger, event)
+        if self._listening is not None:
+            self._listening.put(event)
+
+
+def _names(given: object) -> list[str]:
+    """The tables and streams to read, or an error that says what is wrong with them."""
+    names = [given] if isinstance(given, str) else given
+    if not isinstance(names, Sequence) or isinstance(names, bytes):
+        raise PollerArgumentError(
+            "a poller reads a table by its name, a stream by its ARN, or several"
+        )
+    if not names:
+        raise PollerArgumentError("a poller needs a table or a stream to read, and was given none")
+    for name in names:
+        if not isinstance(name, str) or not name.strip():
+            raise PollerArgumentError(
+                "a table's name, or a stream's ARN, is a text that is not empty"
+            )
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise PollerArgumentError(f"{twice} is given twice: a poller reads each stream once")
+    return list(names)
