@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import stat
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -266,39 +267,30 @@ def _keep_mode_and_owner(old: Path, descriptor: int) -> None:
             os.fchown(descriptor, known.st_uid, known.st_gid)
 
 
-def _lock(file: IO[Any]) -> bool:
-    """Take the lock, unless somebody has it. Never waits: a process that has it may be stopped."""
-    try:
-        import fcntl  # Windows has none
-    except ImportError:
-        return _lock_on_windows(file)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+if sys.platform == "win32":
+    import msvcrt
 
-
-def _lock_on_windows(file: IO[Any]) -> bool:
-    import msvcrt as windows  # nothing but Windows has it
-
-    lock: Any = windows
-    file.seek(0)
-    try:
-        lock.locking(file.fileno(), lock.LK_NBLCK, 1)
-    except OSError:
-        return False
-    return True
-
-
-def _unlock(file: IO[Any]) -> None:
-    try:
-        import fcntl  # Windows has none
-    except ImportError:
-        import msvcrt as windows  # nothing but Windows has it
-
-        lock: Any = windows
+    def _lock(file: IO[Any]) -> bool:
         file.seek(0)
-        lock.locking(file.fileno(), lock.LK_UNLCK, 1)
-        return
-    fcntl.flock(file, fcntl.LOCK_UN)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(file: IO[Any]) -> None:
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+else:
+    import fcntl
+
+    def _lock(file: IO[Any]) -> bool:
+        """Take the lock, unless somebody has it; never wait: who has it may be stopped."""
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _unlock(file: IO[Any]) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)
