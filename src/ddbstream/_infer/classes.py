@@ -98,6 +98,10 @@ _NO_KEY_FIELDS: Final = frozenset(
 )
 
 
+#: What the part of a key is called that follows the class's own name, by its annotation.
+_OWN_NAMES: Final = {"int": "number", "date": "day", "datetime": "timestamp"}
+
+
 def plan_module(
     entities: Iterable[Entity],
     annotations: Annotations,
@@ -150,6 +154,7 @@ def _nested(annotations: Annotations) -> list[Alias | ClassPlan]:
 def _entity(entity: Entity, annotations: Annotations, ttl: str | None, total: int) -> ClassPlan:
     count = entity.group.map.count
     about = f"{count:,} of {total:,} items." if total != count else f"All {total:,} items."
+    about = "One item." if total == 1 else about
     plan = ClassPlan(entity.name, about, kind=entity.kind)
     in_keys = _plan_keys(plan, entity.group, annotations)
     _fill(plan, entity.group.map, annotations, ttl, without=in_keys)
@@ -302,7 +307,7 @@ def _name_key_fields(
         stem = field_name(word) if word else field_name(attribute)
         wishes = [stem, f"{stem}_id", f"{stem}_key", f"{field_name(attribute)}_{stem}"]
         if word and stem == field_name(plan.name):
-            wishes.insert(0, "number" if found.annotation.text == "int" else "id")
+            wishes.insert(0, _OWN_NAMES.get(found.annotation.text, "id"))
         number = 1
         while not (free := [wish for wish in wishes if wish not in taken]):
             number += 1

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from ddbstream._infer.grouping import Grouping, Signature
-from ddbstream._infer.key_texts import KeySeen
+from ddbstream._infer.key_texts import KeySeen, is_part_of_a_thing
 from ddbstream._infer.names import class_name
 from ddbstream._infer.seen import MapSeen, Seen
 
@@ -296,6 +296,8 @@ def _short(signature: Signature, group: Group) -> str:
         last = next((w for w in reversed(words) if w not in ("*", "...")), "")
         seen = group.keys.get(name)
         constant = seen is not None and seen.is_constant and seen.count > 1
+        if found and is_part_of_a_thing(last):
+            continue
         if last and (not found or not (constant or len(words) == 1)):
             found = last
     return found

@@ -7,16 +7,16 @@ from typing import Final, NamedTuple
 
 from ddbstream._infer.scalars import TextKind, TextSeen
 
-__all__ = ["KeySeen", "Part", "parts_of", "words_of"]
+__all__ = ["KeySeen", "Part", "is_part_of_a_thing", "parts_of", "words_of"]
 
 #: Behind so many separators a key is one text.
 _MOST_PARTS: Final = 8
 
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z_.-]{0,39}", re.ASCII)
 _PREFIX: Final = re.compile(r"[$A-Za-z_][\w.$:-]{0,39}", re.ASCII)
-_WHOLE: Final = re.compile(
-    r"[A-Z][A-Z_-]{1,39}|metadata|meta|profile|info|details|settings|config|root"
-)
+_PART_OF_A_THING: Final = "metadata|meta|profile|info|details|settings|config|root"
+_WHOLE: Final = re.compile(f"[A-Z][A-Z_-]{{1,39}}|{_PART_OF_A_THING}")
+_NO_ENTITY: Final = re.compile(_PART_OF_A_THING, re.IGNORECASE)
 
 #: Keys of one entity need as many samples until what never changes is taken for a part of its
 #: template; of fewer, words are, and what stands behind a word is not.
@@ -48,6 +48,11 @@ def words_of(parts: list[str], separator: str, *, first_key: bool) -> tuple[str,
         named = number % 2 == 0 and _WORD.fullmatch(part) and _manner(part) == _manner(first)
         words.append(part if named else "*")
     return tuple(words)
+
+
+def is_part_of_a_thing(word: str) -> bool:
+    """Whether a word is said of parts of anything, such as ``#METADATA``, and names no entity."""
+    return bool(_NO_ENTITY.fullmatch(word.strip("#|:/")))
 
 
 def _manner(word: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from ddbstream._infer.annotations import Alias
 from ddbstream._infer.classes import ClassPlan, FieldPlan
@@ -13,6 +15,9 @@ from ddbstream._infer.layout import WIDTH, bracketed, columns, import_lines, quo
 from ddbstream._infer.names import field_name
 
 __all__ = ["RouterSource", "write_router", "write_test"]
+
+
+_FIELD: Final = re.compile(r"\{[^{}]+\}")
 
 
 @dataclass
@@ -117,9 +122,13 @@ def _classify(
     if not keyed:
         return _Told([])
     # Of two classes whose templates match an item, by_keys() takes the first: the narrower one.
-    ordered = sorted(keyed, key=lambda plan: (-sum(map(len, plan.keys.values())), plan.name))
+    ordered = sorted(keyed, key=lambda plan: (-_literal_length(plan), plan.name))
     made.names.append(("ddbstream", "by_keys"))
     return _Told(keyed, "by_keys", [plan.name for plan in ordered])
+
+
+def _literal_length(plan: ClassPlan) -> int:
+    return sum(len(_FIELD.sub("", text)) for text in plan.keys.values())
 
 
 def _bindings(classes: Sequence[ClassPlan]) -> list[str]:

@@ -33,6 +33,11 @@ def test_a_sort_key_that_never_changes_leaves_the_name_to_the_partition_key() ->
     assert entities(items) == {"Product": 9}
 
 
+def test_a_word_for_parts_of_anything_leaves_the_name_to_the_partition_key() -> None:
+    items = [{"PK": f"ORG#{n}", "SK": f"#METADATA#{n}"} for n in range(9)]
+    assert entities(items) == {"Org": 9}
+
+
 def test_names_of_people_are_no_entities() -> None:
     items = [{"PK": f"person{n}", "SK": f"{n}"} for n in range(50)]
     assert entities(items) == {"Item": 50}
