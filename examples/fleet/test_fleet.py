@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
+import pytest
 from fleet import processor
 
 from ddbstream.testing import insert, kinesis_data
@@ -19,7 +21,7 @@ class Checkpointer:
         self.stored.append(sequence_number)
 
 
-def test_a_shard_is_handled_once_to_its_end(capsys) -> None:
+def test_a_shard_is_handled_once_to_its_end(capsys: pytest.CaptureFixture[str]) -> None:
     record = SimpleNamespace(
         binary_data=kinesis_data(insert({"PK": "Product#7", "SK": "-"})),
         partition_key="p",
@@ -28,11 +30,13 @@ def test_a_shard_is_handled_once_to_its_end(capsys) -> None:
         timestamp_millis=None,
     )
     checkpointer = Checkpointer()
-    processor.initialize(SimpleNamespace(shard_id="shardId-000000000000"))
-    for _ in range(2):  # Kinesis delivers at least once
-        processor.process_records(
-            SimpleNamespace(records=[record], checkpointer=checkpointer, millis_behind_latest=0)
-        )
-    processor.shard_ended(SimpleNamespace(checkpointer=checkpointer))
+    shard: Any = SimpleNamespace(shard_id="shardId-000000000000")
+    delivery: Any = SimpleNamespace(
+        records=[record], checkpointer=checkpointer, millis_behind_latest=0
+    )
+    processor.initialize(shard)
+    processor.process_records(delivery)
+    processor.process_records(delivery)  # Kinesis delivers at least once
+    processor.shard_ended(delivery)
     assert capsys.readouterr().out.count("INSERT") == 1
     assert checkpointer.stored == [None]

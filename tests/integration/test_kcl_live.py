@@ -27,7 +27,8 @@ def _jars() -> None:
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="it finds processes in /proc")  # noqa: PTH112
 def test_every_change_is_handled_in_order_whatever_ends(dynamodb_local, tmp_path):
-    live = Live(changes=1_000, kills=1, seed=1, folder=tmp_path, items=40, broken=3.0)
+    # A handler slow enough that the processor is killed in the middle of its work.
+    live = Live(changes=1_000, kills=1, seed=1, folder=tmp_path, items=40, broken=3.0, pause=0.03)
     report = live.run(dynamodb_local)
     report.check()
     assert report.handled == report.written == 1_000

@@ -37,6 +37,7 @@ import json, os, pathlib, time
 from ddbstream import StreamRouter
 
 folder = pathlib.Path(__file__).parent
+pause = float((folder / "pause").read_text())
 file = os.open(folder / "handled.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 router = StreamRouter()
 
@@ -45,7 +46,7 @@ def handle(record):
     new = record.new
     if new["SK"] == "item-7" and (folder / "broken").exists():
         raise RuntimeError("it fails for a while")
-    time.sleep(0.0005)  # so that a kill may come in the middle of a batch
+    time.sleep(pause)  # so that a kill may come in the middle of a batch
     print(json.dumps({"action": "status", "responseFor": "processRecords"}))  # a handler may print
     os.write(file, f"{new['SK']} {new['n']}\\n".encode())
 """
@@ -183,6 +184,7 @@ class Live:
         items: How many items there are.
         broken: Seconds for which one item's handler fails, once the fleet handles.
         within: Seconds for all of it.
+        pause: Seconds that the handler takes.
     """
 
     def __init__(
@@ -195,6 +197,7 @@ class Live:
         items: int = 200,
         broken: float = 8.0,
         within: float = 1500.0,
+        pause: float = 0.0005,
     ) -> None:
         self.changes = changes
         self.kills = kills
@@ -203,6 +206,7 @@ class Live:
         self.items = items
         self.broken = broken
         self.within = within
+        self.pause = pause
         self.report = Report()
         self._versions = [0] * items
         self._written = threading.Event()
@@ -213,6 +217,7 @@ class Live:
         began = time.monotonic()
         (self.folder / "app.py").write_text(APP)
         (self.folder / "broken").touch()
+        (self.folder / "pause").write_text(str(self.pause))
         with server.table() as table, KinesisLocal() as kinesis:
             kinesis.client.create_stream(StreamName=STREAM, ShardCount=4)
             threads = [

@@ -8,6 +8,7 @@ over, from the last checkpoint on.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import subprocess
 from collections.abc import Sequence
@@ -122,14 +123,11 @@ class StandInDaemon:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             text = line.decode().strip()
-            try:
+            message: Any = None
+            with contextlib.suppress(ValueError):
                 message = json.loads(text)
-                known = message["action"] in ("checkpoint", "status")
-            except (ValueError, TypeError, KeyError):
-                known = False
-            if known:
-                found: dict[str, Any] = message
-                return found
+            if isinstance(message, dict) and message.get("action") in ("checkpoint", "status"):
+                return message
             if text:
                 self.skipped.append(text)
         return None

@@ -21,8 +21,10 @@ Needs msgspec (the extra ``kcl``).
 
 from __future__ import annotations
 
+from importlib import import_module
+
 try:
-    import msgspec as _msgspec  # noqa: F401 - here, so that a missing extra is named at once
+    import_module("msgspec")  # here, so that a missing extra is named at once
 except ModuleNotFoundError as _error:
     if _error.name != "msgspec":
         raise

@@ -11,45 +11,17 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ddbstream.kinesis import arrange
 
 if TYPE_CHECKING:
     from ddbstream._records import StreamRecord
     from ddbstream.kcl._checkpoints import Place
+    from ddbstream.kcl._protocol import KinesisRecord
     from ddbstream.kinesis import NewestStore
 
-__all__ = ["Batch", "KinesisRecord"]
-
-
-class KinesisRecord(Protocol):
-    """A Kinesis record under amazon-kclpy's names."""
-
-    @property
-    def binary_data(self) -> bytes:
-        """The change, as JSON."""
-        ...
-
-    @property
-    def partition_key(self) -> str:
-        """What it was put under."""
-        ...
-
-    @property
-    def sequence_number(self) -> str:
-        """Its number in the shard."""
-        ...
-
-    @property
-    def sub_sequence_number(self) -> int | None:
-        """Which part of an aggregated record it is."""
-        ...
-
-    @property
-    def timestamp_millis(self) -> int | None:
-        """When Kinesis took it."""
-        ...
+__all__ = ["Batch"]
 
 
 class Batch:

@@ -34,15 +34,7 @@ from ddbstream.poller import DeadLetter, FailurePolicy, block, skip, stop
 if TYPE_CHECKING:
     from ddbstream._router.results import Failure
     from ddbstream.dead_letters import DeadLetterSink
-    from ddbstream.kcl._protocol import (
-        Checkpointer,
-        Ending,
-        Initialize,
-        LeaseLost,
-        Records,
-        ShardEnded,
-        ShutdownRequested,
-    )
+    from ddbstream.kcl._protocol import Checkpointer, Delivery, Ending, Shard
     from ddbstream.kinesis import NewestStore
 
 __all__ = ["Clock", "ProcessorContext", "RecordProcessor"]
@@ -114,7 +106,8 @@ class RecordProcessor:
             ``ddbstream.poller.DeadLetter``.
         checkpoint_records: Checkpoint when so many records are done since the last one.
         checkpoint_seconds: ... or when the last one is so long ago.
-        dead_letter: Takes what an ``on_error`` function of the router puts aside.
+        dead_letter: Takes what an ``on_error`` function of the router puts aside; by default the
+            sink of ``on_failure``. See ``ddbstream.dead_letters``.
         newest: Drops what Kinesis repeats or delivers late: see ``ddbstream.kinesis``. None, the
             default, handles whatever comes, in the order in which it comes.
         stream_arn: The Kinesis stream's ARN, for records to say where they come from.
@@ -159,7 +152,7 @@ class RecordProcessor:
         )
         self._at_once = checkpoint_records
         self._checkpoints = Checkpoints(checkpoint_records, checkpoint_seconds)
-        self._dead_letter = dead_letter
+        self._dead_letter = dead_letter or self._policy.sink
         self._newest = newest
         self._stream_arn = stream_arn
         self.gone = Event()
@@ -171,13 +164,13 @@ class RecordProcessor:
 
     # What the daemon asks for
 
-    def initialize(self, initialize_input: Initialize) -> None:
+    def initialize(self, initialize_input: Shard) -> None:
         """Take a shard over."""
         self._shard_id = initialize_input.shard_id
         self._checkpoints.begin(self._clock.monotonic())
         logger.info("shard %s is ours", self._shard_id)
 
-    def process_records(self, process_records_input: Records) -> None:
+    def process_records(self, process_records_input: Delivery) -> None:
         """Handle records; return when all are done.
 
         Raises:
@@ -186,12 +179,12 @@ class RecordProcessor:
         with self._ending_on_errors():
             self._take(process_records_input)
 
-    def lease_lost(self, lease_lost_input: LeaseLost) -> None:
+    def lease_lost(self, lease_lost_input: object) -> None:
         """Another worker has the shard."""
         self._over = True
         logger.info("the lease of shard %s is lost", self._shard_id)
 
-    def shard_ended(self, shard_ended_input: ShardEnded) -> None:
+    def shard_ended(self, shard_ended_input: Ending) -> None:
         """Confirm the end of the shard; return when that is stored.
 
         Raises:
@@ -204,7 +197,7 @@ class RecordProcessor:
                 self._wait_for_the_store()
             logger.info("shard %s is done", self._shard_id)
 
-    def shutdown_requested(self, shutdown_requested_input: ShutdownRequested) -> None:
+    def shutdown_requested(self, shutdown_requested_input: Ending) -> None:
         """Checkpoint what is done, before the lease is given back.
 
         Raises:
@@ -219,7 +212,7 @@ class RecordProcessor:
 
     # Delivering
 
-    def _take(self, given: Records) -> None:
+    def _take(self, given: Delivery) -> None:
         checkpointer = _of(given)
         if self._over or self._batch is not None:
             raise CannotGoOnError("records came after the end")
@@ -362,7 +355,7 @@ class RecordProcessor:
         raise SystemExit(code) from None
 
 
-def _of(question: Records | Ending) -> Checkpointer:
+def _of(question: Ending) -> Checkpointer:
     checkpointer = question.checkpointer
     assert checkpointer is not None  # who delivers a question has set it
     return checkpointer

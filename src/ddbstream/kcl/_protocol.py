@@ -19,6 +19,7 @@ https://github.com/awslabs/amazon-kinesis-client/tree/master/amazon-kinesis-clie
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from queue import SimpleQueue
 from threading import Event, Thread
 from typing import BinaryIO, Protocol, TypeAlias
@@ -30,13 +31,12 @@ __all__ = [
     "Checkpointer",
     "Conversation",
     "DaemonGoneError",
+    "Delivery",
     "Ending",
-    "Initialize",
-    "LeaseLost",
+    "KinesisRecord",
     "Processor",
     "ProtocolError",
-    "Record",
-    "Records",
+    "Shard",
     "serve",
 ]
 
@@ -72,6 +72,35 @@ class Checkpointer(Protocol):
         Raises:
             Exception: Its ``value`` is the name of the KCL's exception.
         """
+        ...
+
+
+class KinesisRecord(Protocol):
+    """A Kinesis record under amazon-kclpy's names."""
+
+    @property
+    def binary_data(self) -> bytes:
+        """The change, as JSON."""
+        ...
+
+    @property
+    def partition_key(self) -> str:
+        """What it was put under."""
+        ...
+
+    @property
+    def sequence_number(self) -> str:
+        """Its number in the shard."""
+        ...
+
+    @property
+    def sub_sequence_number(self) -> int | None:
+        """Which part of an aggregated record it is."""
+        ...
+
+    @property
+    def timestamp_millis(self) -> int | None:
+        """When Kinesis took it."""
         ...
 
 
@@ -126,9 +155,43 @@ class _Checkpointed(msgspec.Struct, tag_field="action", tag="checkpoint"):
     error: str | None = None
 
 
-Ending: TypeAlias = ShardEnded | ShutdownRequested
 Question: TypeAlias = Initialize | Records | LeaseLost | ShardEnded | ShutdownRequested
 _Message: TypeAlias = Question | _Checkpointed
+
+
+# What a processor needs of each question; amazon-kclpy's classes have it as well.
+
+
+class Shard(Protocol):
+    """Of `Initialize`."""
+
+    @property
+    def shard_id(self) -> str:
+        """The Kinesis shard."""
+        ...
+
+
+class Ending(Protocol):
+    """Of `ShardEnded` and `ShutdownRequested`."""
+
+    @property
+    def checkpointer(self) -> Checkpointer | None:
+        """Set when the question is asked."""
+        ...
+
+
+class Delivery(Ending, Protocol):
+    """Of `Records`."""
+
+    @property
+    def records(self) -> Sequence[KinesisRecord]:
+        """In the shard's order."""
+        ...
+
+    @property
+    def millis_behind_latest(self) -> int | None:
+        """How far behind the stream's tip they were read."""
+        ...
 
 
 class Processor(Protocol):
@@ -137,23 +200,23 @@ class Processor(Protocol):
     Each method returns when everything that it was asked for is done.
     """
 
-    def initialize(self, initialize_input: Initialize) -> None:
+    def initialize(self, initialize_input: Shard) -> None:
         """See `Initialize`."""
         ...
 
-    def process_records(self, process_records_input: Records) -> None:
+    def process_records(self, process_records_input: Delivery) -> None:
         """See `Records`."""
         ...
 
-    def lease_lost(self, lease_lost_input: LeaseLost) -> None:
+    def lease_lost(self, lease_lost_input: object) -> None:
         """See `LeaseLost`."""
         ...
 
-    def shard_ended(self, shard_ended_input: ShardEnded) -> None:
+    def shard_ended(self, shard_ended_input: Ending) -> None:
         """See `ShardEnded`."""
         ...
 
-    def shutdown_requested(self, shutdown_requested_input: ShutdownRequested) -> None:
+    def shutdown_requested(self, shutdown_requested_input: Ending) -> None:
         """See `ShutdownRequested`."""
         ...
 

@@ -169,6 +169,19 @@ def test_on_error_of_the_router_decides_first(kcl):
     assert len(aside) == 1
 
 
+def test_what_the_router_puts_aside_goes_to_the_policys_sink_unless_told_otherwise(kcl):
+    router, aside = StreamRouter(), []
+
+    @router.on_error(RuntimeError)
+    def decide(failure):
+        return Disposition.DEAD_LETTER
+
+    policy = retry(3, then=aside.append)
+    kcl.deliver(kcl.processor(failing(99), router=router, on_failure=policy), 3, 4)
+    assert kcl.handled == [4]
+    assert len(aside) == 1
+
+
 def test_a_record_that_is_no_change_fails_alone(kcl):
     processor = kcl.processor(on_failure="skip")
     kcl.give(processor, kcl.record(1), kcl.record(2, data=b"\x00"), kcl.record(3))
