@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
-HEAVY = {"kcl", "demo"}  # with a Java runtime's jars; with all of moto: on one Python
+HEAVY = {"demo"}  # with all of moto: on one Python
 
 ALONE = """
 import importlib, importlib.util, pathlib, subprocess, sys
@@ -56,7 +56,15 @@ assert done.stdout == f"ddbstream {ddbstream.__version__}\\n", done.stdout
 subprocess.run([program, "decode", "--help"], capture_output=True, check=True)
 """,
     "testing": "importlib.import_module('ddbstream.testing.strategies')",
-    "kcl": "importlib.import_module('ddbstream.kcl')",
+    "fast": """
+from ddbstream.testing import kinesis_event
+importlib.import_module("msgspec")
+assert router.dispatch(kinesis_event([insert({"PK": "1"})])).processed == 1
+""",
+    "kcl": """
+from ddbstream.kcl import RecordProcessor
+assert RecordProcessor(router) is not None
+""",
     "demo": """
 program = pathlib.Path(sys.executable).with_name("ddbstream")
 subprocess.run([program, "demo"], capture_output=True, check=True, timeout=120)

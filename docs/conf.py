@@ -42,6 +42,7 @@ add_module_names = False
 toc_object_entries_show_parents = "hide"
 
 nitpicky = True
+smartquotes = False  # it makes a dash of the two of an option
 # A page without a place breaks no build; tests/docs asks for its place.
 suppress_warnings = ["toc.not_included"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -44,8 +45,11 @@ def words(text: str) -> list[str]:
 
 
 def escaped(text: str) -> str:
-    """A help text is plain text: what reStructuredText would read as markup is not meant so."""
-    return text.replace("\\", "\\\\").replace("*", "\\*").replace("`", "\\`").replace("|", "\\|")
+    """A help text as it is meant: `code` in single backticks, and no other markup."""
+    parts = re.split(r"`([^`\n]+)`", text)
+    plain = [re.sub(r"([\\*`|_])", r"\\\1", part) for part in parts[::2]]
+    code = [f"``{part}``" for part in parts[1::2]]
+    return "".join(word for pair in zip(plain, [*code, ""], strict=True) for word in pair)
 
 
 def parameters(command: click.Command, context: click.Context) -> list[str]:

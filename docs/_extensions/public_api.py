@@ -22,6 +22,7 @@ from sphinx.addnodes import pending_xref
 from sphinx.ext.napoleon import Config
 from sphinx.ext.napoleon.docstring import GoogleDocstring
 from sphinx.pycode import ModuleAnalyzer
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 import ddbstream
@@ -220,9 +221,21 @@ def fences_to_blocks(lines: list[str]) -> list[str]:
     return out
 
 
+class WholeNames(SphinxPostTransform):
+    """A bare public name means its one place in the reference, also where another module has it."""
+
+    default_priority = 4
+
+    def run(self, **_options: Any) -> None:
+        for node in self.document.findall(pending_xref):
+            if node.get("refdomain") == "py" and node["reftarget"] in PLACES:
+                node["reftarget"] = PLACES[node["reftarget"]]
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("public-names", PublicNames)
     app.add_role("public", Public())
+    app.add_post_transform(WholeNames)
     app.connect("missing-reference", resolve)
     app.connect("autodoc-process-docstring", google_to_rst)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
