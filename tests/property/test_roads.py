@@ -16,11 +16,11 @@ pytest.importorskip("boto3")
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ddbstream import parse, to_item
-from ddbstream.testing import get_records_page, strategies
+from ddbstream import StreamRouter, parse, to_item
+from ddbstream.testing import get_records_page, insert, modify, remove, strategies
 from tests.property.random_models import Kind, models, plain_items
 from tests.property.test_random_models import DAMAGE, damaged, places, same
-from tests.support.roads import insert_of, new_image, outcome, unread_page
+from tests.support.roads import described, insert_of, new_image, outcome, unread_page
 
 some_classes = settings(max_examples=40, suppress_health_check=list(HealthCheck), deadline=None)
 few_values = settings(
@@ -175,3 +175,25 @@ def test_text_that_is_not_utf_8_is_no_page() -> None:
 
     with pytest.raises(ValueError, match="utf-8"):
         unread_answer(b'{"Records": [], "NextShardIterator": "\xff"}')
+
+
+PATHS = ("price", "dims", "dims.w", "tags[0]", "nothing")
+
+
+@settings(deadline=None, max_examples=30)
+@given(strategies.values(), strategies.values(), st.sampled_from(PATHS))
+def test_a_changed_route_takes_the_same_records_by_either_road(
+    old: Any, new: Any, path: str
+) -> None:
+    def taken(payload: Any) -> Any:
+        router, seen = StreamRouter(), []
+        router.on_change(changed=path)(lambda record: seen.append(record.raw))
+        result = router.dispatch(payload, stream_arn="arn:aws:dynamodb:r:1:table/T/stream/S")
+        return seen, [described(failure.error) for failure in result.failures]
+
+    images = [{"price": value, "dims": {"w": value}, "tags": [value]} for value in (old, new)]
+    for records in ([modify(*images)], [insert(images[0])], [remove(images[1])]):
+        wire = json.loads(json.dumps(records))
+        assert taken(unread_page(wire)) == taken(wire)
+        wire[0]["dynamodb"]["NewImage"] = None
+        assert taken(unread_page(wire)) == taken(wire)

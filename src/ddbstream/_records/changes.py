@@ -45,8 +45,10 @@ class Insert(StreamRecord[T_co]):
             self._new = self._decode("NewImage")
         return self._new
 
-    def _images(self) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
-        return None, self._image("NewImage")
+    def _images(
+        self, *, views: bool = False
+    ) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+        return None, self._image("NewImage", view=views)
 
 
 @final
@@ -80,8 +82,10 @@ class Modify(StreamRecord[T_co]):
             self._new = self._decode("NewImage")
         return self._new
 
-    def _images(self) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
-        return self._image("OldImage"), self._image("NewImage")
+    def _images(
+        self, *, views: bool = False
+    ) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+        return self._image("OldImage", view=views), self._image("NewImage", view=views)
 
 
 @final
@@ -103,8 +107,10 @@ class Remove(StreamRecord[T_co]):
             self._old = self._decode("OldImage")
         return self._old
 
-    def _images(self) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
-        return self._image("OldImage"), None
+    def _images(
+        self, *, views: bool = False
+    ) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+        return self._image("OldImage", view=views), None
 
 
 Change = Insert[T_co] | Modify[T_co] | Remove[T_co]

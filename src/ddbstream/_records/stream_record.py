@@ -294,16 +294,22 @@ class StreamRecord(Generic[T_co]):
             )
         return self._diff
 
-    def _images(self) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+    def _images(
+        self, *, views: bool = False
+    ) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
         """The wire images (old, new); ``None`` where the event has no such image by its nature.
+
+        Args:
+            views: For one who reads a few attributes: text that is not read yet is not read whole.
 
         Raises:
             MissingImageError: The view type lacks one that the event has by its nature.
         """
         return None, None
 
-    def _image(self, name: str) -> Mapping[str, Any]:
-        image = self._change.get(name)
+    def _image(self, name: str, *, view: bool = False) -> Mapping[str, Any]:
+        change = self._change
+        image = change.view(name) if view and isinstance(change, Unread) else change.get(name)
         if image is None:
             raise MissingImageError(
                 f"no {name} captured: the stream's view type is "

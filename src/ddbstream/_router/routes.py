@@ -336,7 +336,7 @@ def _changed_condition(route: Route, changed: Changed, about: str) -> Condition:
 
     def differs(record: StreamRecord[Any]) -> bool:
         # Against no item at all, an attribute that is there counts as changed.
-        return found.matches(*record._images(), record._codec)
+        return found.matches(*record._images(views=True), record._codec)
 
     def refusal(record: StreamRecord[Any]) -> str:
         paths = [str(change.path) for change in record._with_codec(codec_for(None)).diff]

@@ -22,6 +22,10 @@ class Unread(Mapping[str, Any]):
         """The JSON text of a member, as bytes of any kind; None if there is no such text."""
         return None
 
+    def view(self, name: str) -> Any:
+        """A member as `get` gives it; if it is a map, one of which single members are read."""
+        return self.get(name)
+
     def __getitem__(self, name: str) -> Any:
         return self.parsed()[name]
 

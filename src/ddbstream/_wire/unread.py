@@ -148,6 +148,13 @@ class UnreadChange(Unread):
         text = getattr(self._members, name) if name in _CHANGE else None
         return text if type(text) is Raw else None
 
+    def view(self, name: str) -> Any:
+        text = self.unread(name)
+        is_read = self._read is not None and name in self._read
+        if is_read or text is None or bytes(memoryview(text)[:1]) != b"{":
+            return self.get(name)
+        return UnreadImage(text)
+
     def __getitem__(self, name: str) -> Any:
         if name not in _CHANGE:
             return self.parsed()[name]

@@ -1,0 +1,410 @@
+"""What users feel: a poller on a page server beside the loop that people write, collector on.
+
+``python3 dev.py bench end_to_end``. A server in a process of its own gives pages of 1,000 records, of
+20 attributes with both images. Each candidate reads all of them through the public classes; counted
+is the CPU time of this process, so the HTTP, the checks and the saves are in it. Candidates
+run in random order within each round, and what is printed is the median of each round's ratio: on a
+busy machine only ratios hold. The garbage collector is on, as it is for users.
+
+``--output FOLDER`` also writes the table as Markdown and as an SVG plot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import gc
+import gzip
+import json
+import logging
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+os.environ.update(AWS_ACCESS_KEY_ID="bench", AWS_SECRET_ACCESS_KEY="bench")  # noqa: S106 - none
+
+import boto3
+from boto3.dynamodb.types import TypeDeserializer
+from decode import Wide
+from poller import image, page
+
+from ddbstream import Modify, StreamRouter, by_key_prefix, from_item, parse
+from ddbstream.export import load
+from ddbstream.poller import MemoryCheckpoints, StreamPoller
+from ddbstream.poller._client import StreamsApi, make_client
+from ddbstream.poller._core.commands import GetRecords, RecordsPage
+
+logging.disable()
+
+ARN = "arn:aws:dynamodb:us-east-1:0:table/T/stream/S"
+REGION = "us-east-1"
+
+# Each iterator that is asked for starts at the first page again.
+SERVER = """
+import json, sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+body = open(sys.argv[1], "rb").read()
+pages, shards = int(sys.argv[2]), int(sys.argv[3])
+LISTED = [
+    {"ShardId": f"shardId-00000001795000000000-{n:08x}",
+     "SequenceNumberRange": {"StartingSequenceNumber": "1"}}
+    for n in range(shards)
+]
+DESCRIPTION = json.dumps({"StreamDescription": {"StreamStatus": "ENABLED", "Shards": LISTED}})
+END = len(body) - len(b'"i"}')
+assert body[END:] == b'"i"}'
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        call = self.headers["x-amz-target"].rpartition(".")[2]
+        if call == "GetRecords":
+            number = int(request["ShardIterator"])
+            following = b'"%d"}' % (number + 1)
+            answer = body[:END] + following
+            if number >= pages:
+                answer = b'{"Records": [], "NextShardIterator": ' + following
+        elif call == "GetShardIterator":
+            answer = b'{"ShardIterator": "0"}'
+        else:
+            answer = DESCRIPTION.encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *args):
+        pass
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+
+
+class PageServer:
+    def __init__(self, body: bytes, *, pages: int, shards: int) -> None:
+        self._file = tempfile.NamedTemporaryFile(suffix=".json")  # noqa: SIM115 - until __exit__
+        self._file.write(body)
+        self._file.flush()
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", SERVER, self._file.name, str(pages), str(shards)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self.endpoint_url = f"http://127.0.0.1:{self._process.stdout.readline().strip()}"
+
+    def __enter__(self) -> PageServer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._file.close()
+
+
+class Row(NamedTuple):
+    what: str
+    ratio: float
+    goal: float
+    at_least: bool
+
+    @property
+    def met(self) -> bool:
+        return self.ratio >= self.goal if self.at_least else self.ratio <= self.goal
+
+    def __str__(self) -> str:
+        sign, met = (">=" if self.at_least else "<="), ("met" if self.met else "MISSED")
+        return f"  {self.what:74} {self.ratio:7.2f}   goal {sign} {self.goal:<5} {met}"
+
+
+Work = Callable[[], object]
+
+
+def measured(candidates: dict[str, Work], rounds: int) -> list[dict[str, float]]:
+    """CPU seconds of this process, by round and candidate; the collector is on."""
+    assert gc.isenabled()
+    for candidate in candidates.values():
+        candidate()
+    found = []
+    for _ in range(rounds):
+        names = list(candidates)
+        random.shuffle(names)
+        seconds = {}
+        for name in names:
+            gc.collect()
+            began = time.process_time()
+            candidates[name]()
+            seconds[name] = time.process_time() - began
+        found.append(seconds)
+    return found
+
+
+def ratio(found: list[dict[str, float]], one: str, other: str) -> float:
+    return statistics.median(each[one] / each[other] for each in found)
+
+
+def routers() -> dict[str, StreamRouter]:
+    nothing = StreamRouter(classify=by_key_prefix("PK"))
+    both = StreamRouter(classify=by_key_prefix("PK"))
+    changed = StreamRouter(classify=by_key_prefix("PK"))
+
+    @nothing.on_modify("Product")
+    def seen(record: Modify[dict[str, Any]]) -> None:
+        pass
+
+    @both.on_modify("Product")
+    def read(record: Modify[Wide]) -> None:
+        record.old, record.new  # noqa: B018
+
+    @changed.on_modify("Product", changed="price")
+    def repriced(record: Modify[Wide]) -> None:
+        record.new  # noqa: B018
+
+    return {"reads nothing": nothing, "both images typed": both, "changed=, one image": changed}
+
+
+def poll(endpoint_url: str, router: StreamRouter) -> None:
+    poller = StreamPoller(
+        ARN,
+        router,
+        checkpoints=MemoryCheckpoints(),
+        endpoint_url=endpoint_url,
+        region_name=REGION,
+    )
+    poller.run_until_caught_up()
+
+
+def boto3_loop(endpoint_url: str) -> None:
+    client = boto3.client("dynamodbstreams", endpoint_url=endpoint_url, region_name=REGION)
+    deserialize = TypeDeserializer().deserialize
+    shards = client.describe_stream(StreamArn=ARN)["StreamDescription"]["Shards"]
+    for shard in shards:
+        iterator = client.get_shard_iterator(
+            StreamArn=ARN, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        while True:
+            answer = client.get_records(ShardIterator=iterator, Limit=1000)
+            if not answer["Records"]:
+                break
+            for record in answer["Records"]:
+                for name in ("OldImage", "NewImage"):
+                    image = record["dynamodb"][name]
+                    {attribute: deserialize(value) for attribute, value in image.items()}
+            iterator = answer["NextShardIterator"]
+
+
+def polling(body: bytes, pages: int, shards: int, rounds: int) -> list[Row]:
+    # Many pages a run, since a poller runs for long and its start should not count.
+    size = len(json.loads(body)["Records"])
+    counts = {"boto3": 2 * shards, "json": 4}
+    with (
+        PageServer(body, pages=pages, shards=shards) as server,
+        PageServer(body, pages=2, shards=shards) as for_boto3,
+    ):
+        candidates: dict[str, Work] = {
+            name: lambda router=router: poll(server.endpoint_url, router)
+            for name, router in routers().items()
+        }
+        candidates["boto3"] = lambda: boto3_loop(for_boto3.endpoint_url)
+        candidates["json"] = lambda: [json.loads(body) and None for _ in range(counts["json"])]
+        found = [
+            {
+                name: seconds / (counts.get(name, pages * shards) * size) * 1e6
+                for name, seconds in each.items()
+            }
+            for each in measured(candidates, rounds)
+        ]
+    for name in candidates:
+        each = statistics.median(one[name] for one in found)
+        print(f"    {name:20} {each:8.1f} us a record", flush=True)
+    at = f"{shards} shard{'s' * (shards > 1)}"
+    goals = {
+        "reads nothing": (60, 0.12),
+        "both images typed": (20, 0.35),
+        "changed=, one image": (25, 0.3),
+    }
+    rows = []
+    for name, (throughput, parsing) in goals.items():
+        rows.append(
+            Row(f"{at}: boto3's loop / {name}", ratio(found, "boto3", name), throughput, True)
+        )
+        rows.append(
+            Row(f"{at}: {name} / json.loads alone", ratio(found, name, "json"), parsing, False)
+        )
+    return rows
+
+
+def memory(body: bytes) -> list[Row]:
+    with PageServer(body, pages=5, shards=1) as server:
+        api = StreamsApi(make_client(endpoint_url=server.endpoint_url, region_name=REGION), ARN)
+        call = api.get_records(GetRecords("shard", "0"))
+        api.make(call)
+        gc.collect()
+        tracemalloc.start()
+        before, _ = tracemalloc.get_traced_memory()
+        answer = api.make(call)
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert isinstance(answer, RecordsPage)
+    return [Row("memory held for a page / its body", (after - before) / len(body), 1.5, False)]
+
+
+def drain(records: Iterable[Any], *, typed: bool) -> None:
+    for record in records:
+        if typed:
+            record.old, record.new  # noqa: B018
+
+
+def kinesis(rounds: int) -> list[Row]:
+    texts = [
+        json.dumps(
+            {
+                **{name: record[name] for name in ("eventID", "eventName", "awsRegion")},
+                "recordFormat": "application/json",
+                "tableName": "T",
+                "userIdentity": None,
+                "eventSource": "aws:dynamodb",
+                "dynamodb": {
+                    name: record["dynamodb"][name]
+                    for name in ("Keys", "NewImage", "OldImage", "SizeBytes")
+                },
+            }
+        ).encode()
+        for record in json.loads(page(500))["Records"]
+    ]
+    lambdas = {
+        "Records": [
+            {
+                "eventSource": "aws:kinesis",
+                "kinesis": {
+                    "data": base64.b64encode(text).decode(),
+                    "sequenceNumber": str(number),
+                },
+            }
+            for number, text in enumerate(texts)
+        ]
+    }
+
+    def from_dicts() -> None:
+        for entry in lambdas["Records"]:
+            change = json.loads(base64.b64decode(entry["kinesis"]["data"]))["dynamodb"]
+            from_item(change["OldImage"], Wide)
+            from_item(change["NewImage"], Wide)
+
+    found = measured(
+        {
+            "json": lambda: [
+                json.loads(base64.b64decode(entry["kinesis"]["data"])) and None
+                for entry in lambdas["Records"]
+            ],
+            "unread": lambda: drain(parse(lambdas), typed=False),
+            "dicts": from_dicts,
+            "typed": lambda: drain(parse(lambdas, Wide), typed=True),
+        },
+        rounds,
+    )
+    return [
+        Row(
+            "a Kinesis record nobody reads / json.loads", ratio(found, "unread", "json"), 0.2, False
+        ),
+        Row(
+            "a Kinesis record, both typed / json.loads and from_item",
+            ratio(found, "typed", "dicts"),
+            0.5,
+            False,
+        ),
+    ]
+
+
+def export(rounds: int) -> list[Row]:
+    count = 3_000
+    lines = b"\n".join(json.dumps({"Item": image(n)}).encode() for n in range(count))
+    router = StreamRouter(classify=by_key_prefix("PK"))
+    router.on_insert(Wide)(lambda record: record.new)
+    router.bind("Product", Wide)
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data.json.gz"
+        data.write_bytes(gzip.compress(lines))
+
+        def by_hand() -> None:
+            with gzip.open(data) as file:
+                for line in file:
+                    from_item(json.loads(line)["Item"], Wide)
+
+        found = measured({"hand": by_hand, "load": lambda: load(str(data), router)}, rounds)
+    return [
+        Row(
+            "an export's items typed: gzip, json.loads and from_item / load()",
+            ratio(found, "hand", "load"),
+            2,
+            True,
+        )
+    ]
+
+
+def written(rows: list[Row], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ["| what | measured | goal |", "| --- | ---: | ---: |"]
+    lines += [
+        f"| {row.what} | {row.ratio:.2f} | {'>=' if row.at_least else '<='} {row.goal} |"
+        for row in rows
+    ]
+    (folder / "end_to_end.md").write_text("\n".join(lines) + "\n")
+    bars = [row for row in rows if row.at_least]
+    most = max(row.ratio for row in bars)
+    height = 28 * len(bars) + 10
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="900" height="{height}" font-size="13">'
+    ]
+    for index, row in enumerate(bars):
+        y, width = 10 + 28 * index, row.ratio / most * 380
+        parts.append(f'<text x="0" y="{y + 13}">{row.what}</text>')
+        parts.append(f'<rect x="430" y="{y}" width="{width:.0f}" height="18" fill="#4a7ebb"/>')
+        parts.append(f'<text x="{440 + width:.0f}" y="{y + 13}">{row.ratio:.0f}x</text>')
+    (folder / "end_to_end.svg").write_text("\n".join([*parts, "</svg>"]) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--pages", type=int, default=60)
+    parser.add_argument("--only", choices=["one", "many", "memory", "kinesis", "export"])
+    parser.add_argument("--output", type=Path)
+    arguments = parser.parse_args()
+    random.seed(0)
+    body, rounds, pages = page(1000), arguments.rounds, arguments.pages
+    print("CPU of the process, the garbage collector on", flush=True)
+    parts: dict[str, Callable[[], list[Row]]] = {
+        "one": lambda: polling(body, pages, 1, rounds),
+        "many": lambda: polling(body, pages // 10, 10, max(3, rounds // 2)),
+        "memory": lambda: memory(body),
+        "kinesis": lambda: kinesis(rounds),
+        "export": lambda: export(rounds),
+    }
+    rows = []
+    for name, part in parts.items():
+        if arguments.only in (None, name):
+            for row in part():
+                print(row, flush=True)
+                rows.append(row)
+    if arguments.output is not None:
+        written(rows, arguments.output)
+
+
+if __name__ == "__main__":
+    main()
