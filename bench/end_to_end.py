@@ -1,8 +1,8 @@
 """What users feel: a poller on a page server beside the loop that people write, collector on.
 
-``python3 dev.py bench end_to_end``. A server in a process of its own gives pages of 1,000 records, of
-20 attributes with both images. Each candidate reads all of them through the public classes; counted
-is the CPU time of this process, so the HTTP, the checks and the saves are in it. Candidates
+``python3 dev.py bench end_to_end``. A server in a process of its own gives pages of 1,000 records
+of 20 attributes with both images. Each candidate reads all of them through the public classes;
+counted is the CPU time of this process, so the HTTP, the checks and the saves are in it. Candidates
 run in random order within each round, and what is printed is the median of each round's ratio: on a
 busy machine only ratios hold. The garbage collector is on, as it is for users.
 

@@ -141,8 +141,10 @@ class ModelCodec(Codec[T]):
         return self.decode(item)
 
     def read_json(self, text: Any) -> T:
-        read, source = self._plan.json_decoder(self)
-        self.json_source = source
+        try:
+            read, self.json_source = self._plan.json_decoder(self)
+        except ValueError:  # msgspec has no struct with an attribute of such a name
+            read = super().read_json
         self.read_json = read  # type: ignore[method-assign, assignment]
         return self.read_json(text)
 

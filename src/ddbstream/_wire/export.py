@@ -10,16 +10,19 @@ Source: `export output`_.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._records import EVENTS, Origin, StreamRecord
 from ddbstream._values.json_values import is_map
+from ddbstream._wire.text import loads
+from ddbstream._wire.unread_text import unread
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec
+    from ddbstream._wire.unread import UnreadRecord
 
-__all__ = ["export_record", "is_export_line"]
+__all__ = ["export_record", "is_export_line", "unread_export_record"]
 
 
 def is_export_line(entry: Mapping[str, Any]) -> bool:
@@ -49,7 +52,40 @@ def export_record(
         codec: Reads the images.
         known: What the export says of every line, in the names of a stream record's ``dynamodb``.
     """
-    change: dict[str, Any] = dict(known or {})
+    raw = _as_record(line, known or {})
+    return EVENTS[raw["eventName"]](raw, raw["dynamodb"], origin, codec)
+
+
+def unread_export_record(
+    text: bytes,
+    origin: Origin,
+    codec: Codec[Any],
+    *,
+    known: Mapping[str, Any],
+    keys: Sequence[str] = (),
+) -> StreamRecord[Any] | None:
+    """The change that a line of a full export stands for, its item not read yet.
+
+    None where `json` has to read the line.
+    """
+    if unread is None:
+        return None
+
+    def make() -> dict[str, Any]:
+        line = loads(text)
+        item = line["Item"]
+        of_keys = {"Keys": {name: item[name] for name in keys if name in item}} if keys else {}
+        return _as_record(line, {**known, **of_keys})
+
+    try:
+        found: UnreadRecord = unread.unread_line(text, known, keys, make)
+    except ValueError:
+        return None
+    return found.made(origin, codec)
+
+
+def _as_record(line: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    change: dict[str, Any] = dict(known)
     if "Item" in line:
         change["NewImage"] = line["Item"]
         event = "INSERT"
@@ -64,8 +100,7 @@ def export_record(
             change["ApproximateCreationDateTime"] = written
             change["ApproximateCreationDateTimePrecision"] = "MICROSECOND"
         event = _event(line)
-    raw = {"eventName": event, "eventSource": "aws:dynamodb", "dynamodb": change}
-    return EVENTS[event](raw, change, origin, codec)
+    return {"eventName": event, "eventSource": "aws:dynamodb", "dynamodb": change}
 
 
 def _event(line: Mapping[str, Any]) -> str:

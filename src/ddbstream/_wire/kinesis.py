@@ -23,6 +23,7 @@ from ddbstream._records import MalformedRecord, Origin, StreamRecord
 from ddbstream._values.json_values import is_map, text_of
 from ddbstream._wire.dynamodb import record
 from ddbstream._wire.text import load
+from ddbstream._wire.unread_text import unread_record
 from ddbstream.exceptions import PayloadError, RecordError
 
 if TYPE_CHECKING:
@@ -48,14 +49,18 @@ def kinesis_record(
     number = carrier.get("sequenceNumber", carrier.get("SequenceNumber"))
     inside = origin.with_stream(entry.get("eventSourceARN")).inside("kinesis", entry, number)
     try:
-        change = _change(carrier.get("data", carrier.get("Data")))
+        data = _bytes_of(carrier.get("data", carrier.get("Data")))
+        unread = unread_record(data)
+        if unread is not None:
+            return unread.made(inside, codec)
+        change = _change(data)
     except PayloadError as error:
         fault = RecordError(str(error), path=at, sequence_number=text_of(number))
         return MalformedRecord(entry, inside, fault)
     return record(change, inside, codec, at)
 
 
-def _change(data: object) -> Mapping[str, Any]:
+def _bytes_of(data: object) -> bytes | bytearray | memoryview:
     if isinstance(data, str):
         try:
             data = a2b_base64(data)
@@ -63,6 +68,10 @@ def _change(data: object) -> Mapping[str, Any]:
             raise PayloadError("expected base64 text, got other text") from None
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise PayloadError(f"expected bytes or base64 text, got {type(data).__name__}")
+    return data
+
+
+def _change(data: bytes | bytearray | memoryview) -> Mapping[str, Any]:
     change = load(data)
     if not is_map(change):
         raise PayloadError(f"expected a DynamoDB change, got a JSON {type(change).__name__}")

@@ -24,6 +24,7 @@ from ddbstream._wire.kinesis import is_kinesis, kinesis_record
 from ddbstream._wire.on_failure import batch_info, failed_payload
 from ddbstream._wire.pages import Page
 from ddbstream._wire.text import load
+from ddbstream._wire.unread_text import unread_payload
 from ddbstream._wire.unrecognised import looks_like
 from ddbstream.exceptions import PayloadError, RecordError
 
@@ -52,6 +53,11 @@ def records_of(
         PayloadError: At once: no form.
     """
     if isinstance(payload, _TEXT):
+        unread = unread_payload(payload)
+        if isinstance(unread, Page):
+            return unread.records(origin, codec)
+        if unread is not None:
+            return iter((unread.made(origin, codec),))
         try:
             payload = load(payload)
         except PayloadError as error:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ddbstream._model import Codec
     from ddbstream._records import Origin, StreamRecord
 
-__all__ = ["UnreadPage", "unread_answer", "unread_record"]
+__all__ = ["UnreadPage", "UnreadRecord", "unread_answer", "unread_line", "unread_record"]
 
 # ruff: noqa: N815 - names as on the wire
 # Names as on the wire, so that a member is found by its name. Members that are not here are seldom
@@ -63,12 +63,22 @@ class _Slices(Struct, gc=False):
     Records: list[Raw]
 
 
+class _Line(Struct, gc=False, forbid_unknown_fields=True):
+    Item: Raw | UnsetType = UNSET
+    Keys: Raw | UnsetType = UNSET
+    Metadata: dict[str, Any] | UnsetType = UNSET
+    NewImage: Raw | UnsetType = UNSET
+    OldImage: Raw | UnsetType = UNSET
+
+
 _ENTRY: Final = frozenset(_Entry.__struct_fields__) - {"dynamodb"}
 _CHANGE: Final = frozenset(_Change.__struct_fields__)
 
 _read_answer = msgspec.json.Decoder(_Answer).decode
 _read_entry = msgspec.json.Decoder(_Entry).decode
+_read_line = msgspec.json.Decoder(_Line).decode
 _read_slices = msgspec.json.Decoder(_Slices).decode
+_read_members = msgspec.json.Decoder(dict[str, Raw]).decode
 _read_any = msgspec.json.Decoder().decode
 
 # Names come from the program, not from data; the bound is for one that makes them up without end.
@@ -82,11 +92,18 @@ def _find(text: Any, name: str) -> Any:
     if find is None:
         if len(_finders) >= _MOST_NAMES:
             _finders.clear()
-        member = field(name=name, default=UNSET)
-        one: Any = msgspec.defstruct("One", [("value", Raw | UnsetType, member)], gc=False)
-        find = _finders[name] = msgspec.json.Decoder(one).decode
-    value = find(text).value
-    return None if value is UNSET else value
+        find = _finders[name] = _finder(name)
+    return find(text)
+
+
+def _finder(name: str) -> Callable[[Any], Any]:
+    member = field(name=name, default=None)
+    try:
+        one: Any = msgspec.defstruct("One", [("value", Raw, member)], gc=False)
+    except ValueError:  # a name with a quote, a backslash, or a control character
+        return lambda text: _read_members(text).get(name)
+    read = msgspec.json.Decoder(one).decode
+    return lambda text: read(text).value
 
 
 def _read(text: Any) -> Any:
@@ -151,7 +168,7 @@ class UnreadChange(Unread):
     def view(self, name: str) -> Any:
         text = self.unread(name)
         is_read = self._read is not None and name in self._read
-        if is_read or text is None or bytes(memoryview(text)[:1]) != b"{":
+        if is_read or text is None or not _is_map(text):
             return self.get(name)
         return UnreadImage(text)
 
@@ -220,6 +237,26 @@ class UnreadRecord(Unread):
     def made(self, origin: Origin, codec: Codec[Any]) -> StreamRecord[Any]:
         """The record."""
         return EVENTS[self._entry.eventName](self, self.change, origin, codec)
+
+
+class UnreadLine(UnreadRecord):
+    """The record that a line of an export stands for.
+
+    Args:
+        entry: What was read of it.
+        make: Makes the whole of it.
+    """
+
+    __slots__ = ("_make",)
+
+    def __init__(self, entry: _Entry, make: Callable[[], dict[str, Any]]) -> None:
+        super().__init__((), 0, entry)
+        self._make = make
+
+    def parsed(self) -> dict[str, Any]:
+        if self._parsed is None:
+            self._parsed = self._make()
+        return self._parsed
 
 
 class _Texts(Sequence[Raw]):
@@ -324,3 +361,40 @@ def unread_record(text: bytes) -> UnreadRecord:
         return UnreadRecord((text,), 0, _read_entry(text))
     except RecursionError:
         raise ValueError from None
+
+
+def unread_line(
+    text: bytes, known: Mapping[str, Any], keys: Sequence[str], make: Callable[[], dict[str, Any]]
+) -> UnreadLine:
+    """The record that a line of a full export stands for.
+
+    Args:
+        text: The line.
+        known: What the export says of every line, in the names of a stream record's ``dynamodb``.
+        keys: The names of the table's keys, if they are known.
+        make: Makes the record's whole wire mapping.
+
+    Raises:
+        ValueError: It is no such line, or one with something unusual.
+    """
+    if not text.isascii():
+        text.decode()
+    try:
+        line = _read_line(text)
+    except RecursionError:
+        raise ValueError from None
+    item = line.Item
+    others = (line.Keys, line.Metadata, line.NewImage, line.OldImage)
+    if item is UNSET or any(other is not UNSET for other in others) or not _is_map(item):
+        raise ValueError
+    change = _Change(NewImage=item)
+    change.ApproximateCreationDateTime = known.get("ApproximateCreationDateTime", UNSET)
+    if keys:
+        found = {name: _find(item, name) for name in keys}
+        # Not text, but what it says: `UnreadChange` gives it as it is.
+        change.Keys = {n: _read(value) for n, value in found.items() if value is not None}  # type: ignore[assignment]
+    return UnreadLine(_Entry("INSERT", change), make)
+
+
+def _is_map(text: Any) -> bool:
+    return bytes(memoryview(text)[:1]) == b"{"

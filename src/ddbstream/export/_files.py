@@ -19,7 +19,7 @@ from typing import Any, Final, cast
 from ddbstream._model import codec_for
 from ddbstream._records import MalformedRecord, Origin, StreamRecord
 from ddbstream._wire.dynamodb import malformed
-from ddbstream._wire.export import export_record, is_export_line
+from ddbstream._wire.export import export_record, is_export_line, unread_export_record
 from ddbstream._wire.text import load
 from ddbstream.exceptions import DDBStreamError, ExportError, RecordError
 from ddbstream.export._manifest import ExportFile
@@ -74,6 +74,11 @@ def read_records(
         if number <= skip:
             continue
         origin = Origin("export", file.table_arn, f"{file.key or file.location}:{number}")
+        if file.format != "ION":
+            record = unread_export_record(line, origin, codec, known=known, keys=keys)
+            if record is not None:
+                yield record
+                continue
         try:
             entry = _entry(line, file)
         except DDBStreamError as error:
