@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import json
 import pickle
 from dataclasses import dataclass
@@ -291,3 +292,16 @@ def test_an_attribute_of_any_name_is_read() -> None:
     router.bind("T", OddlyNamed)
     router.dispatch(unread_page([insert_of(item)]))
     assert seen == ["x"]
+
+
+def test_a_record_is_freed_without_the_collector() -> None:
+    (record,) = parse(unread_page([insert_of({"a": {"N": "1"}})]))
+    assert record.new
+    assert record.keys
+    gc.collect()
+    gc.disable()
+    try:
+        del record
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -204,14 +204,18 @@ class UnreadRecord(Unread):
         entry: What was read of it.
     """
 
-    __slots__ = ("_entry", "_index", "_parsed", "_texts", "change")
+    __slots__ = ("_entry", "_index", "_parsed", "_texts")
 
     def __init__(self, texts: Sequence[Any], index: int, entry: _Entry) -> None:
         self._texts = texts
         self._index = index
         self._entry = entry
         self._parsed: dict[str, Any] | None = None
-        self.change = UnreadChange(self, entry.dynamodb)
+
+    @property
+    def change(self) -> UnreadChange:
+        """Its ``dynamodb``. Not kept: two objects that know each other wait for the collector."""
+        return UnreadChange(self, self._entry.dynamodb)
 
     def parsed(self) -> dict[str, Any]:
         if self._parsed is None:
@@ -326,7 +330,8 @@ class UnreadPage(Page):
         texts, place = self._texts, self._first
         for entry in self._entries:
             found = UnreadRecord(texts, place, entry)
-            yield EVENTS[entry.eventName](found, found.change, origin, codec)
+            change = UnreadChange(found, entry.dynamodb)
+            yield EVENTS[entry.eventName](found, change, origin, codec)
             place += 1
 
 
