@@ -17,12 +17,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType, field
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from ddbstream._records import EVENTS
 from ddbstream._values.json_values import Unread
 from ddbstream._wire.pages import Page
 from ddbstream._wire.text import loads
+from ddbstream._wire.unread_image import UnreadImage, find, is_map_text, read
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec
@@ -78,72 +79,6 @@ _read_answer = msgspec.json.Decoder(_Answer).decode
 _read_entry = msgspec.json.Decoder(_Entry).decode
 _read_line = msgspec.json.Decoder(_Line).decode
 _read_slices = msgspec.json.Decoder(_Slices).decode
-_read_members = msgspec.json.Decoder(dict[str, Raw]).decode
-_read_any = msgspec.json.Decoder().decode
-
-# Names come from the program, not from data; the bound is for one that makes them up without end.
-_MOST_NAMES: Final = 1_000
-_finders: dict[str, Callable[[Any], Any]] = {}
-
-
-def _find(text: Any, name: str) -> Any:
-    """The text of one member of the map that ``text`` is; None if it has no such member."""
-    find = _finders.get(name)
-    if find is None:
-        if len(_finders) >= _MOST_NAMES:
-            _finders.clear()
-        find = _finders[name] = _finder(name)
-    return find(text)
-
-
-def _finder(name: str) -> Callable[[Any], Any]:
-    member = field(name=name, default=None)
-    try:
-        one: Any = msgspec.defstruct("One", [("value", Raw, member)], gc=False)
-    except ValueError:  # a name with a quote, a backslash, or a control character
-        return lambda text: _read_members(text).get(name)
-    read = msgspec.json.Decoder(one).decode
-    return lambda text: read(text).value
-
-
-def _read(text: Any) -> Any:
-    """The value of a part of a document."""
-    try:
-        return _read_any(text)
-    except (msgspec.DecodeError, RecursionError):
-        return loads(text)
-
-
-class UnreadImage(Unread):
-    """A map of attribute values: an image, of which single attributes are read."""
-
-    __slots__ = ("_parsed", "_text")
-
-    def __init__(self, text: Raw) -> None:
-        self._text = text
-        self._parsed: dict[str, Any] | None = None
-
-    def parsed(self) -> dict[str, Any]:
-        if self._parsed is None:
-            self._parsed = _read(self._text)
-        return self._parsed
-
-    def unread(self, name: str) -> Any:
-        return _find(self._text, name)
-
-    def __getitem__(self, name: str) -> Any:
-        if self._parsed is not None:
-            return self._parsed[name]
-        text = _find(self._text, name)
-        if text is None:
-            raise KeyError(name)
-        return _read(text)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        if self._parsed is not None:
-            return self._parsed.get(name, default)
-        text = _find(self._text, name)
-        return default if text is None else _read(text)
 
 
 class UnreadChange(Unread):
@@ -168,7 +103,7 @@ class UnreadChange(Unread):
     def view(self, name: str) -> Any:
         text = self.unread(name)
         is_read = self._read is not None and name in self._read
-        if is_read or text is None or not _is_map(text):
+        if is_read or text is None or not is_map_text(text):
             return self.get(name)
         return UnreadImage(text)
 
@@ -184,7 +119,7 @@ class UnreadChange(Unread):
             self._read = {}
         elif name in self._read:
             return self._read[name]
-        value = loads(value) if name == "ApproximateCreationDateTime" else _read(value)
+        value = loads(value) if name == "ApproximateCreationDateTime" else read(value)
         self._read[name] = value
         return value
 
@@ -230,7 +165,7 @@ class UnreadRecord(Unread):
         value = getattr(self._entry, name)
         if value is UNSET:
             raise KeyError(name)
-        return _read(value) if type(value) is Raw else value
+        return read(value) if type(value) is Raw else value
 
     def get(self, name: str, default: Any = None) -> Any:
         try:
@@ -390,16 +325,12 @@ def unread_line(
         raise ValueError from None
     item = line.Item
     others = (line.Keys, line.Metadata, line.NewImage, line.OldImage)
-    if item is UNSET or any(other is not UNSET for other in others) or not _is_map(item):
+    if item is UNSET or any(other is not UNSET for other in others) or not is_map_text(item):
         raise ValueError
     change = _Change(NewImage=item)
     change.ApproximateCreationDateTime = known.get("ApproximateCreationDateTime", UNSET)
     if keys:
-        found = {name: _find(item, name) for name in keys}
+        found = {name: find(item, name) for name in keys}
         # Not text, but what it says: `UnreadChange` gives it as it is.
-        change.Keys = {n: _read(value) for n, value in found.items() if value is not None}  # type: ignore[assignment]
+        change.Keys = {n: read(value) for n, value in found.items() if value is not None}  # type: ignore[assignment]
     return UnreadLine(_Entry("INSERT", change), make)
-
-
-def _is_map(text: Any) -> bool:
-    return bytes(memoryview(text)[:1]) == b"{"

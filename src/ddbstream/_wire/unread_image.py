@@ -1,0 +1,86 @@
+"""Reading parts of JSON text: single members of a map, and images of which they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw, field
+
+from ddbstream._values.json_values import Unread
+from ddbstream._wire.text import loads
+
+__all__ = ["UnreadImage", "find", "is_map_text", "read"]
+
+_read_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_read_any = msgspec.json.Decoder().decode
+
+# Names come from the program, not from data; the bound is for one that makes them up without end.
+_MOST_NAMES: Final = 1_000
+_finders: dict[str, Callable[[Any], Any]] = {}
+
+
+def find(text: Any, name: str) -> Any:
+    """The text of one member of the map that ``text`` is; None if it has no such member."""
+    find = _finders.get(name)
+    if find is None:
+        if len(_finders) >= _MOST_NAMES:
+            _finders.clear()
+        find = _finders[name] = _finder(name)
+    return find(text)
+
+
+def _finder(name: str) -> Callable[[Any], Any]:
+    member = field(name=name, default=None)
+    try:
+        one: Any = msgspec.defstruct("One", [("value", Raw, member)], gc=False)
+    except ValueError:  # a name with a quote, a backslash, or a control character
+        return lambda text: _read_members(text).get(name)
+    read = msgspec.json.Decoder(one).decode
+    return lambda text: read(text).value
+
+
+def read(text: Any) -> Any:
+    """The value of a part of a document."""
+    try:
+        return _read_any(text)
+    except (msgspec.DecodeError, RecursionError):
+        return loads(text)
+
+
+class UnreadImage(Unread):
+    """A map of attribute values: an image, of which single attributes are read."""
+
+    __slots__ = ("_parsed", "_text")
+
+    def __init__(self, text: Raw) -> None:
+        self._text = text
+        self._parsed: dict[str, Any] | None = None
+
+    def parsed(self) -> dict[str, Any]:
+        if self._parsed is None:
+            self._parsed = read(self._text)
+        return self._parsed
+
+    def unread(self, name: str) -> Any:
+        return find(self._text, name)
+
+    def __getitem__(self, name: str) -> Any:
+        if self._parsed is not None:
+            return self._parsed[name]
+        text = find(self._text, name)
+        if text is None:
+            raise KeyError(name)
+        return read(text)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if self._parsed is not None:
+            return self._parsed.get(name, default)
+        text = find(self._text, name)
+        return default if text is None else read(text)
+
+
+def is_map_text(text: Any) -> bool:
+    """Whether the value of JSON text is a map."""
+    return bytes(memoryview(text)[:1]) == b"{"
