@@ -74,7 +74,7 @@ class Container(Node):
     def _emit(self, e: Emitter, payload: str, target: str, road: Road) -> None:
         members = e.var("l")
         e.line(f"{members} = {payload}")
-        e.refuse_if(f"type({members}) is not list")
+        e.check_type(members, "list")
         self.emit_members(e, members, target, road)
 
     def emit_members(self, e: Emitter, members: str, target: str, road: Road) -> None:
@@ -208,7 +208,7 @@ class TupleNode(Container):
     def emit_members(self, e: Emitter, members: str, target: str, road: Road) -> None:
         e.refuse_if(f"len({members}) != {len(self.inners)}")
         names = []
-        with e.deeper():
+        with e.deeper(), e.payloads(typed=False):
             for index, node in enumerate(self.inners):
                 member, read = e.var("v"), e.var("x")
                 e.line(f"{member} = {members}[{index}]")

@@ -128,7 +128,8 @@ class ModelPlan:
             self.root.emit(e, "value", "made")
         else:
             e.line(f"item = {e.const(structs.decoder(types['M']), 'loads')}(text)")
-            self.root.emit_tagged(e, "M", "item", "made", structs)
+            with e.payloads(typed=True):
+                self.root.emit_tagged(e, "M", "item", "made", structs)
         e.settle()
         e.line("return made")
         source = e.source("def read_json(text):")

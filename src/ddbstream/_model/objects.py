@@ -437,7 +437,7 @@ class ObjectNode(MapNode):
                 e.line(f"{part} = {text}.removeprefix({prefix!r})")
                 e.refuse_if(f"len({part}) == len({text})")
             values[f.name] = read = e.var("x")
-            e.refuse_if(f"type({part}) is not str")
+            e.check_type(part, "str")
             f.node.emit_text(e, part, read)
         return values
 

@@ -171,8 +171,15 @@ class Structs:
         """As that of `Dicts`."""
         types = self.types(node)
         if types is None:
-            node.emit(e, source, target)
+            with e.payloads(typed=False):
+                node.emit(e, source, target)
             return
+        with e.payloads(typed=True):
+            self._read_one_of(e, node, types, source, target)
+
+    def _read_one_of(
+        self, e: Emitter, node: Readable, types: dict[str, Any], source: str, target: str
+    ) -> None:
         if len(types) == 1:
             (tag,) = types
             node.emit_tagged(e, tag, f"{source}.{tag}", target, self)

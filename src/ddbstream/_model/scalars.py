@@ -129,7 +129,7 @@ class StrNode(Scalar):
 
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
         e.line(f"{target} = {payload}")
-        e.refuse_if(f"type({target}) is not str")
+        e.check_type(target, "str")
 
     def emit_many(self, e: Emitter, payloads: str, target: str) -> None:
         e.line(f'"".join({payloads})  # raises unless all are text')
@@ -159,7 +159,8 @@ class BoolNode(Scalar):
 
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
         e.line(f"{target} = {payload}")
-        e.refuse_if(f"{target} is not True and {target} is not False")
+        if not e.typed:
+            e.refuse_if(f"{target} is not True and {target} is not False")
 
     def from_text(self, text: str) -> bool:
         return {"true": True, "false": False}[text]
@@ -188,11 +189,15 @@ class BytesNode(Scalar):
         return binary_to_wire(value, json)
 
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
-        e.line(f"{target} = {payload}")
-        with e.block(f"if type({target}) is str:"):
-            e.line(f"{target} = {e.const(base64_to_bytes, 'base64')}({target})")
-        with e.block(f"elif type({target}) is not bytes:"):
-            e.line("raise Unreadable")
+        base64 = e.const(base64_to_bytes, "base64")
+        if e.typed:
+            e.line(f"{target} = {base64}({payload})")
+        else:
+            e.line(f"{target} = {payload}")
+            with e.block(f"if type({target}) is str:"):
+                e.line(f"{target} = {base64}({target})")
+            with e.block(f"elif type({target}) is not bytes:"):
+                e.line("raise Unreadable")
         if self.python is not bytes:
             e.line(f"{target} = {e.const(self.python, 'make')}({target})")
 
@@ -217,7 +222,7 @@ class DecimalNode(Scalar):
 
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
         e.line(f"{target} = {payload}")
-        e.refuse_if(f"type({target}) is not str")  # create_decimal takes bools and binary floats
+        e.check_type(target, "str")  # create_decimal takes bools and binary floats
         e.line(f"{target} = {e.const(decimal_from_text, 'decimal')}({target})")
         e.refuse_if(f"not {target}.is_finite()")
 

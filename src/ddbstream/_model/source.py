@@ -33,6 +33,7 @@ class Emitter:
         self._functions: list[str] = []
         self._function_names: dict[int, str] = {}
         self._lines: list[str] = []
+        self.typed = False
         self._indent = 1
         self._pending: list[list[str]] = [[]]
         self._floats: list[list[tuple[str, str]]] = [[]]
@@ -61,6 +62,18 @@ class Emitter:
     def refuse_if(self, condition: str) -> None:
         """Emit a check that leaves the item to the slow reader if ``condition`` holds."""
         self.line(f"if {condition}: raise Unreadable")
+
+    def check_type(self, value: str, name: str) -> None:
+        """Check that a payload is of that type, unless msgspec has."""
+        if not self.typed:
+            self.refuse_if(f"type({value}) is not {name}")
+
+    @contextmanager
+    def payloads(self, *, typed: bool) -> Iterator[None]:
+        """What follows reads payloads whose types msgspec has checked, or not."""
+        before, self.typed = self.typed, typed
+        yield
+        self.typed = before
 
     def single(self, source: str) -> None:
         """Check, before this block ends, that the attribute value in ``source`` has one tag."""

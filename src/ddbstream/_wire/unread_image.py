@@ -17,6 +17,7 @@ _read_members = msgspec.json.Decoder(dict[str, Raw]).decode
 _read_any = msgspec.json.Decoder().decode
 
 # Names come from the program, not from data; the bound is for one that makes them up without end.
+_BRACE: Final = ord("{")
 _MOST_NAMES: Final = 1_000
 _finders: dict[str, Callable[[Any], Any]] = {}
 
@@ -83,4 +84,4 @@ class UnreadImage(Unread):
 
 def is_map_text(text: Any) -> bool:
     """Whether the value of JSON text is a map."""
-    return bytes(memoryview(text)[:1]) == b"{"
+    return memoryview(text)[0] == _BRACE

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, Flag
@@ -229,3 +231,29 @@ def test_one_unusual_value_does_not_change_how_the_others_are_read() -> None:
     assert slow.pop("odd") == 7
     assert slow == from_item(usual)
     assert [type(value) for value in slow.values()] == [type(v) for v in from_item(usual).values()]
+
+
+def _json_values() -> list[Any]:
+    """Those that JSON can hold, as JSON gives them back."""
+    found = []
+    for value in VALUES:
+        with suppress(TypeError, ValueError):
+            found.append(json.loads(json.dumps(value, allow_nan=False)))
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_what_is_read_from_text_is_what_is_read_from_dicts(kind: Any) -> None:
+    msgspec = pytest.importorskip("msgspec")
+    holder = dataclasses.make_dataclass("Holder", [("a", kind)])
+    codec: Any = codec_for(holder)
+    for value in _json_values():
+        item = {"a": value}
+        text = msgspec.json.decode(json.dumps(item).encode(), type=msgspec.Raw)
+        try:
+            read = codec.read_json(text)
+        except Exception:  # noqa: BLE001, S112 - then the item is read from dicts
+            continue
+        expected = codec.read_slowly(item)
+        assert read == expected, value
+        assert type(read.a) is type(expected.a), value
