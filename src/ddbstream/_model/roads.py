@@ -88,7 +88,9 @@ class Structs:
 
     def decoder(self, shape: Any) -> Any:
         """The function that reads JSON text into a type."""
-        return self._msgspec.json.Decoder(shape).decode
+        # Not strict: it reads the text of an N as an int or a float. A payload that it must not
+        # convert, a bool or a null, is read as what it is, and checked by the code.
+        return self._msgspec.json.Decoder(shape, strict=False).decode
 
     # --- types ----------------------------------------------------------------------------------
 
@@ -120,7 +122,10 @@ class Structs:
             fields: list[Any] = (
                 list(key)
                 if len(key) == 1
-                else [(tag, payload | unset, self.absent) for tag, payload in key]
+                else [
+                    (tag, payload if payload is Any else payload | unset, self.absent)
+                    for tag, payload in key
+                ]
             )
             self._wrappers[key] = self._struct("".join(types), fields, forbid=True)
         return self._wrappers[key]

@@ -35,12 +35,14 @@ class Scalar(Node):
         python: The Python type that ``holds`` checks for.
         detail: What an error says the payload should have been.
         json: What a payload is in JSON.
+        native: What msgspec reads a payload as, if that is the value itself.
     """
 
     tag: str = "S"
     python: type = str
     detail: str = "text in S"
-    json: type = str
+    json: Any = str
+    native: type | None = None
     has_text = True
 
     def __init__(self) -> None:
@@ -95,10 +97,17 @@ class Scalar(Node):
         self.emit_payload(e, f'{source}["{self.tag}"]', target)
 
     def payload_types(self, structs: Structs) -> dict[str, Any] | None:
-        return {self.tag: self.json}
+        return {self.tag: self.native or self.json}
 
     def emit_tagged(self, e: Emitter, tag: str, payload: str, target: str, road: Road) -> None:
-        self.emit_payload(e, payload, target)
+        if self.native is None:
+            self.emit_payload(e, payload, target)
+        else:
+            e.line(f"{target} = {payload}")
+            self.emit_check(e, target)
+
+    def emit_check(self, e: Emitter, value: str) -> None:
+        """Emit what msgspec has not checked of a ``native`` value."""
 
     def holds(self, value: Any) -> bool:
         return isinstance(value, self.python)
@@ -144,7 +153,7 @@ class BoolNode(Scalar):
 
     tag = "BOOL"
     python = bool
-    json = bool
+    json = Any
     detail = "true or false in BOOL"
 
     def parse(self, payload: Any) -> bool:
@@ -159,8 +168,7 @@ class BoolNode(Scalar):
 
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
         e.line(f"{target} = {payload}")
-        if not e.typed:
-            e.refuse_if(f"{target} is not True and {target} is not False")
+        e.refuse_if(f"{target} is not True and {target} is not False")
 
     def from_text(self, text: str) -> bool:
         return {"true": True, "false": False}[text]
@@ -241,6 +249,7 @@ class IntNode(Scalar):
 
     tag = "N"
     python = int
+    native: type | None = int
     detail = "an integral number in N"
 
     def parse(self, payload: Any) -> int:
@@ -282,6 +291,7 @@ class FloatNode(Scalar):
 
     tag = "N"
     python = float
+    native = float
     detail = "a number in N"
 
     def parse(self, payload: Any) -> float:
@@ -302,6 +312,9 @@ class FloatNode(Scalar):
         e.line(f"{text} = {payload}")
         e.line(f"{target} = float({text})")
         e.check_float(text, target)
+
+    def emit_check(self, e: Emitter, value: str) -> None:
+        e.check_float(None, value)
 
     def holds(self, value: Any) -> bool:
         return isinstance(value, (float, int)) and not isinstance(value, bool)

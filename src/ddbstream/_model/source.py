@@ -36,7 +36,7 @@ class Emitter:
         self.typed = False
         self._indent = 1
         self._pending: list[list[str]] = [[]]
-        self._floats: list[list[tuple[str, str]]] = [[]]
+        self._floats: list[list[tuple[str | None, str]]] = [[]]
         self._count = count(1)
         self._levels = self._deepest = 0
         self._base = ""
@@ -79,15 +79,19 @@ class Emitter:
         """Check, before this block ends, that the attribute value in ``source`` has one tag."""
         self._pending[-1].append(source)
 
-    def check_float(self, text: str, value: str) -> None:
-        """Check, before this block ends, that ``text`` is no "nan", "1_0" or " 1" to ``float``."""
+    def check_float(self, text: str | None, value: str) -> None:
+        """Check, before this block ends, that ``text`` is no "nan", "1_0" or " 1" to ``float``.
+
+        Without a text, that ``value`` is finite.
+        """
         self._floats[-1].append((text, value))
 
     def _settle_floats(self) -> None:
-        texts = [text for text, _ in self._floats[-1]]
+        texts = [text for text, _ in self._floats[-1] if text is not None]
         if texts:
             joined = texts[0] if len(texts) == 1 else f'"".join(({", ".join(texts)}))'
             self.refuse_if(f'{joined}.strip("0123456789.-+eE")')
+        if self._floats[-1]:
             # infinity is above the limit, alone or in a sum
             total = " + ".join(value for _, value in self._floats[-1])
             self.refuse_if(f"not -1e300 < {total} < 1e300")

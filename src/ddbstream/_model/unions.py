@@ -186,6 +186,8 @@ class UnionNode(Node):
 class DigitsNode(IntNode):
     """The int of ``int | float`` and ``int | Decimal``: its text has no point and no exponent."""
 
+    native = None
+
     def parse(self, payload: Any) -> int:
         if isinstance(payload, str) and not payload.lstrip("-").isdecimal():
             raise ValueError

@@ -65,9 +65,10 @@ class NoneNode(Node):
         e.line(f"{target} = None")
 
     def payload_types(self, structs: Structs) -> dict[str, Any] | None:
-        return {"NULL": bool}
+        return {"NULL": Any}
 
     def emit_tagged(self, e: Emitter, tag: str, payload: str, target: str, road: Road) -> None:
+        e.refuse_if(f"type({payload}) is not bool")
         e.line(f"{target} = None")
 
     def holds(self, value: Any) -> bool:
@@ -107,7 +108,7 @@ class OptionalNode(Node):
 
     def payload_types(self, structs: Structs) -> dict[str, Any] | None:
         types = structs.types(self.inner)
-        return None if types is None else {**types, "NULL": bool}
+        return None if types is None else {**types, "NULL": Any}
 
     def emit_tagged(self, e: Emitter, tag: str, payload: str, target: str, road: Road) -> None:
         node = NONE if tag == "NULL" else self.inner
