@@ -382,7 +382,7 @@ def written(rows: list[Row], folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--pages", type=int, default=60)
+    parser.add_argument("--pages", type=int, default=100)
     parser.add_argument("--only", choices=["one", "many", "memory", "kinesis", "export"])
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
