@@ -82,7 +82,13 @@ def test_no_two_saves_of_different_epochs_interleave_and_the_loser_stops(open_st
     for _ in range(3):
         store = Audited(open_store(), epochs, lock)
         poller = StreamPoller(
-            "T", Router(), client=stream, checkpoints=store, settings=QUICK, max_workers=2
+            "T",
+            Router(),
+            client=stream,
+            checkpoints=store,
+            settings=QUICK,
+            max_workers=2,
+            takeover=True,
         )
         pollers.append(poller)
         threads.append(threading.Thread(target=poll, args=(poller, errors)))

@@ -54,6 +54,8 @@ StreamPoller(
     endpoint_url=endpoint,
     region_name="us-east-1",
     settings=Settings(idle=0.05, idle_max=0.2, discovery=5.0),
+    concurrency=8,
+    takeover=True,  # the one that was killed is not waited for
 ).run(install_signals=True)
 """
 

@@ -32,10 +32,12 @@ class _Trimmed(click.ClickException):
     exit_code = TRIMMED
 
 
-def run(poller: StreamPoller, *, once: bool) -> None:
+def run(poller: StreamPoller, *, once: bool, rewind: bool = False) -> None:
     """Run until stopped, or caught up; what ends it otherwise becomes one line and an exit code."""
     with stopping_on_signals(poller.stop):
         try:
+            if rewind:
+                poller.rewind()
             if once:
                 poller.run_until_caught_up()
             else:

@@ -73,6 +73,14 @@ __all__ = ["health_of", "poll"]
     show_default=True,
     help="Items of a shard that are handled at once; one item's records keep their order.",
 )
+@click.option(
+    "--takeover/--no-takeover",
+    default=None,
+    help="While another poller is alive: stop it, or end with code 3. Without either: wait for it.",
+)
+@click.option(
+    "--rewind", is_flag=True, help="Forget the consumer's positions first, and begin at --start."
+)
 @click.option("--once", is_flag=True, help="End when everything in the stream is handled.")
 @click.option(
     "--listen",
@@ -87,6 +95,7 @@ def poll(
     checkpoints: Path,
     *,
     once: bool,
+    rewind: bool,
     listen: tuple[str, int] | None,
     quiet: bool,
     **options: Any,
@@ -117,7 +126,7 @@ def poll(
     with ExitStack() as stack:
         if listen is not None:
             stack.enter_context(serving(health_of(poller), listen))
-        run(poller, once=once)
+        run(poller, once=once, rewind=rewind)
 
 
 def health_of(poller: StreamPoller) -> Callable[[Request], Response]:

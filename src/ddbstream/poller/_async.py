@@ -40,6 +40,7 @@ from ddbstream.poller._dispatching import failure_in
 from ddbstream.poller._driver import Driver, Interrupt, Takers
 from ddbstream.poller._handlers import PollContext, Router
 from ddbstream.poller._lanes import joined, split_by_item
+from ddbstream.poller._setup import StoppedWaitingError
 from ddbstream.poller._stream import Stream
 from ddbstream.poller._workers import Lane, lane_sizes
 
@@ -220,7 +221,7 @@ class AsyncStreamPoller(PollerBase):
         workers = LoopWorkers(self._max_workers)
         takers = {**self._takers(workers), Deliver: loop.take}
         try:
-            async with self._driving(workers, takers) as loop.driver:
+            async with self._driving(workers, takers, timeout) as loop.driver:
                 while True:
                     handed_out = loop.next()
                     if loop.exit is not None:
@@ -242,7 +243,7 @@ class AsyncStreamPoller(PollerBase):
             )
         deadline = None if timeout is None else self._clock.monotonic() + timeout
         workers = LoopWorkers(self._max_workers)
-        async with self._driving(workers, self._takers(workers)) as driver:
+        async with self._driving(workers, self._takers(workers), timeout) as driver:
             while self.exit is None:
                 self.exit = driver.turn(until_caught_up=until_caught_up, deadline=deadline)
                 if self.exit is None:
@@ -250,9 +251,17 @@ class AsyncStreamPoller(PollerBase):
         return self._ended()
 
     @asynccontextmanager
-    async def _driving(self, workers: LoopWorkers, takers: Takers) -> AsyncIterator[Driver]:
+    async def _driving(
+        self, workers: LoopWorkers, takers: Takers, timeout: float | None = None
+    ) -> AsyncIterator[Driver]:
         driver = self._begin(workers, takers)
+        self._wait_at_most(timeout)
         lock, over = threading.Lock(), False
+
+        def open_all() -> None:
+            with contextlib.suppress(StoppedWaitingError):
+                for name in self._present():
+                    open_stream(name)
 
         def open_stream(name: str) -> None:
             stream = self._setup.open(name)
@@ -263,9 +272,8 @@ class AsyncStreamPoller(PollerBase):
             stream.release()  # cancelling ends the waiting, not the thread
 
         try:
-            for name in self._names:
-                await _in_thread(partial(open_stream, name))
             self._stop_if_asked(driver)
+            await _in_thread(open_all)
             yield driver
         finally:
             with lock:

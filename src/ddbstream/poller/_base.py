@@ -9,7 +9,8 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any, Literal
 
-from ddbstream.exceptions import PollerArgumentError, PollerError
+from ddbstream.exceptions import PollerArgumentError, PollerError, StreamNotFoundError
+from ddbstream.poller import _fences as fences
 from ddbstream.poller._batches import BODY, BatchLoop
 from ddbstream.poller._core.commands import HANDLER, STORE
 from ddbstream.poller._core.events import Event, Exit
@@ -62,7 +63,7 @@ class PollerBase:
         on_gap: Literal["fail", "continue"] | None = None,
         on_event: Callable[[Event], object] | None = None,
         follow: bool = False,
-        takeover: bool = True,
+        takeover: bool | None = None,
         max_lag: float | None = 21_600.0,
         max_workers: int = 32,
         grace: float = 30.0,
@@ -71,14 +72,13 @@ class PollerBase:
         consumer: str = DEFAULT_CONSUMER,
         concurrency: int = 1,
         dead_letter: Callable[[Mapping[str, Any]], object] | None = None,
+        on_missing: Literal["fail", "skip"] = "fail",
     ) -> None:
         self._names = _names(table_or_stream_arn)
         self._router = router
+        self._consumer = consumer
         self._concurrency = check_concurrency(concurrency)
-        if router is not None:
-            check_router(router, concurrency=concurrency)
-        if dead_letter is not None and not callable(dead_letter):
-            raise PollerArgumentError("dead_letter is a sink: a function of one document")
+        _check_callables(router, dead_letter, concurrency)
         self._dead_letter = dead_letter
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._setup = Setup(
@@ -92,6 +92,7 @@ class PollerBase:
             on_failure=on_failure,
             on_gap=on_gap,
             takeover=takeover,
+            on_missing=on_missing,
             connections=max_workers + 4,
             settings=settings,
             clock=self._clock,
@@ -117,6 +118,22 @@ class PollerBase:
         if self._driver is not None:
             self._driver.stop()
 
+    def rewind(self) -> None:
+        """Forget the consumer's start and positions: the next run begins at ``start``.
+
+        Raises:
+            FencedError: A poller has the lease; stop it first.
+            PollerError: The checkpoint store has no ``reset()``.
+        """
+        for name in self._names:
+            self._setup.rewind(name)
+
+    def _present(self) -> list[str]:
+        names = [name for name in self._names if not self._setup.is_missing(name)]
+        if not names:
+            raise StreamNotFoundError(f"there is no stream of {', '.join(self._names)}")
+        return names
+
     def healthy(self) -> bool:
         """Whether the poller runs, and reads what there is: see `problem`."""
         return self.problem() is None
@@ -138,6 +155,8 @@ class PollerBase:
         still = self._clock.monotonic() - driver.turned_at
         if still > _STANDS_STILL and not self._ongoing.calls(BODY):
             return f"the poller's own thread has stood still for {still:.0f} seconds"
+        if self._setup.waits:
+            return None  # another one reads, and this one stands by
         statuses = self.metrics.streams
         if not statuses:
             return "not started yet"
@@ -186,7 +205,16 @@ class PollerBase:
             threaded = isinstance(self._clock, SystemClock)
             self._listening = Listening(self._listener, self._ongoing, threaded=threaded)
         self._setup.dispatcher = self._make_dispatcher(self._driver)
+        self._setup.stop_asked = self._driver.is_stopping
         return self._driver
+
+    def _wait_at_most(self, timeout: float | None) -> None:
+        until = None if timeout is None else self._clock.monotonic() + timeout
+        self._setup.wait_until = until
+
+    def _time_left(self) -> float | None:
+        until = self._setup.wait_until
+        return None if until is None else max(0.0, until - self._clock.monotonic())
 
     def _wait_for_leftovers(self) -> None:
         # A handler that outlasted the last run's grace must not meet its records again in this one.
@@ -227,6 +255,9 @@ class PollerBase:
 
     def _hang_up(self, driver: Driver) -> None:
         for stream in driver.streams:
+            exit_ = stream.core.exit
+            if exit_ is not None and exit_.reason == "fenced":
+                fences.fenced(f"{stream.arn}#{self._consumer}", self._clock.monotonic())
             with self._ongoing.doing(STORE):
                 stream.release()
         if self._listening is not None:
@@ -242,6 +273,13 @@ class PollerBase:
         log_event(logger, event)
         if self._listening is not None:
             self._listening.put(event)
+
+
+def _check_callables(router: object, dead_letter: object, concurrency: int) -> None:
+    if router is not None:
+        check_router(router, concurrency=concurrency)
+    if dead_letter is not None and not callable(dead_letter):
+        raise PollerArgumentError("dead_letter is a sink: a function of one document")
 
 
 def _names(given: object) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,7 @@ from ddbstream.poller._batches import Batch
 from ddbstream.poller._core.commands import Deliver
 from ddbstream.poller._core.events import Exit
 from ddbstream.poller._driver import Driver, Takers
+from ddbstream.poller._setup import StoppedWaitingError
 from ddbstream.poller._workers import InlineWorkers, SystemClock, ThreadWorkers, Workers, lane_sizes
 
 __all__ = ["StreamPoller"]
@@ -51,8 +53,11 @@ class StreamPoller(PollerBase):
             ``"continue"`` reports a `Gap` and reads on.
         on_event: Called with every event, in order, in a thread of its own.
         follow: Go on with the table's next stream when this one was disabled and all of it is read.
-        takeover: Take the store's lease from a poller that is alive, which then stops. If false,
-            raise FencedError while there is one.
+        takeover: While another poller has the store's lease and is alive: None waits for it and
+            stands by; True takes the lease over, and the other one stops; False raises FencedError.
+            One that was itself fenced waits longer each time before it takes over.
+        on_missing: If one of several tables or streams is not there at the start: ``"fail"`` raises
+            StreamNotFoundError, ``"skip"`` logs it and reads the others.
         max_lag: Seconds of lag beyond which `healthy` is false. The default is a quarter of the
             time that records live.
         max_workers: Shards that are read, and handled, at once.
@@ -92,7 +97,7 @@ class StreamPoller(PollerBase):
             PollerError: The service refuses the calls, or a record fails and the policy is to stop.
         """
         self._need_router()
-        with self._driving() as driver, self._signals(install_signals=install_signals):
+        with self._signals(install_signals=install_signals), self._driving() as driver:
             self.exit = driver.run()
         return self._ended()
 
@@ -112,8 +117,11 @@ class StreamPoller(PollerBase):
             PollerError: As `run`.
         """
         self._need_router()
-        with self._driving() as driver, self._signals(install_signals=install_signals):
-            self.exit = driver.run(until_caught_up=True, timeout=timeout)
+        with (
+            self._signals(install_signals=install_signals),
+            self._driving(timeout=timeout) as driver,
+        ):
+            self.exit = driver.run(until_caught_up=True, timeout=self._time_left())
         return self._ended()
 
     def batches(
@@ -131,7 +139,7 @@ class StreamPoller(PollerBase):
         """
         loop = self._loop(until_caught_up=until_caught_up, timeout=timeout)
         try:
-            with self._driving({Deliver: loop.take}) as loop.driver:
+            with self._driving({Deliver: loop.take}, timeout) as loop.driver:
                 yield from loop.batches()
                 self.exit = loop.exit
         finally:
@@ -146,13 +154,17 @@ class StreamPoller(PollerBase):
             raise PollerError("a poller without a router is iterated: for batch in poller: …")
 
     @contextmanager
-    def _driving(self, takers: Takers | None = None) -> Iterator[Driver]:
+    def _driving(
+        self, takers: Takers | None = None, timeout: float | None = None
+    ) -> Iterator[Driver]:
         workers = self._make_workers()
         driver = self._begin(workers, takers)
+        self._wait_at_most(timeout)
         try:
-            for name in self._names:
-                driver.add(self._setup.open(name))
             self._stop_if_asked(driver)
+            with contextlib.suppress(StoppedWaitingError):
+                for name in self._present():
+                    driver.add(self._setup.open(name))
             yield driver
         finally:
             workers.close()

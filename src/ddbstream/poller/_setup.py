@@ -17,9 +17,12 @@ from typing import Any, Literal
 from ddbstream.exceptions import (
     CheckpointError,
     DDBStreamError,
+    FencedError,
     PollerArgumentError,
+    PollerError,
     StreamNotFoundError,
 )
+from ddbstream.poller import _fences as fences
 from ddbstream.poller._client import (
     StreamsApi,
     failure_of,
@@ -28,6 +31,7 @@ from ddbstream.poller._client import (
     make_client,
     resolve_stream,
 )
+from ddbstream.poller._core.budget import Budget
 from ddbstream.poller._core.core import StreamCore
 from ddbstream.poller._core.policies import FailurePolicy, Settings, block, skip, stop
 from ddbstream.poller._core.positions import AtStart, AtTime, State
@@ -38,11 +42,15 @@ from ddbstream.poller._stream import Stream
 from ddbstream.poller._streams_of_table import chain_of, table_of
 from ddbstream.poller._workers import Clock, instant
 
-__all__ = ["Setup"]
+__all__ = ["Setup", "StoppedWaitingError"]
 
 logger = logging.getLogger("ddbstream.poller")
 
 _POLICIES: dict[str, Callable[[], FailurePolicy]] = {"block": block, "skip": skip, "stop": stop}
+
+
+class StoppedWaitingError(Exception):
+    """The poller was stopped, or its time was up, before it had the lease."""
 
 
 class Setup:
@@ -60,7 +68,8 @@ class Setup:
         region_name: str | None,
         on_failure: Literal["block", "skip", "stop"] | FailurePolicy,
         on_gap: Literal["fail", "continue"] | None,
-        takeover: bool,
+        takeover: bool | None,
+        on_missing: Literal["fail", "skip"],
         connections: int,
         settings: Settings | None,
         clock: Clock,
@@ -77,6 +86,13 @@ class Setup:
         self._region_name = region_name
         self._policy = _policy(on_failure)
         self._takeover = takeover
+        if on_missing not in ("fail", "skip"):
+            raise PollerArgumentError("on_missing is 'fail' or 'skip'")
+        self._skips_missing = on_missing == "skip"
+        self._budget = Budget(settings if settings is not None else Settings())
+        self.stop_asked: Callable[[], bool] = lambda: False
+        self.wait_until: float | None = None  # on the monotonic clock
+        self.waits = False  # for another poller's lease
         self._connections = connections
         self._clock = clock
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
@@ -88,6 +104,38 @@ class Setup:
     def sink(self) -> Callable[[Any], object] | None:
         """Takes records that are given up."""
         return self._policy.sink
+
+    def rewind(self, name: str) -> None:
+        """Forget the consumer's start and positions of a name's streams."""
+        reset = getattr(self._store, "reset", None)
+        if reset is None:
+            raise PollerError("this checkpoint store has no reset(): see CheckpointStore")
+        newest = self._resolve(name)
+        arns = {newest}
+        if newest != name:
+            streams_of = getattr(self._store, "streams_of", None)
+            known = (
+                [] if streams_of is None else streams_of(table_of(newest), consumer=self._consumer)
+            )
+            arns |= {*self._listed(newest), *known}
+        for arn in sorted(arns):
+            reset(arn, consumer=self._consumer)
+
+    def is_missing(self, name: str) -> bool:
+        """Whether there is no such stream, and that is no reason to stop."""
+        if not self._skips_missing:
+            return False
+        try:
+            arn = self._resolve(name)
+            call = self._streams_client().describe_stream
+            if not inspect.iscoroutinefunction(call):
+                call(StreamArn=arn, Limit=1)
+        except Exception as error:
+            if not isinstance(error, StreamNotFoundError) and failure_of(error).kind != "gone":
+                raise
+            logger.warning("there is no stream of %s: it is left out", name)
+            return True
+        return False
 
     def open(self, name: str) -> Stream:
         """Resolve a name, take the stream's lease and load its positions.
@@ -102,11 +150,10 @@ class Setup:
         self._streams_client()  # before the lease: it may fail too
         try:
             return self._open(name, newest, listed)
-        except DDBStreamError:
+        except (DDBStreamError, StoppedWaitingError):
             raise
         except Exception as error:
-            code = failure_of(error).code
-            raise CheckpointError(f"the checkpoint store cannot be read: {code}") from error
+            raise CheckpointError(_explained(self._store, error)) from error
 
     def _open(self, name: str, newest: str, listed: list[str]) -> Stream:
         lease, state = self._hold(newest)
@@ -143,7 +190,7 @@ class Setup:
         return sorted({*older, *(arn for arn in known if arn < newest)})
 
     def _peek(self, arn: str) -> State:
-        lease = self._acquire(arn, self.settings.lease, takeover=self._takeover)
+        lease = self._wait_for(arn)
         try:
             return self._store.load(lease)
         finally:
@@ -188,12 +235,30 @@ class Setup:
             # More than one may have come meanwhile.
             listed = [arn for arn in self._listed(ended.arn) if ended.arn < arn < newest]
             later = [*listed, newest] if newest != ended.arn else []
-        return self._begun(later, AtStart()) if later else None
+        return self._begun_if_free(later) if later else None
+
+    def _begun_if_free(self, chain: list[str]) -> Stream:
+        if self._takeover is None:
+            # In a worker that others need: it is tried again later, and not waited for.
+            lease = self._acquire_or_later(chain[0])
+            stream = self._make(lease, self._loaded(lease), AtStart())
+            stream.pending = tuple(chain[1:])
+            return stream
+        return self._begun(chain, AtStart())
+
+    def _acquire_or_later(self, arn: str) -> Lease:
+        try:
+            return self._acquire(arn, self.settings.lease, takeover=False)
+        except FencedError:
+            raise TimeoutError("another poller has the lease of the next stream") from None
 
     def _hold(self, arn: str) -> tuple[Lease, State]:
-        lease = self._acquire(arn, self.settings.lease, takeover=self._takeover)
+        lease = self._wait_for(arn)
+        return lease, self._loaded(lease)
+
+    def _loaded(self, lease: Lease) -> State:
         try:
-            return lease, self._store.load(lease)
+            return self._store.load(lease)
         except BaseException:
             self._let_go(lease)
             raise
@@ -201,6 +266,40 @@ class Setup:
     def _let_go(self, lease: Lease) -> None:
         with contextlib.suppress(Exception):  # it ends by itself, and what went wrong first counts
             self._store.release(lease)
+
+    def _wait_for(self, arn: str) -> Lease:
+        ttl = self.settings.lease
+        patience = 0.0 if self._takeover is False else self._patience(arn)
+        until = None if patience is None else self._clock.monotonic() + patience
+        try:
+            while True:
+                over = until is not None and self._clock.monotonic() >= until
+                try:
+                    return self._acquire(arn, ttl, takeover=over and self._takeover is True)
+                except FencedError:
+                    if over:
+                        raise
+                if not self.waits:
+                    self.waits = True
+                    logger.info("waiting for the poller that has the lease of %s", arn)
+                self._stop_waiting()
+                self._clock.sleep(min(1.0, ttl / 10))
+        finally:
+            self.waits = False
+
+    def _patience(self, arn: str) -> float | None:
+        """Seconds to wait for a lease that another poller holds; None is for ever."""
+        if self._takeover is None:
+            return None
+        # Two that take over from each other, and are started again, would do so for ever.
+        return fences.patience(
+            f"{arn}#{self._consumer}", self._clock.monotonic(), self.settings.lease
+        )
+
+    def _stop_waiting(self) -> None:
+        now = self._clock.monotonic()
+        if self.stop_asked() or (self.wait_until is not None and now >= self.wait_until):
+            raise StoppedWaitingError
 
     def _acquire(self, arn: str, ttl: float, *, takeover: bool = True) -> Lease:
         # A store from before consumers had names serves the default one.
@@ -218,6 +317,7 @@ class Setup:
             policy=self._policy,
             chance=random.Random().random,  # noqa: S311 - spreads waits, keeps no secret
             timestamps=knows_timestamps(client),
+            budget=self._budget,
         )
         core.auto_commit(enabled=self.commits_itself)
         api = StreamsApi(client, arn, page_limit=settings.page_limit)
@@ -242,6 +342,23 @@ class Setup:
             service=service,
             connections=self._connections,
         )
+
+
+def _explained(store: object, error: Exception) -> str:
+    """What a store raised, with where it keeps things, and what to do."""
+    code = failure_of(error).code
+    said = "" if code == str(error) else f": {error}"
+    remedy = _REMEDIES.get(code)
+    return f"{store!r} cannot be used: {code}{said}" + (f" ({remedy})" if remedy else "")
+
+
+_REMEDIES = {
+    "ResourceNotFoundException": "DynamoDBCheckpoints(…).create_table() makes the table",
+    "AccessDeniedException": (
+        "it needs dynamodb:GetItem, Query, Scan, UpdateItem, DeleteItem and ConditionCheckItem"
+    ),
+    "OperationalError": "can the file be written, and is no other process in a transaction of it?",
+}
 
 
 def _begin(start: Literal["TRIM_HORIZON", "LATEST"] | datetime) -> AtStart | AtTime | None:

@@ -14,7 +14,7 @@ from tests.support.poller_mutants import MUTANTS
 TESTS = Path(__file__).parents[2]
 DOCUMENT = TESTS.parent / "docs" / "poller.md"
 NAME = re.compile(r"`(test_\w+\.py)::([\w:]+)(?:\[(\w+)\])?`")
-FAULTS = 37
+FAULTS = 43
 
 
 def rows():

@@ -35,6 +35,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ddbstream.exceptions import FencedError
+from ddbstream.poller._core.budget import Budget
 from ddbstream.poller._core.commands import (
     HANDLING,
     Command,
@@ -83,9 +84,10 @@ class StreamCore:
         policy: For records that fail.
         chance: Numbers in [0, 1), for jitter.
         timestamps: Whether the client knows AT_TIMESTAMP.
+        budget: Of the poller's streams together.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword-only from the third on
         self,
         stream_arn: str,
         state: State,
@@ -96,8 +98,11 @@ class StreamCore:
         policy: FailurePolicy,
         chance: Callable[[], float],
         timestamps: bool = False,
+        budget: Budget | None = None,
     ) -> None:
-        shared = self._shared = Shared(stream_arn, settings, policy, chance, timestamps)
+        shared = self._shared = Shared(
+            stream_arn, settings, policy, chance, timestamps, shared_budget=budget
+        )
         self.lineage = Lineage(shared)
         self._discovery = Discovery(shared, self.lineage, at)
         self._starting = Starting(shared, begin, at)

@@ -41,6 +41,8 @@ from ddbstream.poller._core.shared import Shared
 
 __all__ = ["Delivery"]
 
+_KEPT = 10  # records that a failing shard holds on to when memory is short
+
 
 class Delivery:
     """Hands records over, and has saved what is done."""
@@ -120,6 +122,26 @@ class Delivery:
         wait = self._shared.policy.backoff.after(shard.delivery_attempts, self._shared.chance())
         shard.deliver_at = at.mono + wait
         self._report_failure(shard, result.error, wait, again)
+        self._make_room(shard)
+
+    def _make_room(self, shard: Shard) -> None:
+        # A shard that fails may wait for hours. What it holds is read again when its turn comes.
+        page, budget = shard.page, self._shared.budget
+        assert page is not None
+        if not budget.tight or shard.fetching or shard.stage is not Stage.READING:
+            return
+        end = page.index + max(page.limit if page.limit < _KEPT else 0, _KEPT)
+        last = sequence_number(page.records[min(end, len(page.records)) - 1])
+        if last is None or (len(page.records) <= end and shard.next_page is None):
+            return
+        for dropped in (shard.next_page, page):
+            budget.held -= dropped.size if dropped is not None else 0
+        shard.next_page = None
+        size = page.size * min(end, len(page.records)) // len(page.records)
+        page.records, page.size = page.records[:end], size
+        page.limit = min(page.limit, len(page.records))
+        budget.held += size
+        shard.read, shard.iterator = After(last, None), None
 
     def _give_up(
         self, shard: Shard, error: Exception, route: str | None, again: int, at: Instant
@@ -185,6 +207,7 @@ class Delivery:
         shard.done = page.position
         self._shared.report(BatchDelivered(self._shared.stream_arn, shard.shard_id, count))
         if page.finished:
+            self._shared.budget.held -= page.size
             shard.page, shard.next_page = shard.next_page, None
         if self._shared.auto_commit:
             self.commit(shard, shard.done, count)

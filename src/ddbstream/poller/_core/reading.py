@@ -42,6 +42,8 @@ __all__ = ["Reader", "is_older"]
 # whose records are all trimmed; more than once, because one may have been trimmed between two
 # calls.
 _TRIMMED_WHOLE = 3
+_USUAL_SIZE = 1_024  # bytes of a record, where the size of its page is not known
+_ROOM_LATER = 0.25  # seconds after which to see whether there is room for a page
 
 
 def is_older(record: RawRecord, moment: float) -> bool:
@@ -78,18 +80,36 @@ class Reader:
         # One page ahead keeps the handlers busy while the next one comes. More would only fill the
         # memory, and grow old: an iterator lives for 15 minutes.
         if shard.page is not None and (
-            shard.next_page is not None or not self._shared.settings.prefetch
+            shard.next_page is not None
+            or shard.deliveries_fail_since is not None  # it may fail for hours
+            or not self._shared.settings.prefetch
         ):
             return
         if shard.fetch_at > at.mono:
             self._shared.agenda.later(shard.fetch_at, shard.shard_id)
             return
+        if shard.iterator is not None and not self._has_room(shard):
+            self._shared.agenda.later(at.mono + _ROOM_LATER, shard.shard_id)
+            return
         shard.fetching = True
         if shard.iterator is not None:
+            shard.asked_size = self._size_of_next(shard)
+            self._shared.budget.held += shard.asked_size
             out.append(GetRecords(shard.shard_id, shard.iterator))
         else:
             timestamp = self._shared.timestamps and isinstance(shard.read, AtTime)
             out.append(GetIterator(shard.shard_id, shard.read, timestamp))
+
+    def _has_room(self, shard: Shard) -> bool:
+        budget = self._shared.budget
+        if shard.page is not None and budget.tight:
+            return False
+        return budget.has_room_for(self._size_of_next(shard))
+
+    def _size_of_next(self, shard: Shard) -> int:
+        # As large as the last; one of which nothing is known may have all that was ever written.
+        full = self._shared.settings.full_size
+        return full if shard.last_size is None else min(full, shard.last_size)
 
     def on_iterator(
         self, shard: Shard, command: GetIterator, result: str | CommandFailed, at: Instant
@@ -110,6 +130,7 @@ class Reader:
     def on_page(self, shard: Shard, result: RecordsPage | CommandFailed, at: Instant) -> None:
         """Take in the answer to `GetRecords`."""
         shard.fetching = False
+        self._shared.budget.held -= shard.asked_size
         if isinstance(result, CommandFailed):
             self._on_failed(shard, "GetRecords", result, at)
             return
@@ -122,9 +143,11 @@ class Reader:
             return
         records = result.records
         shard.iterator = result.next_iterator
+        shard.last_size = 0
         if records:
             shard.false_ends = 0
-            self._take_records(shard, records)
+            self._shared.budget.busy((self._shared.stream_arn, shard.shard_id))
+            self._take_records(shard, records, result.size or len(records) * _USUAL_SIZE)
         shard.empties = 0 if records else shard.empties + 1
         if result.next_iterator is None or shard.empties >= self._shared.settings.caught_up_pages:
             # No record is left to tell where reading went on.
@@ -143,6 +166,7 @@ class Reader:
         )
         if result.next_iterator is None:
             shard.stage = Stage.ENDING
+            self._shared.budget.busy((self._shared.stream_arn, shard.shard_id))
             shard.empties = 0  # this is no tip to be caught up with
             shard.proven = shard.closed  # a listing has said so already
             if not shard.closed:
@@ -151,8 +175,9 @@ class Reader:
         else:
             shard.fetch_at = at.mono + self._pause(shard, result, at)
 
-    def _take_records(self, shard: Shard, records: Sequence[RawRecord]) -> None:
+    def _take_records(self, shard: Shard, records: Sequence[RawRecord], size: int) -> None:
         shared = self._shared
+        shard.last_size = size
         first = next((n for n in map(sequence_number, records) if n is not None), None)
         self._report_trim(shard, until=first)
         # After a trim, reading starts over at the oldest record, but what is done stays done.
@@ -174,7 +199,8 @@ class Reader:
                 return
             # Times are approximate: once a record is wanted, so are all that follow it.
             shard.drop_before = None
-        page = PendingPage(wanted, before)
+        page = PendingPage(wanted, before, size)
+        shared.budget.held += size
         if shard.page is None:
             shard.page = page
         else:
@@ -212,6 +238,9 @@ class Reader:
             # Not the tip: records, or the end, are still to come. But not for ever without a pause,
             # lest a service that never gives the end is called in a tight loop.
             return 0.0
+        if shard.empties >= settings.quiet_pages and not shard.closed:
+            pause = self._shared.budget.idle_pause((self._shared.stream_arn, shard.shard_id))
+            return pause * (0.9 + self._shared.chance() / 10)  # not all at the same moment
         return min(settings.idle_max, settings.idle * 2.0 ** min(shard.empties - 1, 10))
 
     def prove_end(self, shard: Shard, at: Instant) -> None:

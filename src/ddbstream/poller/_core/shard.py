@@ -70,12 +70,14 @@ class PendingPage:
         position: Before the first record that is not done.
         index: Of that record.
         limit: How many go into one delivery: fewer after a failure that names no record.
+        size: Bytes that it came as.
     """
 
-    __slots__ = ("index", "limit", "position", "records")
+    __slots__ = ("index", "limit", "position", "records", "size")
 
-    def __init__(self, records: Sequence[RawRecord], position: Position) -> None:
+    def __init__(self, records: Sequence[RawRecord], position: Position, size: int = 0) -> None:
         self.records = records
+        self.size = size
         self.position = position
         self.index = 0
         self.limit = len(records)
@@ -145,6 +147,8 @@ class Shard:
     fresh_at: float = 0.0  # all older than this (wall clock) was read, or is owed to nobody
     gap_after: Position | None = None  # a trim, reported once it is known where reading resumes
     last_record_time: float | None = None
+    last_size: int | None = None  # bytes of the last page
+    asked_size: int = 0  # bytes that the page that is asked for may have
 
     # Delivering.
     page: PendingPage | None = None

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ddbstream.exceptions import PollerError, RecordsTrimmedError
+from ddbstream.poller._core.budget import Budget
 from ddbstream.poller._core.commands import CommandFailed, Instant
 from ddbstream.poller._core.events import Event, Exit, Gap
 from ddbstream.poller._core.policies import FailurePolicy, Settings
@@ -61,9 +62,11 @@ class Shared:
     chance: Callable[[], float]
     timestamps: bool = False
     auto_commit: bool = True
+    shared_budget: Budget | None = None  # with the other streams of the poller
 
     def __post_init__(self) -> None:
         self.agenda = Agenda()
+        self.budget = self.shared_budget or Budget(self.settings)
         self.events: list[Event] = []
         self.exit: Exit | None = None
         self.start: Start | None = None

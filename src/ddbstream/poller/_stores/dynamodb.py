@@ -108,6 +108,9 @@ class DynamoDBCheckpoints:
                 raise
         self._client.get_waiter("table_exists").wait(TableName=self._table)
 
+    def __repr__(self) -> str:
+        return f"DynamoDBCheckpoints({self._table!r})"
+
     def acquire(
         self,
         stream_arn: str,

@@ -71,6 +71,9 @@ class FileCheckpoints:
         self._clock = clock
         self._lock = threading.Lock()
 
+    def __repr__(self) -> str:
+        return f"FileCheckpoints({str(self._path)!r})"
+
     def acquire(
         self,
         stream_arn: str,

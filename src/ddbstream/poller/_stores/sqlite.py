@@ -116,6 +116,9 @@ class SQLiteCheckpoints:
         with self._lock:
             self._db.close()
 
+    def __repr__(self) -> str:
+        return f"SQLiteCheckpoints({self._path!r})"
+
     def acquire(
         self,
         stream_arn: str,
