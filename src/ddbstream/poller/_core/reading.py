@@ -190,14 +190,15 @@ class Reader:
             shard.read = After(number, shard.last_record_time)
         wanted = records
         if shard.drop_before is not None:
-            wanted = [r for r in records if not is_older(r, shard.drop_before)]
-            if len(wanted) != len(records):
-                shared.report(
-                    BatchDelivered(shared.stream_arn, shard.shard_id, len(records) - len(wanted))
-                )
-            if not wanted:
-                return
             # Times are approximate: once a record is wanted, so are all that follow it.
+            moment = shard.drop_before
+            dropped = next((i for i, r in enumerate(records) if not is_older(r, moment)), None)
+            if dropped != 0:
+                count = len(records) if dropped is None else dropped
+                shared.report(BatchDelivered(shared.stream_arn, shard.shard_id, count))
+            if dropped is None:
+                return
+            wanted = records[dropped:]
             shard.drop_before = None
         page = PendingPage(wanted, before, size)
         shared.budget.held += size

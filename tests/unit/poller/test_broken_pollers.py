@@ -1,0 +1,423 @@
+"""Pollers that are broken in one way each: the example that is to catch it does.
+
+Each row has an example, which the poller passes, and a mistake, with which it must fail. The first
+nine are mistakes that a simulation of the core alone did not see.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from unittest import mock
+
+import pytest
+
+from ddbstream import StreamRouter
+from ddbstream.exceptions import PollerError
+from ddbstream.poller import BatchFailed, Gap, MemoryCheckpoints, Settings, _setup
+from ddbstream.poller._batches import BatchLoop
+from ddbstream.poller._core import shard as shard_module
+from ddbstream.poller._core.budget import Budget
+from ddbstream.poller._core.commands import Delivered
+from ddbstream.poller._core.core import StreamCore
+from ddbstream.poller._core.delivery import Delivery
+from ddbstream.poller._core.discovery import Discovery
+from ddbstream.poller._core.lease import LeaseRenewal
+from ddbstream.poller._core.lineage import Lineage
+from ddbstream.poller._core.reading import Reader
+from ddbstream.poller._core.shared import Shared
+from ddbstream.poller._core.start import Starting
+from ddbstream.poller._dispatching import Dispatcher
+from ddbstream.poller._driver import Driver
+from ddbstream.poller._stores import memory
+from ddbstream.testing import Faults
+from tests.support.poller_bench import Bench, Recorder
+
+# Examples
+
+
+def lease():
+    bench = Bench(page_records=1)
+
+    class Failing(MemoryCheckpoints):
+        def renew(self, lease, alive_at):
+            raise ConnectionError
+
+    began, late = bench.clock.monotonic(), []
+
+    class Slow(Recorder):
+        def dispatch(self, payload, **options):
+            late.append(bench.clock.monotonic() - began)
+            bench.clock.advance(10)
+            return super().dispatch(payload)
+
+    bench.write(20)
+    poller = bench.poller(router=Slow(), checkpoints=Failing(clock=bench.clock.time))
+    poller.run_until_caught_up(120)
+    assert max(late) < 30
+
+
+def back_pressure():
+    class Broken(MemoryCheckpoints):
+        def save(self, lease, shard_id, position):
+            raise ConnectionError
+
+    bench = Bench(page_records=2)
+    bench.write(20)
+    bench.poller(checkpoints=Broken()).run_until_caught_up(600)
+    assert bench.router.values == [0, 1, 2, 3]
+
+
+def durable_start():
+    bench, read = Bench(), []
+
+    class Late(MemoryCheckpoints):
+        tries = 0
+
+        def fix_start(self, lease, start):
+            self.tries += 1
+            read.append(bench.stream.calls.get("GetRecords", 0))
+            if self.tries < 4:
+                raise ConnectionError
+            super().fix_start(lease, start)
+
+    bench.write(2)
+    bench.catch_up(checkpoints=Late(clock=bench.clock.time))
+    assert read == [0, 0, 0, 0]
+
+
+def open_parent():
+    bench = Bench(faults=Faults(open_shard=1.0))
+    written = bench.write(3)
+    bench.stream.roll_over()
+    written += bench.write(3)
+    bench.poller().run_until_caught_up(3600)
+    assert bench.router.values == written
+
+
+def sibling():
+    bench = Bench()
+    bench.write(1)
+    bench.stream.split()
+    written = [n for key in map(str, range(20)) for n in bench.write(1, key=key)]
+    late = bench.stream._streams[0].shards[bench.stream.open_shards()[1]]
+    late.listed_from = bench.clock.time() + 0.9
+    assert sorted(bench.catch_up()) == [0, *written]
+
+
+def times_out_of_order():
+    _times_out_of_order(1)
+    _times_out_of_order(100)
+
+
+def _times_out_of_order(page):
+    bench = Bench(page_records=page)
+    start = datetime.fromtimestamp(bench.clock.time() + 100, timezone.utc)
+    bench.clock.advance(200)
+    written = bench.write(1)
+    bench.clock.jump(-150)
+    written += bench.write(1)
+    bench.clock.jump(150)
+    assert bench.catch_up(start=start) == written
+
+
+def sign_of_life():
+    bench, kept = Bench(), []
+
+    class Noting(MemoryCheckpoints):
+        def renew(self, lease, alive_at):
+            kept.append(alive_at)
+            super().renew(lease, alive_at)
+
+    began = bench.clock.time()
+    bench.write(1)
+    bench.router.failing[0] = 10**9
+    store = Noting(clock=bench.clock.time)
+    bench.poller(checkpoints=store).run_until_caught_up(7200)
+    assert max(kept) < began + 600
+
+
+def denied_once():
+    bench = Bench()
+    bench.write(2)
+    bench.stream.fail("GetShardIterator", "ResourceNotFoundException")
+    assert bench.catch_up() == [0, 1]
+    assert bench.of(Gap) == []
+
+
+def one_shard_fails():
+    bench = Bench(shards=2, page_records=1)
+    for number in range(20):
+        bench.write(1, key=f"k{number}")
+    bench.router.failing[0] = 10**9
+    bench.poller().run_until_caught_up(600)
+    failing = bench.of(BatchFailed)[0].shard_id
+    assert len(bench.router.values) == 20 - len(bench.stream.stored_shards()[failing].numbers)
+
+
+def stream_denied():
+    bench = Bench()
+    bench.write(1)
+    bench.catch_up()
+    bench.stream.fail("DescribeStream", "ResourceNotFoundException", times=2)
+    get_records, cut = bench.stream.get_records, []
+
+    def bare(**options):
+        answer = dict(get_records(**options))
+        if not cut:
+            cut.append(answer.pop("NextShardIterator"))
+        return answer
+
+    bench.stream.get_records = bare
+    bench.poller().run_until_caught_up(600)
+    bench.write(1)
+    bench.poller().run_until_caught_up(600)
+    assert bench.router.values == [0, 1]
+
+
+def open_shard_denied():
+    bench = Bench()
+    bench.write(1)
+    bench.stream.fail("GetShardIterator", "ResourceNotFoundException", times=12)
+    assert bench.catch_up() == [0]
+
+
+def implausible_birth():
+    assert shard_module.birth_of("shardId-00000000000000000123-abcdef12") is None
+
+
+def idle_calls():
+    bench = Bench(shards=100)
+    bench.poller()
+    poller = bench.poller()
+    bench.listen = lambda _: bench.clock.monotonic() > 1600 and poller.stop()
+    poller.run()
+    assert bench.stream.calls["GetRecords"] < 100 * 100 + 500 * 25
+
+
+def bounded_pages():
+    bench = Bench(shards=20, page_records=10)
+    for number in range(400):
+        bench.write(1, key=f"k{number}")
+    most = []
+    poller = bench.poller(settings=Settings(max_page_bytes=50_000, full_size=10_240))
+    bench.listen = lambda _: most.append(poller._setup._budget.held)
+    poller.run_until_caught_up(600)
+    assert max(most) <= 50_000
+
+
+def last_of_its_kind():
+    bench = Bench()
+    bench.write(1)
+    bench.catch_up()
+    (shard,) = bench.stream.stored_shards().values()
+    bench.clock.advance(23 * 3600)
+    bench.write(1)
+    bench.stream._close(shard)
+    bench.clock.advance(2 * 3600)
+    assert bench.poller(on_gap="continue").run_until_caught_up(600).reason == "caught_up"
+
+
+def re_enabled():
+    bench = Bench()
+    bench.catch_up()
+    written = bench.write(2)
+    bench.stream.disable()
+    bench.clock.advance(1)
+    bench.stream.enable()
+    written += bench.write(1)
+    assert bench.catch_up(start="LATEST") == written
+
+
+def stop_in_a_batch():
+    bench, got, router = Bench(), [], StreamRouter()
+    bench.write(5)
+    poller = bench.poller(router=router)
+
+    @router.on_change()
+    def handle(record):
+        got.append(record)
+        poller.stop()
+
+    poller.run()
+    assert len(got) == 1
+
+
+def stop_with_a_broken_store():
+    class Broken(MemoryCheckpoints):
+        def save(self, lease, shard_id, position):
+            raise ConnectionError
+
+    bench = Bench()
+    bench.write(2)
+    bench.router.failing[1] = 1
+    poller = bench.poller(checkpoints=Broken(), on_failure="stop")
+    with pytest.raises(PollerError, match="cannot be handled"):
+        poller.run_until_caught_up(600)
+    assert bench.clock.monotonic() < 1100
+
+
+def commit_saves():
+    bench = Bench()
+    bench.write(1)
+    poller = bench.poller(router=None)
+    for batch in poller.batches(until_caught_up=True):
+        bench.clock.advance(300)
+        batch.commit()
+        state = next(iter(bench.store._streams.values()))
+        assert state.positions
+
+
+def two_consumers():
+    bench = Bench()
+    bench.write(2)
+    bench.catch_up(consumer="one")
+    bench.router.records.clear()
+    assert bench.catch_up(consumer="two") == [0, 1]
+
+
+def lowest_not_done():
+    bench, router, tries = Bench(), StreamRouter(), []
+    bench.write(1, key="a")
+    bench.write(1, key="b")
+
+    @router.on_change()
+    def handle(record):
+        if int(record.new["n"]) == 0:
+            tries.append(1)
+            if len(tries) < 3:
+                raise ValueError
+
+    bench.poller(router=router, concurrency=2).run_until_caught_up(600)
+    assert len(tries) == 3
+
+
+# Mistakes
+
+
+def always(value):
+    return lambda *_, **__: value
+
+
+def _apply(real):
+    def broken(self, listing, at):
+        real(self, listing, at)
+        for shard in self.shards.values():
+            listed = listing.shards.get(shard.shard_id)
+            shard.closed = listed is not None and listed.ending is not None
+
+    return broken
+
+
+def _take(real):
+    def broken(self, shard, *arguments):
+        before = shard.drop_before
+        real(self, shard, *arguments)
+        shard.drop_before = before
+
+    return broken
+
+
+def _advance(real):
+    def broken(self, shard, at, out):
+        if all(one.deliveries_fail_since is None for one in self._lineage.shards.values()):
+            real(self, shard, at, out)
+
+    return broken
+
+
+def _gone_when_listed_open(self, shard, at):
+    return shard.attempts > 3
+
+
+ROWS = [
+    ("the lease is ignored", lease, Shared, "lease_valid", always(True)),
+    ("delivery outruns the store", back_pressure, Delivery, "_store_is_behind", always(False)),
+    (
+        "reads before the start is durable",
+        durable_start,
+        Starting,
+        "done",
+        property(lambda self: self._shared.start is not None),
+    ),
+    ("a parent with a child is left open", open_parent, Lineage, "apply", _apply(Lineage.apply)),
+    ("a sibling is not waited for", sibling, Discovery, "expects_sibling", always(False)),
+    (
+        "what is older is dropped for ever",
+        times_out_of_order,
+        Reader,
+        "_take_records",
+        _take(Reader._take_records),
+    ),
+    (
+        "the sign of life is always now",
+        sign_of_life,
+        LeaseRenewal,
+        "_alive_at",
+        lambda _, at: at.wall,
+    ),
+    ("gone is believed at once", denied_once, Reader, "_is_gone", always(True)),
+    (
+        "one failing shard stops the others",
+        one_shard_fails,
+        Delivery,
+        "_advance_delivery",
+        _advance(Delivery._advance_delivery),
+    ),
+    ("a stream is gone at once", stream_denied, Discovery, "_is_gone", always(True)),
+    (
+        "an open shard is gone after a while",
+        open_shard_denied,
+        Reader,
+        "_is_gone",
+        _gone_when_listed_open,
+    ),
+    ("any digits are milliseconds", implausible_birth, shard_module, "_FIRST_STREAM", 0.0),
+    ("idle shards are asked every second", idle_calls, Budget, "idle_pause", always(1.0)),
+    ("there is always room", bounded_pages, Budget, "has_room_for", always(True)),
+    (
+        "every child is waited for",
+        last_of_its_kind,
+        Lineage,
+        "expects_children",
+        lambda self, _: bool(self.awaits_children()),
+    ),
+    (
+        "the newest stream is the only one",
+        re_enabled,
+        _setup,
+        "chain_of",
+        lambda newest, *_: [newest],
+    ),
+    ("a stop does not reach the router", stop_in_a_batch, Driver, "is_stopping", always(False)),
+    (
+        "a stop waits for the store",
+        stop_with_a_broken_store,
+        StreamCore,
+        "leaving",
+        property(lambda self: self.exit),
+    ),
+    ("a commit returns at once", commit_saves, BatchLoop, "has_to_wait", always(False)),
+    (
+        "consumers are one",
+        two_consumers,
+        memory.Lease,
+        "key",
+        property(lambda self: self.stream_arn),
+    ),
+    (
+        "what failed counts as done",
+        lowest_not_done,
+        Dispatcher,
+        "_read",
+        lambda _, __, records: Delivered(len(records)),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("example", "owner", "name", "mistake"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
+)
+def test_the_example_passes_and_catches_its_mistake(example, owner, name, mistake):
+    example()
+    with mock.patch.object(owner, name, mistake), pytest.raises(BaseException):  # noqa: B017, PT011 - whatever breaks
+        example()
