@@ -7,6 +7,7 @@ import threading
 __all__ = ["fenced", "patience"]
 
 _LONGEST = 10  # times the lease
+_FREE = 3  # a replacement of a replacement is no circle yet
 _lock = threading.Lock()
 _fenced: dict[str, tuple[int, float]] = {}  # how often in a row, and when last
 
@@ -19,7 +20,7 @@ def fenced(key: str, now: float) -> None:
 
 
 def patience(key: str, now: float, lease: float) -> float:
-    """Seconds to wait for the other before taking over: none the first time, then ever more."""
+    """Seconds to wait for the other before taking over: none at first, then ever more."""
     with _lock:
         count, when = _fenced.get(key, (0, now))
         longest = _LONGEST * lease
@@ -27,4 +28,5 @@ def patience(key: str, now: float, lease: float) -> float:
         if not 0.0 <= now - when < 2 * longest:
             _fenced.pop(key, None)
             return 0.0
-        return min(longest, lease * 2.0 ** (count - 1)) if count else 0.0
+        again = count - _FREE
+        return min(longest, lease * 2.0**again) if again >= 0 else 0.0
