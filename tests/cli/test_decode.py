@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
+import subprocess
+import sys
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,10 +17,11 @@ from ddbstream.testing import insert, lambda_event, modify, remove
 pytest.importorskip("click")
 from click.testing import CliRunner, Result
 
+from ddbstream.cli import _documents as documents_module
 from ddbstream.cli._app import cli
+from ddbstream.cli._documents import documents
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
     from pathlib import Path
 
@@ -189,3 +195,141 @@ def test_an_error_inside_the_users_module_keeps_its_traceback(tmp_path: Path, ru
     result = run("decode", "--model", "broken:X")
     assert "ModuleNotFoundError: No module named 'nothing_of_this_name'" in result.stderr
     assert "there is no module" not in result.stderr
+
+
+# --- what is damaged, and what is only odd ------------------------------------------------------
+
+GOOD = [json.dumps({"Item": {"n": {"N": str(number)}}}) for number in range(4)]
+
+
+def numbers(result: Result) -> list[str]:
+    return [line["n"] for line in lines(result)]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "{",
+        '{"a": }',
+        '{"a": 1}}',
+        "nonsense",
+        '{"a": "',
+        '{"Item": {"n": {"N": "1"}',
+        "[" * 100_000,
+        '{"a": ' * 100_000,
+        '{"a": "x\ty"}',
+        "9" * 5_000,
+        '{"Records": ' + "9" * 5_000 + "}",
+        "-",
+        "]",
+    ],
+    ids=lambda text: text[:20],
+)
+@pytest.mark.parametrize("place", [0, 2, 4])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_bad_document_is_named_and_hides_none_of_the_others(
+    bad: str, place: int, indent: int | None
+) -> None:
+    good = [json.dumps(json.loads(line), indent=indent) for line in GOOD]
+    result = decode("\n".join([*good[:place], bad, *good[place:]]))
+    assert result.exit_code == 1
+    assert [one for one in numbers(result) if one in "0123"][-4:] == ["0", "1", "2", "3"]
+    assert f"document {place + 1}: " in result.stderr
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_bytes_that_are_no_utf_8_are_named_and_hide_nothing(indent: int | None) -> None:
+    good = [json.dumps(json.loads(line), indent=indent).encode() for line in GOOD]
+    bad = json.dumps({"Item": {"n": {"S": "BAD"}}}, indent=indent).encode().replace(b"B", b"\xff")
+    result = CliRunner().invoke(cli, ["decode"], input=b"\n".join([*good[:2], bad, *good[2:]]))
+    assert numbers(result) == ["0", "1", "2", "3"]
+    assert result.exit_code == 1
+    assert "document 3: it is not in UTF-8, line " in result.stderr
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_json_in_each_of_its_encodings_is_read(encoding: str) -> None:
+    text = json.dumps({"Item": {"n": {"S": "é"}}}, ensure_ascii=False) + "\n"
+    result = CliRunner().invoke(cli, ["decode"], input=(text * 2).encode(encoding))
+    assert numbers(result) == ["é", "é"]
+
+
+def test_gzip_is_unpacked() -> None:
+    result = CliRunner().invoke(cli, ["decode"], input=gzip.compress("\n".join(GOOD).encode()))
+    assert (result.exit_code, numbers(result)) == (0, ["0", "1", "2", "3"])
+
+
+def test_damaged_gzip_is_named_after_what_can_be_read() -> None:
+    packed = gzip.compress("\n".join(GOOD * 10_000).encode())
+    for damaged in (packed[:-20], packed[:20], packed[:100] + b"\xff" * 20 + packed[120:]):
+        result = CliRunner().invoke(cli, ["decode"], input=damaged)
+        assert result.exit_code == 1
+        assert "the rest cannot be read: " in result.stderr
+        assert isinstance(result.exception, SystemExit)
+
+
+def test_an_integer_of_any_length_is_read() -> None:
+    event = lambda_event([insert({"n": {"N": "1"}})])
+    text = json.dumps(event).replace('"SizeBytes": ', '"SizeBytes": ' + "9" * 5_000)
+    result = decode(text)
+    assert (result.exit_code, len(lines(result))) == (0, 1)
+
+
+def reading(count: int) -> int:
+    """How many characters are looked at in reading so many pretty-printed documents."""
+    looked = 0
+
+    text = "\n".join(json.dumps({"Item": {"n": {"N": "1"}}}, indent=2) for _ in range(count))
+    text = json.dumps({"Item": {"x": {"S": "x" * 300_000}}}) + text
+    decoder = documents_module.DECODER
+
+    class Looking:
+        def raw_decode(self, held: str, at: int) -> tuple[Any, int]:
+            nonlocal looked
+            try:
+                found, end = decoder.raw_decode(held, at)
+            except json.JSONDecodeError as error:
+                looked += error.pos - at
+                raise
+            looked += end - at
+            return found, end
+
+    original, documents_module.DECODER = decoder, Looking()  # type: ignore[assignment,misc]
+    try:
+        assert sum(1 for _ in documents(io.BytesIO(text.encode()))) == count + 1
+    finally:
+        documents_module.DECODER = original  # type: ignore[misc]
+    return looked - len(text)
+
+
+def test_reading_takes_time_in_proportion_to_the_text() -> None:
+    """0.1 took 10 s for 20,000 documents: it looked for the next one from the start."""
+    assert reading(20_000) < 12 * reading(2_000) + 1_000_000
+
+
+def test_a_broken_line_does_not_take_the_rest_of_a_large_file_into_memory() -> None:
+    text = b'{"a": }\n' + b"x" * 20_000_000 + b'\n{"b": 1}'
+    file = io.BytesIO(text)
+    tracemalloc.start()
+    found = list(documents(file))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [document.value for document in found] == [None, {"b": 1}]
+    assert peak < 2_000_000
+
+
+def test_a_document_in_a_pipe_is_shown_before_the_next_one_comes(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ddbstream", "decode"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for text in (GOOD[1], "{bad", json.dumps(json.loads(GOOD[2]), indent=2), GOOD[3]):
+            process.stdin.write(f"{text}\n".encode())
+            process.stdin.flush()
+            if text != "{bad":
+                assert json.loads(process.stdout.readline())["n"] in {1, 2, 3}
+        process.stdin.close()
+        assert process.wait(30) == 1

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ddbstream.exceptions import PayloadError
 
-__all__ = ["load", "loads"]
+__all__ = ["DECODER", "load", "loads"]
 
 
 class Number(float):
@@ -44,12 +44,13 @@ def _fraction(text: str) -> float:
     return value if repr(value) == text else Number(text)
 
 
-_DECODER: Final = json.JSONDecoder(parse_float=_fraction, parse_int=_whole)
+DECODER: Final = json.JSONDecoder(parse_float=_fraction, parse_int=_whole)
+"""Reads JSON with all digits of its numbers, however many."""
 
 
 def loads(text: Any) -> Any:
     """The value of one JSON document in UTF-8, in bytes of any kind; raises ValueError."""
-    return _DECODER.decode(str(text, "utf-8"))
+    return DECODER.decode(str(text, "utf-8"))
 
 
 def load(text: str | bytes | bytearray | memoryview) -> Any:
@@ -62,7 +63,7 @@ def load(text: str | bytes | bytearray | memoryview) -> Any:
     text = text if isinstance(text, str) else _decoded(bytes(text))
     text = text.removeprefix("\ufeff")
     try:
-        return _DECODER.decode(text)
+        return DECODER.decode(text)
     except json.JSONDecodeError as error:
         at = f"line {error.lineno}, column {error.colno}"
         several = error.msg == "Extra data" and "\n" in text

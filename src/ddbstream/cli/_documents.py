@@ -2,23 +2,37 @@
 
 A file is NDJSON, or one document over many lines, such as ``aws dynamodb scan`` prints. The items
 of such a document are read one at a time, and the text before them is forgotten.
+
+Rules:
+
+* What is no document does not hide the others: it is told, and reading goes on with the next line
+  that a document can begin with.
+* Reading takes time in proportion to the text, and memory for one document.
+* gzip is unpacked, and text may be in any encoding that JSON may have.
 """
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import re
+import zlib
 from collections.abc import Iterator
-from typing import Any, Final, TextIO
-
-import click
+from contextlib import contextmanager
+from typing import IO, Any, Final, NamedTuple, TextIO, cast
 
 from ddbstream._values.tags import TAGS
+from ddbstream._wire.text import DECODER
+from ddbstream.exceptions import PayloadError
 
-__all__ = ["documents", "items_of"]
+__all__ = ["Document", "documents", "items_of"]
 
 _ITEMS: Final = re.compile(r'\s*\{\s*"Items"\s*:\s*\[')
-_LONGEST_OPENING: Final = 256  # with all the blanks that a printer may put into it
+_BLANKS: Final = re.compile("[ \\t\\r\\n\ufeff]*")
+_START: Final = re.compile(r"\n(?=[{\[])")
+_NO_TEXT: Final = re.compile("[\udc80-\udcff]")  # what bytes become that are no UTF-8
+_CUT_OFF: Final = object()
 _NEXT: Final = re.compile(r"\s*,?\s*")
 _CHUNK: Final = 1 << 16
 #: Of the tokens that a chunk's end can cut in two, texts apart: escapes and ``-Infinity``.
@@ -42,110 +56,182 @@ def _is_attribute_value(value: object) -> bool:
     return isinstance(value, dict) and len(value) == 1 and value.keys() <= TAGS
 
 
-def documents(file: TextIO) -> Iterator[tuple[int, Any]]:
-    """The JSON documents of a text, each with its number.
+class Document(NamedTuple):
+    """A document of a text.
 
-    One a line, as they come, or over many lines; each item of an ``{"Items": [...]}`` over many
-    lines is a document of its own.
+    Attributes:
+        number: Which it is, from 1 on.
+        value: The document, if it could be read.
+        error: Why it could not be read; None if it could.
+    """
 
-    Raises:
-        click.ClickException: The text is not JSON; says where.
+    number: int
+    value: Any
+    error: PayloadError | None = None
+
+
+def documents(file: IO[bytes]) -> Iterator[Document]:
+    """The JSON documents of a text, one a line, as they come, or over many lines.
+
+    Each item of an ``{"Items": [...]}`` over many lines is a document of its own.
     """
     number = 0
-    for line in file:
-        if not line.strip():
-            continue
-        try:
-            document = json.loads(line)
-        except ValueError:
-            yield from enumerate(_over_lines(_Text(file, line)), number + 1)
-            return
-        number += 1
-        yield number, document
+    try:
+        with _opened(file) as lines:
+            for found in _found(_Text(lines)):
+                number += 1
+                if isinstance(found, PayloadError):
+                    yield Document(number, None, found)
+                else:
+                    yield Document(number, found)
+    except (OSError, EOFError, zlib.error, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        yield Document(number + 1, None, PayloadError(f"the rest cannot be read: {reason}"))
+
+
+@contextmanager
+def _opened(file: IO[bytes]) -> Iterator[TextIO]:
+    """The text of a file, unpacked if it is gzip; bytes that are no text become surrogates."""
+    # Pipes and files can be peeked into; a test's standard input cannot.
+    source = file if hasattr(file, "peek") else io.BufferedReader(cast("Any", file))
+    if cast("Any", source).peek(2)[:1] == b"\x1f":  # no JSON begins with that
+        source = io.BufferedReader(cast("Any", gzip.GzipFile(fileobj=source)))
+    start = cast("Any", source).peek(4)[:4]
+    encoding = json.detect_encoding(start) if len(start) == 4 else "utf-8-sig"
+    errors = "surrogateescape" if encoding.startswith("utf-8") else "strict"
+    text = io.TextIOWrapper(cast("Any", source), encoding, errors)
+    try:
+        yield text
+    finally:
+        text.detach()  # who opened the file closes it
 
 
 class _Text:
-    """The part of a text that is not read yet, as much of it as the next document needs."""
+    """The part of a text that is not read yet, as much of it as the next document needs.
 
-    def __init__(self, file: TextIO, start: str) -> None:
-        self._file = file
-        self._decoder = json.JSONDecoder()
-        self._read = 0
-        self.rest = start
+    Attributes:
+        held: The part of the text that is in memory.
+        at: How much of that is read.
+    """
+
+    def __init__(self, lines: TextIO) -> None:
+        self._lines = lines
+        self._line = 1
+        self.held = ""
+        self.at = 0
 
     def more(self) -> bool:
-        """Take in more of the text; whether there was any. Doubles what is there."""
-        chunk = self._file.read(max(_CHUNK, len(self.rest)))
-        self.rest += chunk
-        return bool(chunk)
+        """Take in more of the text, at least as much again as is unread; whether there was any."""
+        if self.at > len(self.held) // 2:
+            self._line += self.held.count("\n", 0, self.at)
+            self.held, self.at = self.held[self.at :], 0
+        taken: list[str] = []
+        missing = max(1, len(self.held) - self.at)
+        while missing > 0:
+            # By lines, for a pipe: whole documents must not wait for those to come.
+            line = self._lines.readline(_CHUNK)
+            if not line:
+                break
+            taken.append(line)
+            missing -= len(line)
+        self.held += "".join(taken)
+        return bool(taken)
 
-    def skip(self, count: int) -> None:
-        """Forget what has been read."""
-        self._read += count
-        self.rest = self.rest[count:]
-
-    def document(self, position: int = 0) -> tuple[Any, int]:
-        """The document at a position, and where it ends."""
+    def skip_blanks(self) -> bool:
+        """Pass what is between documents; whether there is another one."""
         while True:
-            try:
-                found, end = self._decoder.raw_decode(self.rest, position)
-            except json.JSONDecodeError as error:
-                problem = error
-                # What is cut off fails at the end of what is here, or in a text without an end;
-                # for anything else, the rest of a large file need not be taken in first.
-                cut_off = error.pos > len(self.rest) - _LONGEST_TOKEN or "Unterm" in error.msg
-            else:
-                # A number may go on in what has not been taken in.
-                if end < len(self.rest) or not self.more():
-                    return found, end
-                continue
-            if not cut_off or not self.more():
-                place = f"character {self._read + problem.pos}"
-                raise click.ClickException(f"not JSON: {problem.msg}, at {place}") from None
+            blanks = _BLANKS.match(self.held, self.at)
+            self.at = blanks.end() if blanks else self.at
+            if self.at < len(self.held):
+                return True
+            if not self.more():
+                return False
 
-
-def _over_lines(text: _Text) -> Iterator[Any]:
-    while True:
-        text.skip(len(text.rest) - len(text.rest.lstrip()))
-        if not text.rest:
-            if not text.more():
+    def skip_to_next(self) -> None:
+        """Pass the rest of what is no document: up to a line that one can begin with."""
+        while True:
+            start = _START.search(self.held, self.at)
+            if start is not None:
+                self.at = start.end()
                 return
-            continue
-        opening = _ITEMS.match(text.rest)
-        if opening is None and len(text.rest) < _LONGEST_OPENING and text.more():
-            continue
-        if opening is None:
-            document, end = text.document()
-            yield document
-            text.skip(end)
-            continue
-        text.skip(opening.end())
-        yield from _members(text)
-        # What is behind the items is a small object again: {"Items": [], "Count": 2, ...}.
-        text.rest = '{"Items": []' + text.rest
-        _, end = text.document()
-        text.skip(end)
+            # A line's end may be the last character that is here.
+            self.at = max(self.at, len(self.held) - 1)
+            if not self.more():
+                self.at = len(self.held)
+                return
+
+    def document(self) -> Any:
+        """Read the document that begins here: its value, or why it cannot be read.
+
+        Raises:
+            PayloadError: It is no JSON, and so nobody knows where it ends.
+        """
+        found = self.attempt()
+        while found is _CUT_OFF:
+            found = self.attempt(is_whole=not self.more())
+        return found
+
+    def attempt(self, *, is_whole: bool = False) -> Any:
+        """As `document`; gives `_CUT_OFF` if it goes on behind what is here, unless that is all."""
+        # Raised outside every `except`: the decoder's own error holds the whole text.
+        problem, place, end = "", self.at, self.at
+        found: Any = None
+        try:
+            found, end = DECODER.raw_decode(self.held, self.at)
+        except json.JSONDecodeError as error:
+            problem, place = error.msg, error.pos
+        except RecursionError:
+            problem = "it is nested too deeply"
+        if problem:
+            # What is cut off fails at the end of what is here, or in a text without an end; for
+            # anything else, the rest of a large file need not be taken in first.
+            near = place > len(self.held) - _LONGEST_TOKEN and place > self.at
+            if not is_whole and (near or place == len(self.held) or "Unterm" in problem):
+                return _CUT_OFF
+            raise PayloadError(f"not JSON: {problem}, {self._place(place)}")
+        if end == len(self.held) and isinstance(found, (int, float)) and not is_whole:
+            return _CUT_OFF  # a number may go on
+        start, self.at = self.at, end
+        if _NO_TEXT.search(self.held, start, end):
+            return PayloadError(f"it is not in UTF-8, {self._place(start)}")
+        return found
+
+    def _place(self, at: int) -> str:
+        line = self._line + self.held.count("\n", 0, at)
+        return f"line {line}, column {at - self.held.rfind(chr(10), 0, at)}"
+
+
+def _found(text: _Text) -> Iterator[Any]:
+    """Each document, or the error in its place."""
+    while text.skip_blanks():
+        try:
+            found, opening = text.attempt(), None
+            while found is _CUT_OFF and opening is None:
+                opening = _ITEMS.match(text.held, text.at)
+                if opening is None:
+                    found = text.attempt(is_whole=not text.more())
+            if opening is None:
+                yield found
+                continue
+            text.at = opening.end()
+            yield from _members(text)
+            # What is behind the items is a small object again: {"Items": [], "Count": 2, ...}.
+            text.held, text.at = '{"Items": []' + text.held[text.at :], 0
+            text.document()
+        except PayloadError as error:
+            yield error
+            text.skip_to_next()
 
 
 def _members(text: _Text) -> Iterator[Any]:
     """The items of a list, whose opening bracket is read; reads its closing bracket too."""
-    position = 0
     while True:
-        start = _next_position(text, position)
-        if text.rest.startswith("]", start):
-            text.skip(start + 1)
+        between = _NEXT.match(text.held, text.at)
+        text.at = between.end() if between else text.at
+        if text.at == len(text.held) and text.more():
+            continue
+        if text.held.startswith("]", text.at):
+            text.at += 1
             return
-        document, position = text.document(start)
-        yield {"Item": document}
-        if position > _CHUNK:
-            text.skip(position)
-            position = 0
-
-
-def _next_position(text: _Text, position: int) -> int:
-    """Where the next member, or the closing bracket, begins."""
-    while True:
-        match = _NEXT.match(text.rest, position)
-        assert match is not None
-        if match.end() < len(text.rest) or not text.more():
-            return match.end()
+        found = text.document()
+        yield found if isinstance(found, PayloadError) else {"Item": found}

@@ -6,15 +6,13 @@ as an error, and goes on.
 
 from __future__ import annotations
 
-import gzip
-import io
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import IO, Any, Protocol
 
 import click
 from rich.console import Console
@@ -22,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ddbstream import Change, StreamRecord, StreamRouter, parse
 from ddbstream.cli._aws import boto3_client, reported
-from ddbstream.cli._documents import documents, items_of
+from ddbstream.cli._documents import Document, documents, items_of
 from ddbstream.cli._parameters import aws_options
 from ddbstream.cli._standard_streams import complain
 from ddbstream.cli._table_scan import TableScan
@@ -115,14 +113,13 @@ def open_source(source: str, options: Mapping[str, Any]) -> Source:
     where = {name: options[name] for name in ("endpoint_url", "region_name")}
     keys: Sequence[str] = options["keys"]
     if source == "-":
-        stdin = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig")
-        return _File("standard input", "item", lambda: stdin, keys)
+        return _File("standard input", "item", lambda: sys.stdin.buffer, keys)
     path = Path(source)
     manifest = "manifest-summary.json"
     if source.startswith("s3://") or path.name.endswith(manifest) or (path / manifest).is_file():
         return _Export(source, where, keys)
     if path.is_file():
-        return _File(path.name, path.name.partition(".")[0], lambda: _opened(path), keys)
+        return _File(path.name, path.name.partition(".")[0], lambda: path.open("rb"), keys)
     if path.is_dir():
         raise click.UsageError(f"{source} has no {manifest}: it is no export")
     if options["stream"] or "/stream/" in source:
@@ -165,19 +162,13 @@ def reading(source: Source, what: str, sample: int | None) -> Iterator[Callable[
 # --- files --------------------------------------------------------------------------------------
 
 
-def _opened(path: Path) -> TextIO:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig")
-    return path.open(encoding="utf-8-sig")
-
-
 class _File:
     ttl: str | None = None
     total: int | None = None
     is_live = False
 
     def __init__(
-        self, name: str, stem: str, opened: Callable[[], TextIO], keys: Sequence[str]
+        self, name: str, stem: str, opened: Callable[[], IO[bytes]], keys: Sequence[str]
     ) -> None:
         self.name, self.stem, self.keys = name, stem, keys
         self._open = opened
@@ -187,13 +178,14 @@ class _File:
         count = 0
         try:
             with self._open() as file:
-                for number, document in documents(file):
-                    for found in _of_document(document, f"document {number}"):
+                for document in documents(file):
+                    where = f"document {document.number}"
+                    for found in _of_document(document, where):
                         take(found)
                         count += 1
                         if count == sample:
                             return
-        except (OSError, EOFError, UnicodeDecodeError) as error:
+        except OSError as error:
             raise click.ClickException(f"{self.name} cannot be read: {_why(error)}") from None
 
 
@@ -201,14 +193,17 @@ def _why(error: Exception) -> str:
     return getattr(error, "strerror", None) or type(error).__name__
 
 
-def _of_document(document: Any, where: str) -> Iterator[Found]:
-    items = items_of(document)
+def _of_document(document: Document, where: str) -> Iterator[Found]:
+    if document.error is not None:
+        yield Found(None, where, document.error)
+        return
+    items = items_of(document.value)
     if items is not None:
         for item in items:
             yield Found(item, where)
         return
     try:
-        records = parse(document)
+        records = parse(document.value)
         for record in records:
             yield from _of_record(record, where)
     except DDBStreamError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -20,26 +20,27 @@ __all__ = ["decode"]
 
 
 @click.command()
-@click.argument("file", type=click.File(encoding="utf-8-sig"), default="-")
+@click.argument("file", type=click.File("rb"), default="-")
 @click.option(
     "--model", type=Loaded("class"), metavar="MODULE:CLASS", help="Read items as this class."
 )
 @json_option
-def decode(file: TextIO, model: type[Any] | None, *, as_json: bool) -> None:
+def decode(file: IO[bytes], model: type[Any] | None, *, as_json: bool) -> None:
     """Turn DynamoDB JSON into plain JSON, one line for each record or item.
 
     FILE, or standard input, has one JSON document or many: Lambda events and every other form that
     carries stream records, items as `aws dynamodb get-item`, `query` and `scan` print them, or bare
-    items.
+    items. gzip is unpacked.
 
     What cannot be read is reported on standard error, the rest is read, and the exit code is 1.
     """
     output = Output(as_json=as_json)
     unread = 0
-    for number, document in documents(file):
-        for problem in _show(document, model, output):
+    for document in documents(file):
+        problems = [str(document.error)] if document.error else _show(document.value, model, output)
+        for problem in problems:
             unread += 1
-            complain(f"document {number}: {problem}")
+            complain(f"document {document.number}: {problem}")
         if output.closed:
             return
     if unread:

@@ -68,7 +68,8 @@ def infer(source: str, output: Path | None, **options: Any) -> None:
         with _Kept() as kept:
             faults = _fold(opened, inference, kept, options)
             if not inference.count:
-                raise click.ClickException(f"{opened.name} holds no items that can be read")
+                first = f": {faults[0]}" if faults else ""
+                raise click.ClickException(f"{opened.name} holds no items that can be read{first}")
             name = _plain(opened.name)
             about = f"Models of {name}, inferred by ddbstream from {inference.count:,} items."
             text = inference.module(about, router=options["router"])
