@@ -15,10 +15,13 @@ Source: AWS Lambda, `on-failure destinations`_ of stream event sources.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from errno import EPERM
 from hashlib import sha256
 from json import dumps
 from pathlib import Path
+from stat import S_ISREG
 from threading import Lock
 from typing import Any, Final, final
 from uuid import uuid4
@@ -140,6 +143,10 @@ class S3Sink(_AWSSink):
 class JSONLinesSink:
     """Appends each dead letter to a file, one line of JSON each, on the disk when it returns.
 
+    A line is in the file whole or not at all, also where the disk is full, and behind a line that a
+    crash has torn it begins a new one. Threads and processes may share the file. Mode, owner and
+    link of a file that is there are kept; a link that another user has put there is not followed.
+
     Args:
         path: The file; made if it does not exist.
     """
@@ -150,11 +157,64 @@ class JSONLinesSink:
 
     def __call__(self, document: Mapping[str, Any]) -> None:
         """Append one. Raises OSError."""
-        line = dumps(document) + "\n"
-        with self._lock, self._path.open("a", encoding="utf-8") as file:
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
+        line = dumps(document).encode() + b"\n"
+        with self._lock:
+            file = _open_to_append(self._path)
+            try:
+                with _locked(file):
+                    _append(file, line)
+            finally:
+                os.close(file)
+
+
+def _open_to_append(path: Path) -> int:
+    """The file, open; made by nobody else, if it is new."""
+    how = os.O_RDWR | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        return os.open(path, how | os.O_CREAT | os.O_EXCL, 0o666)
+    except FileExistsError:
+        pass
+    me = os.geteuid() if hasattr(os, "geteuid") else 0  # Windows has no such number
+    if path.is_symlink() and path.lstat().st_uid not in (0, me):
+        raise PermissionError(EPERM, "a link that another user has put there", str(path))
+    return os.open(path, how if path.is_file() else how & ~os.O_RDWR | os.O_WRONLY)
+
+
+@contextmanager
+def _locked(file: int) -> Iterator[None]:
+    """Keep other processes' letters out of a line, where the system can."""
+    try:
+        import fcntl  # Windows has none
+    except ImportError:
+        yield
+        return
+    with suppress(OSError):  # nor has every network's file system
+        fcntl.flock(file, fcntl.LOCK_EX)
+    yield  # closing the file unlocks it
+
+
+def _append(file: int, line: bytes) -> None:
+    about = os.fstat(file)
+    if not S_ISREG(about.st_mode):  # a pipe, or a terminal
+        _write(file, line)
+        return
+    size = about.st_size
+    if size:
+        os.lseek(file, size - 1, os.SEEK_SET)
+        if os.read(file, 1) != b"\n":
+            line = b"\n" + line
+    try:
+        _write(file, line)
+        os.fsync(file)
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(file, size)
+        raise
+
+
+def _write(file: int, line: bytes) -> None:
+    while line:
+        line = line[os.write(file, line) :]
 
 
 def _within(document: Mapping[str, Any], max_bytes: int) -> str:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["records_of", "unwrap"]
 
 _TEXT: Final = (str, bytes, bytearray, memoryview)
+_MOST_NESTED: Final = 64  # names in the path of a payload; three messages of AWS's have six
 
 
 def records_of(
@@ -52,6 +53,8 @@ def records_of(
     Raises:
         PayloadError: At once: no form.
     """
+    if at.count(".") > _MOST_NESTED:
+        raise _refused("messages nested in messages too deeply", "")
     if isinstance(payload, _TEXT):
         unread = unread_payload(payload)
         if isinstance(unread, Page):
@@ -162,6 +165,8 @@ def _read_list(
     # A tumbling window's event names the stream once more beside its records.
     origin = origin.with_stream(payload.get("eventSourceARN"))
     at = _join(at, name)
+    if at.count(".") > _MOST_NESTED:
+        raise _refused("messages nested in messages too deeply", "")
     return records(_checked(entries, at), origin, codec, at, unwrap)
 
 

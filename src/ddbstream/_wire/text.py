@@ -67,9 +67,10 @@ def load(text: str | bytes | bytearray | memoryview) -> Any:
     except json.JSONDecodeError as error:
         at = f"line {error.lineno}, column {error.colno}"
         several = error.msg == "Extra data" and "\n" in text
+        several = several or _begins_again(text)
         ended = error.pos >= len(text.rstrip())
     except RecursionError:
-        at, several, ended = "some depth", False, False
+        at, several, ended = "some depth", _begins_again(text), False
     if several:
         # Not splitlines(): a JSON string may hold other line separators.
         return text.split("\n")
@@ -80,6 +81,11 @@ def load(text: str | bytes | bytearray | memoryview) -> Any:
     if text.lstrip()[:1] not in {"{", "["}:
         raise PayloadError("no stream records here: text that is not JSON")
     raise PayloadError(f"no stream records here: text that stops being JSON at {at}")
+
+
+def _begins_again(text: str) -> bool:
+    """Whether a line behind the first can begin a document: then the first may be the bad one."""
+    return "\n{" in text or "\n[" in text
 
 
 def _decoded(data: bytes) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ddbstream.exceptions import DDBStreamError, PollerError
 from ddbstream.poller import _client as poller_client
 
 if TYPE_CHECKING:
@@ -26,15 +27,28 @@ class Clients:
         self._made: dict[str | None, StreamsClient] = {}
 
     def of(self, batch: FailedBatch) -> StreamsClient:
-        """The client for a batch's stream."""
+        """The client for a batch's stream.
+
+        Raises:
+            PollerError: There can be none.
+        """
         if self._given is not None:
             return self._given
         parts = batch.stream_arn.split(":", 4)
         region = self._region_name or (parts[3] if len(parts) == 5 else None) or None
         if region not in self._made:
-            self._made[region] = poller_client.make_client(
-                endpoint_url=self._endpoint_url, region_name=region
-            )
+            try:
+                self._made[region] = poller_client.make_client(
+                    endpoint_url=self._endpoint_url, region_name=region
+                )
+            except DDBStreamError:
+                raise
+            except Exception as error:
+                # The region is what a message says. That boto3 does not know it is this message's
+                # fault alone.
+                raise PollerError(
+                    f"there is no client for the region {region}: {type(error).__name__}"
+                ) from error
         return self._made[region]
 
 

@@ -27,12 +27,15 @@ from ddbstream._wire.unrecognised import looks_like
 from ddbstream.exceptions import DDBStreamError, PayloadError
 from ddbstream.poller._client import failure_of
 
-__all__ = ["FailedBatch", "Fetch", "Unreadable", "failed_batches"]
+__all__ = ["FailedBatch", "Fetch", "Unreadable", "failed_batches", "sequence_order"]
 
 Fetch = Callable[[str, str], bytes]
 """Gets an S3 object: bucket and key to its bytes."""
 
 _TEXT: Final = (str, bytes, bytearray, memoryview)
+_MOST_NESTED: Final = 32  # messages in messages; those of AWS are three
+_LONGEST_NUMBER: Final = 40  # digits of a sequence number, as the Streams API has it
+_LARGEST_BATCH: Final = 10_000  # Lambda's
 
 
 @dataclass(frozen=True)
@@ -103,8 +106,11 @@ def failed_batches(
 
 
 def _found(
-    source: object, origin: Origin, fetch: Fetch | None
+    source: object, origin: Origin, fetch: Fetch | None, depth: int = 0
 ) -> Iterator[FailedBatch | Unreadable]:
+    if depth > _MOST_NESTED:
+        yield _unreadable("messages nested in messages too deeply", origin)
+        return
     try:
         inside = _opened(source, fetch)
     except DDBStreamError as error:
@@ -114,7 +120,7 @@ def _found(
         if isinstance(inside, Iterable):
             for entry in inside:
                 if not (isinstance(entry, (str, bytes)) and not entry.strip()):
-                    yield from _found(entry, origin, fetch)
+                    yield from _found(entry, origin, fetch, depth + 1)
             return
         yield _unreadable(looks_like(inside), origin)
         return
@@ -123,9 +129,10 @@ def _found(
     if info is not None:
         yield _batch(inside, info, origin)
     elif message is not None:
-        yield from _found(message.payload, message.origin, fetch)
+        yield from _found(message.payload, message.origin, fetch, depth + 1)
     elif "Records" in inside or "Messages" in inside:
-        yield from _found(inside.get("Records", inside.get("Messages")), origin, fetch)
+        listed = inside.get("Records", inside.get("Messages"))
+        yield from _found(listed, origin, fetch, depth + 1)
     elif "dynamodb" in inside or "kinesis" in inside:
         yield _unreadable("stream records themselves; a router's dispatch takes them", origin)
     else:
@@ -174,8 +181,11 @@ def _batch(
         )
     if missing:
         return _unreadable(f"an on-failure message without {', '.join(missing)}", origin)
-    if payload is None and not all(info[name].isdecimal() for name in needed[2:]):
+    first, last = (sequence_order(info[name]) for name in needed[2:])
+    if payload is None and (first is None or last is None):
         return _unreadable("an on-failure message whose sequence numbers are no numbers", origin)
+    if payload is None and first is not None and last is not None and first > last:
+        return _unreadable("an on-failure message whose batch ends before it starts", origin)
     context = message.get("requestContext", message.get("context"))
     context = context if is_map(context) else {}
     response = message.get("responseContext")
@@ -185,7 +195,7 @@ def _batch(
         shard_id=info["shardId"],
         start_sequence_number=info["startSequenceNumber"],
         end_sequence_number=info["endSequenceNumber"],
-        size=size if isinstance(size, int) else None,
+        size=size if type(size) is int and 0 <= size <= _LARGEST_BATCH else None,
         first_arrival=_time(info.get("approximateArrivalOfFirstRecord")),
         last_arrival=_time(info.get("approximateArrivalOfLastRecord")),
         condition=context.get("condition"),
@@ -210,6 +220,12 @@ def _completed(message: Mapping[str, Any], info: Mapping[str, Any]) -> Mapping[s
     known = {name: value for name, value in info.items() if value is not None}
     places = {"streamArn": "", "shardId": ""}
     return {**places, "startSequenceNumber": number, "endSequenceNumber": number, **known}
+
+
+def sequence_order(number: str) -> int | None:
+    """A sequence number as a number; None if it is none."""
+    plain = number.isascii() and number.isdecimal() and len(number) <= _LONGEST_NUMBER
+    return int(number) if plain else None
 
 
 def _time(value: object) -> datetime | None:

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ddbstream._records import MalformedRecord, StreamRecord
 from ddbstream._wire import read
-from ddbstream.exceptions import DDBStreamError
+from ddbstream.exceptions import DDBStreamError, PollerError
 from ddbstream.progress import MemoryProgress, Progress
 from ddbstream.replay._clients import Clients, fetcher
-from ddbstream.replay._messages import FailedBatch, Unreadable, failed_batches
+from ddbstream.replay._messages import FailedBatch, Unreadable, failed_batches, sequence_order
 from ddbstream.replay._reread import Clock, Gap, Reread
 
 if TYPE_CHECKING:
@@ -163,8 +163,7 @@ def _in_order(
         if isinstance(message, Unreadable):
             return ("", "", 0, "")
         start = message.start_sequence_number
-        number = int(start) if start.isdecimal() else 0
-        return (message.stream_arn, message.shard_id, number, start)
+        return (message.stream_arn, message.shard_id, sequence_order(start) or 0, start)
 
     return sorted(messages, key=place)
 
@@ -208,7 +207,7 @@ class _Run:
             return
         try:
             if batch.payload is not None:
-                failure = self._inline(batch, int(state or 0))
+                failure = self._inline(batch, _done_before(state))
             else:
                 failure = self._reread(batch, state)
         except DDBStreamError as error:
@@ -222,14 +221,21 @@ class _Run:
         self._save(batch, _DONE)
 
     def _inline(self, batch: FailedBatch, skip: int) -> BatchFailure | None:
-        records = list(read(batch.payload, stream_arn=batch.stream_arn))[skip:]
-        done, failure = self._dispatch(batch, records)
+        carried = list(read(batch.payload, stream_arn=batch.stream_arn))
+        done, failure = self._dispatch(batch, carried[skip:])
         if failure is not None and done:
             self._save(batch, str(skip + done))
+        if failure is None and batch.size is not None and len(carried) < batch.size:
+            start, end = batch.start_sequence_number, batch.end_sequence_number
+            missing = batch.size - len(carried)
+            gap = Gap(batch.stream_arn, batch.shard_id, start, end, missing, "short")
+            self.report.gaps.append(gap)
         return failure
 
     def _reread(self, batch: FailedBatch, after: str | None) -> BatchFailure | None:
         client = self._clients.of(batch)
+        if after is not None and sequence_order(after) is None:
+            raise PollerError("what is saved of the batch's progress is no sequence number")
         pages = Reread(batch, client, after=after, clock=self._clock)
         failure = None
         for page in pages:
@@ -265,3 +271,12 @@ class _Run:
     def _save(self, batch: FailedBatch, value: str) -> None:
         if not self._dry_run:
             self._progress.save(batch.key, value)
+
+
+def _done_before(state: str | None) -> int:
+    if state is None:
+        return 0
+    number = sequence_order(state)
+    if number is None:
+        raise PollerError("what is saved of the batch's progress is no number of records")
+    return number

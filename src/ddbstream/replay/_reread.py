@@ -68,7 +68,8 @@ class Gap(NamedTuple):
         missing: How many records at least, as far as the batch's size tells; ``None`` if it does
             not.
         reason: ``trimmed``: older than 24 hours; ``gone``: the shard or stream is no more;
-            ``short``: the shard ended before the batch did, or has fewer records there.
+            ``short``: the shard ended before the batch did, or has fewer records there; or the
+            message carries fewer than it says.
     """
 
     stream_arn: str
