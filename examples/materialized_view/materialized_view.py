@@ -85,7 +85,7 @@ class PostgreSQL:
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> None:
         """Run one statement."""
-        self._connection.execute(sql.replace("?", "%s"), values)
+        self._connection.execute(sql.replace("?", "%s").encode(), values)
 
     def close(self) -> None:
         """Close the connection."""

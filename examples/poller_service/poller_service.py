@@ -71,7 +71,7 @@ def serve(watched: StreamPoller, port: int) -> ThreadingHTTPServer:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Nothing: a probe every few seconds is no news."""
 
     server = ThreadingHTTPServer(("", port), Answer)

@@ -31,7 +31,10 @@ class Engine(ThreadingHTTPServer):
 
 
 class Bulk(BaseHTTPRequestHandler):
-    server: Engine
+    @property
+    def engine(self) -> Engine:
+        assert isinstance(self.server, Engine)
+        return self.server
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -46,16 +49,16 @@ class Bulk(BaseHTTPRequestHandler):
     def item(self, action: dict[str, Any], lines: Iterator[dict[str, Any]]) -> dict[str, Any]:
         ((what, about),) = action.items()
         document = next(lines) if what == "index" else None
-        if self.server.refusals:
-            self.server.refusals -= 1
+        if self.engine.refusals:
+            self.engine.refusals -= 1
             return {what: {"status": 429}}
         if document is not None:
-            self.server.documents[about["_id"]] = document
+            self.engine.documents[about["_id"]] = document
             return {what: {"status": 200}}
-        had = self.server.documents.pop(about["_id"], None)
+        had = self.engine.documents.pop(about["_id"], None)
         return {what: {"status": 404 if had is None else 200}}
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Nothing: a test's output is the test's."""
 
 
