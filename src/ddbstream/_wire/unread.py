@@ -153,9 +153,10 @@ class UnreadRecord(Unread):
         return UnreadChange(self, self._entry.dynamodb)
 
     def parsed(self) -> dict[str, Any]:
-        if self._parsed is None:
-            self._parsed = loads(self._texts[self._index])
-        return self._parsed
+        parsed = self._parsed
+        if parsed is None:
+            parsed = self._parsed = loads(self._texts[self._index])
+        return parsed
 
     def __getitem__(self, name: str) -> Any:
         if name == "dynamodb":

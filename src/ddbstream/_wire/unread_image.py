@@ -60,9 +60,10 @@ class UnreadImage(Unread):
         self._parsed: dict[str, Any] | None = None
 
     def parsed(self) -> dict[str, Any]:
-        if self._parsed is None:
-            self._parsed = read(self._text)
-        return self._parsed
+        parsed = self._parsed
+        if parsed is None:
+            parsed = self._parsed = read(self._text)
+        return parsed
 
     def unread(self, name: str) -> Any:
         return find(self._text, name)
