@@ -38,7 +38,7 @@ from decode import Wide
 from poller import image, page
 
 from ddbstream import Modify, StreamRouter, by_key_prefix, from_item, parse
-from ddbstream.export import load
+from ddbstream.export import ExportFile, load
 from ddbstream.poller import MemoryCheckpoints, StreamPoller
 from ddbstream.poller._client import StreamsApi, make_client
 from ddbstream.poller._core.commands import GetRecords, RecordsPage
@@ -346,7 +346,9 @@ def export(rounds: int) -> list[Row]:
                 for line in file:
                     from_item(json.loads(line)["Item"], Wide)
 
-        found = measured({"hand": by_hand, "load": lambda: load(str(data), router)}, rounds)
+        found = measured(
+            {"hand": by_hand, "load": lambda: load(ExportFile(str(data), count), router)}, rounds
+        )
     return [
         Row(
             "an export's items typed: gzip, json.loads and from_item / load()",
