@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from ddbstream._model.markers import KEYS
 from ddbstream._router.awaiting import at_once
 from ddbstream._router.signatures import check_takes, is_async
+from ddbstream._values.json_values import Unread
 from ddbstream.exceptions import MissingImageError, RecordError, RouteDefinitionError
 
 if TYPE_CHECKING:
@@ -321,9 +322,9 @@ def _text(record: StreamRecord[Any], name: str) -> object:
     Raises:
         MissingImageError: The attribute is no key, and the record has no image.
     """
-    has_image = False
+    has_image, change = False, record._change
     for part in ("Keys", "NewImage", "OldImage"):
-        item = record._change.get(part)
+        item = change.view(part) if isinstance(change, Unread) else change.get(part)
         if not isinstance(item, Mapping):
             continue
         value = item.get(name)
