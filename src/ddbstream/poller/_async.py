@@ -259,7 +259,7 @@ class AsyncStreamPoller(PollerBase):
         lock, over = threading.Lock(), False
 
         def open_all() -> None:
-            with contextlib.suppress(StoppedWaitingError):
+            with contextlib.suppress(StoppedWaitingError), self._noting_fences():
                 for name in self._present():
                     open_stream(name)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any, Literal
 
-from ddbstream.exceptions import PollerArgumentError, PollerError, StreamNotFoundError
+from ddbstream.exceptions import FencedError, PollerArgumentError, PollerError, StreamNotFoundError
 from ddbstream.poller import _fences as fences
 from ddbstream.poller._batches import BODY, BatchLoop
 from ddbstream.poller._core.commands import HANDLER, STORE
@@ -207,6 +207,15 @@ class PollerBase:
         self._setup.dispatcher = self._make_dispatcher(self._driver)
         self._setup.stop_asked = self._driver.is_stopping
         return self._driver
+
+    @contextmanager
+    def _noting_fences(self) -> Iterator[None]:
+        """Say in `exit` that another poller took over while this one was still beginning."""
+        try:
+            yield
+        except FencedError as error:
+            self.exit = Exit("fenced", error)
+            raise
 
     def _wait_at_most(self, timeout: float | None) -> None:
         until = None if timeout is None else self._clock.monotonic() + timeout

@@ -162,7 +162,7 @@ class StreamPoller(PollerBase):
         self._wait_at_most(timeout)
         try:
             self._stop_if_asked(driver)
-            with contextlib.suppress(StoppedWaitingError):
+            with contextlib.suppress(StoppedWaitingError), self._noting_fences():
                 for name in self._present():
                     driver.add(self._setup.open(name))
             yield driver

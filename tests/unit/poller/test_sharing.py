@@ -199,3 +199,15 @@ def test_a_consumer_that_is_rewound_begins_at_start(bench):
     assert bench.catch_up() == written
     bench.router.records.clear()
     assert bench.catch_up(consumer="other") == []
+
+
+def test_one_that_is_fenced_while_it_begins_says_so(bench):
+    class Taken(type(bench.store)):
+        def load(self, lease):
+            self.acquire(lease.stream_arn, "other", ttl=60)
+            return super().load(lease)
+
+    poller = bench.poller(checkpoints=Taken(clock=bench.clock.time))
+    with pytest.raises(FencedError):
+        poller.run()
+    assert poller.exit.reason == "fenced"
