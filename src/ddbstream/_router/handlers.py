@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from ddbstream._model import Codec, codec_for
 from ddbstream._router.awaiting import finish, finish_async
-from ddbstream._router.matching import Group
+from ddbstream._router.matching import Group, RouteTable
 from ddbstream._router.middleware import through, through_async
 from ddbstream._router.results import Failure, annotate
 from ddbstream.exceptions import UnmatchedRecordError
 
 if TYPE_CHECKING:
     from ddbstream._records import StreamRecord
-    from ddbstream._router.matching import Candidates, Node, RouteTable
+    from ddbstream._router.matching import Candidates, Node
     from ddbstream._router.observers import Observers
     from ddbstream._router.routes import Route
 
@@ -54,6 +54,11 @@ class Handlers:
         self.codec: Codec[Any] = Codec() if typed else untyped
         self._raise_unmatched = raise_unmatched
         self._observers = observers
+
+    def telling(self, observers: Observers) -> Handlers:
+        """The same handlers, with other observers."""
+        table = RouteTable(self.table.placed, observed=True, unmatched=self._raise_unmatched)
+        return Handlers(table, raise_unmatched=self._raise_unmatched, observers=observers)
 
     def handle(
         self, record: StreamRecord[Any], context: object, candidates: Candidates | None = None

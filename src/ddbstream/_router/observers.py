@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ddbstream._records import StreamRecord
     from ddbstream._router.results import BatchResult
 
-__all__ = ["BatchEvent", "HandlerEvent", "Observers"]
+__all__ = ["BatchEvent", "HandlerEvent", "Observer", "Observers"]
 
 
 class HandlerEvent(NamedTuple):
@@ -52,10 +52,14 @@ Observer = Callable[["HandlerEvent | BatchEvent"], object]
 
 
 class Observers:
-    """The functions that get the events. One that fails is logged, and fails nothing else."""
+    """Tells functions of events. One that fails is logged, and fails nothing else.
+
+    Attributes:
+        functions: The functions, in order.
+    """
 
     def __init__(self, functions: Sequence[Observer]) -> None:
-        self._functions = tuple(functions)
+        self.functions = tuple(functions)
 
     def handled(
         self, record: StreamRecord[Any], route: str, seconds: float, error: Exception | None
@@ -72,14 +76,14 @@ class Observers:
     ) -> None:
         """As `handled`, on the event loop."""
         event = HandlerEvent(record, route, seconds, error, _lag(record))
-        for function in self._functions:
+        for function in self.functions:
             try:
                 await finish_async(function(event))
             except Exception as raised:  # noqa: BLE001, PERF203 - observing is no part of handling
                 log("error", "an observer failed", error=raised)
 
     def _tell(self, event: HandlerEvent | BatchEvent) -> None:
-        for function in self._functions:
+        for function in self.functions:
             try:
                 finish(function(event))
             except Exception as error:  # noqa: BLE001, PERF203 - observing is no part of handling

@@ -15,7 +15,7 @@ entity to the routes to try, in order. The number of routes therefore costs noth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from threading import Lock
 from time import perf_counter
 from typing import (
@@ -564,6 +564,7 @@ class StreamRouter:
         concurrency: int = 1,
         stop_when: Callable[[], object] | None = None,
         dead_letter: DeadLetterSink | None = None,
+        on_handled: Observer | None = None,
     ) -> BatchResult:
         """Hand records to their handlers, in order, and stop at the first failure.
 
@@ -576,6 +577,7 @@ class StreamRouter:
             stop_when: Asked before each record but the first. When it says True nothing more is
                 started: the result's checkpoint is the first record that is not done.
             dead_letter: Takes what an ``on_error`` function puts aside.
+            on_handled: Told of each handler that ran in this call, as the router's observers are.
 
         Returns:
             What is done, what failed, and where the host has to go on.
@@ -589,24 +591,33 @@ class StreamRouter:
         if (self._compiled or self._freeze()).folds is not None:
             raise BatchError("folds need a tumbling window, which LambdaHandler alone has")
         options = BatchOptions(context, stop_when, None, dead_letter)
-        return self._run(payload_or_records, stream_arn, concurrency, options)
+        return self._run(payload_or_records, stream_arn, concurrency, options, on_handled)
 
     def _run(
-        self, payload: object, stream_arn: str | None, concurrency: int, options: BatchOptions
+        self,
+        payload: object,
+        stream_arn: str | None,
+        concurrency: int,
+        options: BatchOptions,
+        on_handled: Observer | None = None,
     ) -> BatchResult:
         check_concurrency(concurrency)
         compiled = self._compiled or self._freeze()
         if compiled.decisions is not None:
             options = options._replace(decisions=compiled.decisions)
-        records = read_with(payload, stream_arn, compiled.handlers.codec)
+        handlers = compiled.handlers
+        if on_handled is not None:
+            others = () if compiled.observers is None else compiled.observers.functions
+            handlers = handlers.telling(_observers((*others, on_handled)))
+        records = read_with(payload, stream_arn, handlers.codec)
         started = perf_counter() if compiled.observers is not None else 0.0
         if concurrency == 1:
-            result = run_in_order(records, compiled.handlers, options)
+            result = run_in_order(records, handlers, options)
         else:
             # Threads are loaded by those who want them.
             from ddbstream._router.concurrent_batch import run_concurrently
 
-            result = run_concurrently(records, compiled.handlers, options, concurrency)
+            result = run_concurrently(records, handlers, options, concurrency)
         if compiled.observers is not None:
             compiled.observers.batch(result, perf_counter() - started)
         return result
@@ -747,10 +758,7 @@ class StreamRouter:
         functions = [one for router in tree for one in router._observers]
         observers: Observers | None = None
         if functions:
-            # Only a router that is observed pays for the module.
-            from ddbstream._router.observers import Observers
-
-            observers = Observers(functions)
+            observers = _observers(functions)
         decisions: Decisions | None = None
         if any(router._error_routes for router in tree):
             # Innermost router first.
@@ -843,6 +851,13 @@ def _options(
         **dict(zip(("ttl", "replica", "unchanged"), traits, strict=True)),
         "middleware": middleware,
     }
+
+
+def _observers(functions: Sequence[Observer]) -> Observers:
+    # Only a router that is observed pays for the module.
+    from ddbstream._router.observers import Observers
+
+    return Observers(functions)
 
 
 def _is_handler(target: Any) -> bool:

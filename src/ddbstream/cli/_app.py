@@ -13,6 +13,7 @@ from ddbstream.exceptions import printable
 _COMMANDS = (
     "demo",
     "decode",
+    "diff",
     "invoke",
     "streams",
     "tail",
@@ -21,6 +22,7 @@ _COMMANDS = (
     "replay",
     "export",
     "filters",
+    "explain",
     "doctor",
     "infer",
     "check",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ddbstream.testing.checkpoint_stores import CheckpointStoreConformance
     from ddbstream.testing.clock import FakeClock
     from ddbstream.testing.fake_stream import FakeStream, Faults
+    from ddbstream.testing.harness import Outcome, RouterHarness
     from ddbstream.testing.mapping import EventSourceMapping
     from ddbstream.testing.payloads import (
         eventbridge_event,
@@ -42,7 +43,9 @@ __all__ = [
     "FakeClock",
     "FakeStream",
     "Faults",
+    "Outcome",
     "RecordFields",
+    "RouterHarness",
     "eventbridge_event",
     "full_export_line",
     "get_records_page",
@@ -71,6 +74,8 @@ _OTHER_HOMES = {
     "FakeClock": "clock",
     "FakeStream": "fake_stream",
     "Faults": "fake_stream",
+    "Outcome": "harness",
+    "RouterHarness": "harness",
     **dict.fromkeys(("RecordFields", "insert", "modify", "remove"), "builders"),
 }
 

@@ -1,0 +1,73 @@
+"""``ddbstream explain``: why a record does or does not get to a handler."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from ddbstream import parse
+from ddbstream.cli._documents import documents
+from ddbstream.cli._parameters import Loaded, json_option, stream_router
+from ddbstream.cli._render import Output
+from ddbstream.cli._standard_streams import complain
+from ddbstream.exceptions import PayloadError
+
+if TYPE_CHECKING:
+    from ddbstream._router.descriptions import Explanation, RouteDescription
+
+__all__ = ["explain"]
+
+
+@click.command()
+@click.argument("router", type=Loaded("router"))
+@click.argument("event", type=click.File(encoding="utf-8-sig"), default="-")
+@json_option
+def explain(router: object, event: TextIO, *, as_json: bool) -> None:
+    """Say which routes of ROUTER (module:name) take each record of EVENT, and why others do not.
+
+    EVENT is a JSON file, or standard input, with stream records in any form: Lambda events,
+    GetRecords pages, on-failure messages, one document or many. No handler runs.
+
+    Exits with 1 if a document holds no stream records.
+    """
+    router = stream_router(router)
+    output = Output(as_json=as_json)
+    unread = 0
+    for number, document in documents(event):
+        try:
+            for record in parse(document):
+                explanation = router.explain(record)
+                if output.as_json:
+                    output.line(_as_json(explanation))
+                else:
+                    output.note(str(explanation))
+                if output.closed:
+                    return
+        except PayloadError as error:  # noqa: PERF203 -- the others are still to be explained
+            unread += 1
+            complain(f"document {number}: {error}")
+    if unread:
+        raise SystemExit(1)
+
+
+def _as_json(explanation: Explanation) -> dict[str, Any]:
+    record = explanation.record
+    return {
+        "eventID": record.event_id,
+        "sequence_number": record.sequence_number,
+        "event": record.event_name,
+        "entity": explanation.entity,
+        "chosen": [_route(route) for route in explanation.chosen],
+        "rejected": [{**_route(route), "reason": reason} for route, reason in explanation.rejected],
+        "problem": explanation.problem,
+    }
+
+
+def _route(route: RouteDescription) -> dict[str, Any]:
+    return {
+        "route": route.name,
+        "events": sorted(route.events),
+        "entity": route.entity,
+        "conditions": list(route.conditions),
+    }
