@@ -33,7 +33,7 @@ def handle(record):
         subprocess.run(["echo", '{"action": "status", "responseFor": "processRecords"}'])
     if "reads.flag" in flags:
         assert sys.stdin.read() == ""
-        assert subprocess.run(["cat"], capture_output=True).stdout == b""
+        assert subprocess.run(["cat"], capture_output=True, timeout=10).stdout == b""
     if "thread.flag" in flags:
         threading.Thread(target=time.sleep, args=(600,)).start()
     if "hangs.flag" in flags:
@@ -114,7 +114,7 @@ def test_what_is_printed_goes_to_standard_error_and_never_answers_for_the_proces
 
 def test_a_handler_cannot_read_the_protocol(start, tmp_path):
     (tmp_path / "reads.flag").touch()
-    daemon = start()
+    daemon = start("app:stopping")
     daemon.initialize()
     daemon.deliver(record(1), record(2))
     assert numbers(tmp_path) == [1, 2]
