@@ -3,6 +3,7 @@
 
     python3 dev.py demo [ARG ...]          what ddbstream does, on this machine, without AWS
     python3 dev.py test [PYTEST ARG ...]   the tests
+    python3 dev.py strict [PYTEST ARG ...] the suite's core under -bb -X dev -W error, and under -OO
     python3 dev.py lint                    ruff, import-linter, four type checkers, cfn-lint
     python3 dev.py docs [SPHINX ARG ...]   the documentation site, into .cache/docs/
     python3 dev.py dist                    a wheel and an sdist into dist/, checked and tried out
@@ -39,6 +40,7 @@ def main(arguments: list[str]) -> int:
     commands = {
         "demo": demo,
         "test": test,
+        "strict": strict,
         "lint": lint,
         "docs": docs,
         "dist": dist,
@@ -76,6 +78,21 @@ def test(arguments: list[str]) -> int:
     )
     workers = [] if alone else ["-n", "auto", "--dist", "worksteal"]
     return _run([_environment("dev") / "python", "-m", "pytest", *workers, *arguments])
+
+
+def strict(arguments: list[str]) -> int:
+    """Run the suite's core with Python at its strictest, and without asserts and docstrings."""
+    python = _environment("dev") / "python"
+    core = [f"tests/unit/{name}" for name in ("wire", "replay", "export")]
+    core += ["tests/unit/test_printable.py", "tests/unit/test_dead_letter_files.py"]
+    worst = 0
+    for how in (["-bb", "-X", "dev", "-W", "error"], ["-OO"]):
+        # Without asserts pytest warns that those outside of test modules do nothing.
+        quiet = ["-q", "-W", "ignore::pytest.PytestConfigWarning"] if how == ["-OO"] else ["-q"]
+        print(f"--- python {' '.join(how)}", flush=True)
+        command = [python, *how, "-m", "pytest", *quiet, "-m", "not slow", *core, *arguments]
+        worst = max(worst, _run(command))
+    return worst
 
 
 def lint(arguments: list[str]) -> int:

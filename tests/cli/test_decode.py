@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import subprocess
-import sys
 import tracemalloc
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +20,7 @@ from ddbstream.cli._app import cli
 from ddbstream.cli._documents import documents
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
     from pathlib import Path
 
@@ -317,19 +316,3 @@ def test_a_broken_line_does_not_take_the_rest_of_a_large_file_into_memory() -> N
     tracemalloc.stop()
     assert [document.value for document in found] == [None, {"b": 1}]
     assert peak < 2_000_000
-
-
-def test_a_document_in_a_pipe_is_shown_before_the_next_one_comes(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "ddbstream", "decode"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        for text in (GOOD[1], "{bad", json.dumps(json.loads(GOOD[2]), indent=2), GOOD[3]):
-            process.stdin.write(f"{text}\n".encode())
-            process.stdin.flush()
-            if text != "{bad":
-                assert json.loads(process.stdout.readline())["n"] in {1, 2, 3}
-        process.stdin.close()
-        assert process.wait(30) == 1
