@@ -42,6 +42,8 @@ _FOLDER: Final = "AWSDynamoDB/"
 _FORMATS: Final = ("DYNAMODB_JSON", "ION")
 _VIEWS: Final = ("NEW_IMAGE", "NEW_AND_OLD_IMAGES")
 _MD5: Final = re.compile(r"[A-Za-z0-9+/]{22}==|[0-9a-fA-F]{32}")
+_LONGEST_KEY: Final = 1024  # S3's limit
+_LONGEST_NAME: Final = 255  # of a file, on the usual systems
 # A line is about 300 bytes, and a file of an export some 100 MB: a table of petabytes.
 _LONGEST_MANIFEST: Final = 1 << 28
 
@@ -222,6 +224,8 @@ def _stays_inside(key: str) -> bool:
     parts = key.split("/")
     return (
         key.isprintable()
+        and len(key) <= _LONGEST_KEY
+        and all(len(part.encode()) <= _LONGEST_NAME for part in parts)
         and not {"", ".", ".."} & set(parts)
         and not any(character in key for character in "\\:")
     )

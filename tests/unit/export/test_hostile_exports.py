@@ -98,6 +98,8 @@ class TestManifests:
             "data\\..\\secret",
             "./x",
             "a//b",
+            "9" * 5000,
+            "data/" + "9" * 256,
             "",
         ],
     )
