@@ -89,7 +89,7 @@ class FileCheckpoints:
             stream = streams.setdefault(key, {"epoch": 0, "positions": {}})
             now = self._clock()
             holder = stream.get("owner")
-            if holder not in (None, owner) and stream["expires"] > now and not takeover:
+            if holder not in (None, owner) and stream.get("expires", 0.0) > now and not takeover:
                 raise held_by_another()
             stream["epoch"] += 1
             stream["owner"], stream["expires"] = owner, now + ttl
@@ -167,7 +167,7 @@ class FileCheckpoints:
             version, streams = content["version"], content["streams"]
         except FileNotFoundError:
             return {}
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise self._foreign() from None
         check_format(version, str(self._path))
         if not isinstance(streams, dict) or not all(map(_is_stream, streams.values())):
