@@ -90,7 +90,17 @@ def strict(arguments: list[str]) -> int:
         # Without asserts pytest warns that those outside of test modules do nothing.
         quiet = ["-q", "-W", "ignore::pytest.PytestConfigWarning"] if how == ["-OO"] else ["-q"]
         print(f"--- python {' '.join(how)}", flush=True)
-        command = [python, *how, "-m", "pytest", *quiet, "-m", "not slow", *core, *arguments]
+        command: list[str | Path] = [
+            python,
+            *how,
+            "-m",
+            "pytest",
+            *quiet,
+            "-m",
+            "not slow",
+            *core,
+            *arguments,
+        ]
         worst = max(worst, _run(command))
     return worst
 
