@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast, get_args
 
 from ddbstream._model.markers import KEYS
 from ddbstream._values.json_values import is_map
@@ -68,6 +68,8 @@ def insert(new: object, **fields: Unpack[RecordFields]) -> WireRecord:
 
     Raises:
         EncodeError: It cannot be written as an item.
+        TypeError: It is None, or a field has no such name.
+        ValueError: A field can have no such value.
     """
     return _record("INSERT", None, new, fields)
 
@@ -96,6 +98,8 @@ def remove(old: object, *, ttl: bool = False, **fields: Unpack[RecordFields]) ->
 
     Raises:
         EncodeError: It cannot be written as an item.
+        TypeError: It is None, or a field has no such name.
+        ValueError: A field can have no such value.
     """
     made = _record("REMOVE", old, None, fields)
     if ttl:
@@ -109,6 +113,7 @@ def _record(
     new: object,
     fields: RecordFields,
 ) -> WireRecord:
+    _check(event_name, old, new, fields)
     source = old if new is None else new
     images = {
         name: json_item(item)
@@ -144,10 +149,37 @@ def _record(
     )
 
 
+def _check(event_name: str, old: object, new: object, fields: Mapping[str, object]) -> None:
+    """Raise TypeError or ValueError for what no record can have."""
+    about = event_name.lower()
+    for name, item in (("new", new), ("old", old)):
+        wanted = (name == "new" and event_name != "REMOVE") or (
+            name == "old" and event_name != "INSERT"
+        )
+        if wanted and item is None:
+            raise TypeError(f"{about}() takes the {name} item, and got None")
+    unknown = sorted(fields.keys() - RecordFields.__annotations__.keys())
+    if unknown:
+        known = ", ".join(RecordFields.__annotations__)
+        raise TypeError(f"{about}() takes no {unknown[0]}=: there are {known}")
+    number = fields.get("sequence_number")
+    if number is not None and not (
+        isinstance(number, str) and number.isascii() and number.isdecimal()
+    ):
+        raise ValueError(f"{about}(): sequence_number= takes digits, as text")
+    if fields.get("view_type", "KEYS_ONLY") not in get_args(ViewType):
+        raise ValueError(f"{about}(): view_type= is one of {', '.join(get_args(ViewType))}")
+    if isinstance(fields.get("keys"), str):
+        raise TypeError(f"{about}(): keys= takes the names of key attributes, in a list")
+
+
 def _key_names(
     source: object, item: Mapping[str, Any], given: Sequence[str] | None
 ) -> Sequence[str]:
     if given is not None:
+        missing = [name for name in given if name not in item]
+        if missing or not given:
+            raise ValueError(f"keys= names {', '.join(missing) or 'nothing'}: the item has no such")
         return given
     templates: Mapping[str, object] = getattr(type(source), KEYS, {})
     if templates:

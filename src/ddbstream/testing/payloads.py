@@ -49,9 +49,16 @@ _SHARD_ID: Final = "shardId-00000001767225600000-0a1b2c3d"
 _KINESIS_ARN: Final = f"arn:aws:kinesis:eu-west-1:{_ACCOUNT}:stream/changes"
 
 
+def _listed(records: Iterable[Record]) -> Iterable[Record]:
+    """The records; raises TypeError for a single one, which is a mapping, and for no list."""
+    if isinstance(records, (Mapping, str, bytes)) or not isinstance(records, Iterable):
+        raise TypeError("an event is made from a list of records: lambda_event([insert(item)])")
+    return records
+
+
 def lambda_event(records: Iterable[Record]) -> dict[str, Any]:
     """What a DynamoDB event source mapping hands to a function."""
-    return {"Records": [json_record(record) for record in records]}
+    return {"Records": [json_record(record) for record in _listed(records)]}
 
 
 def tumbling_window_event(
@@ -75,7 +82,7 @@ def tumbling_window_event(
         shard_id: The shard whose window it is.
         stream_arn: If not given, that of the first record.
     """
-    made = [json_record(record) for record in records]
+    made = [json_record(record) for record in _listed(records)]
     return {
         "Records": made,
         "window": {"start": window[0], "end": window[1]},
@@ -96,7 +103,7 @@ def get_records_page(
         records: The records.
         next_iterator: ``None`` for the last page of a closed shard.
     """
-    page: dict[str, Any] = {"Records": [boto3_record(record) for record in records]}
+    page: dict[str, Any] = {"Records": [boto3_record(record) for record in _listed(records)]}
     if next_iterator is not None:
         page["NextShardIterator"] = next_iterator
     return page
@@ -104,7 +111,7 @@ def get_records_page(
 
 def pipes_batch(records: Iterable[Record]) -> list[dict[str, Any]]:
     """What an EventBridge Pipe hands to its target: a bare list."""
-    return [json_record(record) for record in records]
+    return [json_record(record) for record in _listed(records)]
 
 
 def kinesis_data(record: Record, *, precision: Precision | None = None) -> bytes:

@@ -258,3 +258,26 @@ def test_everything_public_is_there() -> None:
     assert dir(testing) == sorted(testing.__all__)
     with pytest.raises(AttributeError):
         testing.nothing  # noqa: B018
+
+
+class TestWrongInput:
+    @pytest.mark.parametrize(
+        ("build", "word"),
+        [
+            (lambda: testing.insert(None), "new item"),
+            (lambda: testing.modify(None, {"PK": "a"}), "old item"),
+            (lambda: testing.modify({"PK": "a"}, None), "new item"),
+            (lambda: testing.remove(None), "old item"),
+            (lambda: testing.insert({"PK": "a"}, sequencenumber="1"), "sequencenumber"),
+            (lambda: testing.insert({"PK": "a"}, sequence_number="x1"), "digits"),
+            (lambda: testing.insert({"PK": "a"}, sequence_number=1), "digits"),
+            (lambda: testing.insert({"PK": "a"}, view_type="NEW"), "view_type"),
+            (lambda: testing.insert({"PK": "a"}, keys="PK"), "keys="),
+            (lambda: testing.insert({"PK": "a"}, keys=["SK"]), "SK"),
+            (lambda: testing.lambda_event(testing.insert({"PK": "a"})), "list of records"),
+            (lambda: testing.lambda_event(None), "list of records"),
+        ],
+    )
+    def test_is_refused_in_words(self, build: Any, word: str) -> None:
+        with pytest.raises((TypeError, ValueError), match=word):
+            build()

@@ -40,6 +40,13 @@ if TYPE_CHECKING:
 
 __all__ = ["EventSourceMapping", "Invocation"]
 
+# "polls shards at a base rate of 4 times per second": Lambda's guide to DynamoDB streams. What a
+# function writes while it runs is read at the next poll, so that time passes where it feeds itself.
+POLL: Final = 0.25
+
+# Of records that came while the function ran, in one run: more feed themselves for ever.
+MAX_FED: Final = 10_000
+
 SHARD: Final = "shardId-00000001700000000000-00000000"
 _STREAM_ARN: Final = (
     "arn:aws:dynamodb:eu-west-1:123456789012:table/Table/stream/2026-01-01T00:00:00.000"
@@ -162,6 +169,9 @@ class EventSourceMapping:
         self._stream_arn = stream_arn
         self._partitions: dict[tuple[str, int], Partition] = {}
         self._source: StreamSource | None = None
+        self._enabled = True
+        self._running = False
+        self._fed = 0
         if isinstance(records, FakeStream):
             if clock not in (None, records.clock):
                 raise ValueError("the stream has a clock already")
@@ -201,22 +211,56 @@ class EventSourceMapping:
             number = crc32(json.dumps(keys, sort_keys=True).encode()) % self._partitions_per_shard
         fresh = Partition(shard_id, self._parameters)
         partition = self._partitions.setdefault((shard_id, number), fresh)
-        partition.waiting.append(arrived(made, at))
+        read = at
+        if self._running:
+            read, self._fed = self.clock.time() + POLL, self._fed + 1
+        partition.waiting.append(arrived(made, at, read=read))
 
     def run(self, *, seconds: float | None = None) -> list[Invocation]:
         """Invoke the function until nothing is left to do, or for some time; the clock moves on.
 
-        A batch that fails for ever ends when the stream loses it, after a simulated day.
+        A batch that fails for ever ends when the stream loses it, after a simulated day. What the
+        function itself puts into the stream is read a quarter of a second later. A mapping that is
+        disabled does nothing.
 
         Args:
             seconds: How long to go on, by the clock; until nothing is left, if not given.
 
         Returns:
             The invocations that were made.
+
+        Raises:
+            RuntimeError: Without ``seconds``, and the function feeds itself without end.
         """
+        if seconds is not None and not seconds >= 0:
+            raise ValueError("seconds= is from 0 on")
         ends = None if seconds is None else self.clock.time() + seconds
-        before = len(self.invocations)
-        while True:
+        before, self._fed = len(self.invocations), 0
+        self._read_source()  # what is in the stream before the function runs
+        self._running = True
+        try:
+            self._run_until(ends)
+        finally:
+            self._running = False
+        if ends is not None:
+            self.clock.advance(max(0.0, ends - self.clock.time()))
+        return self.invocations[before:]
+
+    def disable(self) -> None:
+        """Stop reading, as ``update_event_source_mapping(Enabled=False)`` does; records wait."""
+        self._enabled = False
+
+    def enable(self) -> None:
+        """Go on where reading stopped; what the stream has lost by then is gone."""
+        self._enabled = True
+
+    def _run_until(self, ends: float | None) -> None:
+        while self._enabled:
+            if ends is None and self._fed > MAX_FED:
+                raise RuntimeError(
+                    f"while it ran the function has put {self._fed:,} records into its own stream: "
+                    "run(seconds=...) ends such a loop, and so should the function"
+                )
             now = self.clock.time()
             due = [(at, each) for each in self._ready() if (at := each.due(now)) is not None]
             if not due:
@@ -228,20 +272,21 @@ class EventSourceMapping:
                 break
             self.clock.advance(max(0.0, at - now))
             self._step(partition)
-        if ends is not None:
-            self.clock.advance(max(0.0, ends - self.clock.time()))
-        return self.invocations[before:]
 
     def _ready(self) -> list[Partition]:
         """The partitions that may be worked on: all except those whose parent shard is not done."""
-        source = self._source
-        if source is None:
-            return list(self._partitions.values())
-        for shard_id, record, at in source.arrivals():
-            self._arrive(record, shard_id, at)
-        partitions = list(self._partitions.values())
-        busy = {each.shard_id for each in partitions if each.waiting or each.work}
-        return [each for each in partitions if busy.isdisjoint(source.ancestors(each.shard_id))]
+        self._read_source()
+        active = [each for each in self._partitions.values() if not each.is_idle]
+        if self._source is None:
+            return active
+        busy = {each.shard_id for each in active if each.waiting or each.work}
+        held_back = self._source.descendants(busy)
+        return [each for each in active if each.shard_id not in held_back]
+
+    def _read_source(self) -> None:
+        if self._source is not None:
+            for shard_id, record, at in self._source.arrivals():
+                self._arrive(record, shard_id, at)
 
     def _step(self, partition: Partition) -> None:
         now = self.clock.time()

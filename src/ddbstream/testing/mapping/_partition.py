@@ -56,11 +56,13 @@ class Arrived:
     Attributes:
         at: When it arrived, in epoch seconds.
         size: Of its JSON, in bytes.
+        read: When the mapping reads it, in epoch seconds.
     """
 
     record: dict[str, Any]
     at: float
     size: int
+    read: float
 
     @property
     def sequence_number(self) -> str:
@@ -124,10 +126,16 @@ class Partition:
             return max(now, self.window.due)
         if self.waiting:
             ready = self.waiting[0].at + self._parameters.batching_window
-            return now if self._is_full() else max(now, ready)
+            read = self.waiting[0].read
+            return max(now, read) if self._is_full() else max(now, ready, read)
         if self.window is not None:
             return max(now, self.window.end, self.window.due)
         return None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is left to do."""
+        return not self.work and not self.waiting and self.window is None
 
     def trim(self, now: float) -> list[Arrived]:
         """Take out what the stream does not keep any longer."""
@@ -158,7 +166,7 @@ class Partition:
     def head(self, now: float) -> PendingBatch | None:
         """The batch to invoke with; made of what waits if there is none. None for a final call."""
         if not self.work and not (self.window is not None and self._window_is_over()):
-            records = self._take()
+            records = self._take(now)
             if records:
                 self.work.append(PendingBatch(records, now))
         return self.work[0] if self.work else None
@@ -210,16 +218,19 @@ class Partition:
             sum(one.size for one in self.waiting) > PAYLOAD_LIMIT
         )
 
-    def _take(self) -> list[Arrived]:
+    def _take(self, now: float) -> list[Arrived]:
         records: list[Arrived] = []
         size = 0
         while self.waiting and len(records) < self._parameters.batch_size:
             following = self.waiting[0]
-            if records and (
-                size + following.size > PAYLOAD_LIMIT
-                or (
-                    self._parameters.window
-                    and self.window_of(following) != self.window_of(records[0])
+            if following.read > now or (
+                records
+                and (
+                    size + following.size > PAYLOAD_LIMIT
+                    or (
+                        self._parameters.window
+                        and self.window_of(following) != self.window_of(records[0])
+                    )
                 )
             ):
                 break
@@ -233,6 +244,6 @@ def pause(failures: int) -> float:
     return min(2.0 ** min(failures, 6), 60.0)
 
 
-def arrived(record: dict[str, Any], at: float) -> Arrived:
-    """A record that reaches the stream."""
-    return Arrived(record, at, len(json.dumps(record)))
+def arrived(record: dict[str, Any], at: float, *, read: float) -> Arrived:
+    """A record that reaches the stream, and when the mapping reads it."""
+    return Arrived(record, at, len(json.dumps(record)), read)

@@ -44,9 +44,17 @@ class StreamSource:
             for record, at in zip(shard.records[first:], shard.times[first:], strict=True):
                 yield name, record, at
 
-    def ancestors(self, shard_id: str) -> Iterator[str]:
-        """The ids of a shard's parent, its parent's parent, and so on."""
-        shard = self._shards.get(shard_id)
-        while shard is not None and shard.parent_id is not None:
-            yield shard.parent_id
-            shard = self._shards.get(shard.parent_id)
+    def descendants(self, shard_ids: set[str]) -> set[str]:
+        """The children of some shards, their children, and so on."""
+        children: dict[str, list[str]] = {}
+        for name, shard in self._shards.items():
+            if shard.parent_id is not None:
+                children.setdefault(shard.parent_id, []).append(name)
+        found: set[str] = set()
+        open_ids = list(shard_ids)
+        while open_ids:
+            for child in children.get(open_ids.pop(), ()):
+                if child not in found:
+                    found.add(child)
+                    open_ids.append(child)
+        return found
