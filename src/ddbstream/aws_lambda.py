@@ -17,9 +17,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast, final
 
+from ddbstream._router.awaiting import finish
 from ddbstream._router.log import log, log_failure
-from ddbstream._router.router import StreamRouter, check_concurrency, default_router
-from ddbstream.exceptions import BatchError
+from ddbstream._router.router import (
+    StreamRouter,
+    check_concurrency,
+    check_options,
+    default_router,
+)
+from ddbstream._router.signatures import check_takes
+from ddbstream._wire import holds_records
+from ddbstream.exceptions import BatchError, RouteDefinitionError, RouterArgumentError
 from ddbstream.kinesis import arrange
 
 if TYPE_CHECKING:
@@ -72,10 +80,13 @@ class LambdaHandler:
         newest: For changes that come by Kinesis: puts each item's in the order of their creation,
             and drops what Kinesis repeats or delivers late; see ``ddbstream.kinesis``. None, the
             default, handles whatever comes, in the order in which it comes.
+        other: A function ``(event, context)`` for events that hold no stream records, such as
+            health checks and schedules; what it returns is the response. It may be async. Without
+            it such an event is a PayloadError.
 
     Raises:
-        TypeError: ``router`` is no `StreamRouter`.
-        ValueError: ``concurrency`` or ``deadline_margin`` is no such number.
+        RouteDefinitionError: ``router`` is no `StreamRouter`, or ``other`` no such function.
+        RouterArgumentError: Another argument is of the wrong kind.
     """
 
     # Decorators of handlers, such as Powertools' Tracer, ask for a function's name.
@@ -90,10 +101,21 @@ class LambdaHandler:
         deadline_margin: float | timedelta | None = None,
         dead_letter: DeadLetterSink | None = None,
         newest: NewestStore | None = None,
+        other: Callable[[Any, Any], object] | None = None,
     ) -> None:
         if not isinstance(router, StreamRouter):
-            raise TypeError(f"LambdaHandler takes a StreamRouter, not a {type(router).__name__}")
+            raise RouteDefinitionError(
+                f"LambdaHandler takes a StreamRouter, not a {type(router).__name__}"
+            )
+        if not isinstance(report_batch_item_failures, bool):
+            raise RouterArgumentError("report_batch_item_failures= takes True or False")
         check_concurrency(concurrency)
+        check_options(None, None, dead_letter)
+        if other is not None:
+            if not callable(other):
+                raise RouteDefinitionError("other= takes a function (event, context)")
+            check_takes(other, 2, "other= takes (event, context)")
+        self._other = other
         self._router = router
         self._report = report_batch_item_failures
         self._concurrency = concurrency
@@ -135,7 +157,7 @@ class LambdaHandler:
 
         Returns:
             ``{"batchItemFailures": []}``, or in it the first record that is not done; in a tumbling
-            window ``state`` as well.
+            window ``state`` as well; of another event, what ``other`` returns.
 
         Raises:
             Exception: The first failed handler's own exception, in the default mode; in the other
@@ -144,6 +166,11 @@ class LambdaHandler:
                 and the event is of no window.
             PayloadError: The event holds no stream records.
         """
+        if self._other is not None and not holds_records(event):
+            return cast("BatchResponse", finish(self._other(event, context)))
+        return self._handle(event, context)
+
+    def _handle(self, event: Any, context: Any) -> BatchResponse:
         options: _Options = {
             "context": context,
             "concurrency": self._concurrency,
@@ -231,7 +258,7 @@ def _milliseconds(margin: float | timedelta | None) -> float | None:
     if not isinstance(margin, (int, float)) and hasattr(margin, "total_seconds"):
         seconds = margin.total_seconds()
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not seconds >= 0:
-        raise ValueError("deadline_margin= takes seconds from 0 on, or a timedelta")
+        raise RouterArgumentError("deadline_margin= takes seconds from 0 on, or a timedelta")
     return seconds * 1000
 
 

@@ -13,6 +13,7 @@ The tree::
     ├── DiffError (ValueError)               a diff that does not apply, or cannot be expressed
     ├── RouterError
     │   ├── RouteDefinitionError (TypeError)     a route that can never work
+    │   ├── RouterArgumentError (ValueError)     a call was given what cannot work
     │   ├── RouterFrozenError (RuntimeError)     a route added after the first dispatch
     │   └── UnmatchedRecordError (LookupError)   no route wanted it, and unmatched="raise"
     ├── BatchError (RuntimeError)            a batch whose outcome cannot be reported to its host
@@ -53,6 +54,7 @@ __all__ = [
     "RecordError",
     "RecordsTrimmedError",
     "RouteDefinitionError",
+    "RouterArgumentError",
     "RouterError",
     "RouterFrozenError",
     "StreamNotFoundError",
@@ -244,6 +246,10 @@ class RouterError(DDBStreamError):
 
 class RouteDefinitionError(RouterError, TypeError):
     """A route that can never work: raised where it is declared."""
+
+
+class RouterArgumentError(RouterError, ValueError):
+    """A router or a Lambda handler was given what cannot work; the message says what to give."""
 
 
 class RouterFrozenError(RouterError, RuntimeError):

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from json import dumps, loads
 from typing import Any, Final, NamedTuple, TypedDict
 
-from ddbstream._filters.patterns import Pattern
+from ddbstream._filters.patterns import INVISIBLE, Pattern
 from ddbstream._records import EVENTS
 
 __all__ = ["Filter", "FilterCriteria", "Wanted", "derive"]
@@ -106,7 +106,7 @@ def _alternatives(one: Wanted, keys: frozenset[str] | None) -> list[Alternative]
         base["userIdentity", "type"] = _tests(["Service"])
         base["userIdentity", "principalId"] = _tests(["dynamodb.amazonaws.com"])
     if one.pattern is not None:
-        base = _both(base, _flat(one.pattern.source))
+        base = _both(base, _visible(_flat(one.pattern.source)))
     if one.items is None:
         return [base]
     return [
@@ -140,6 +140,16 @@ def _places(
         *({at(part, name): _tests(tests)} for part in parts),
         {("dynamodb", "StreamViewType"): uncaptured},
     ]
+
+
+def _visible(alternative: Alternative) -> Alternative:
+    """Without what a mapping's filter may not see: it could leave out all that the route wants."""
+    return {
+        path: tests
+        for path, tests in alternative.items()
+        if path[0] not in INVISIBLE
+        and not (path[0] == _OPAQUE and any(name in text for name in INVISIBLE for text in tests))
+    }
 
 
 def _flat(source: Mapping[str, Any], path: Path = ()) -> Alternative:

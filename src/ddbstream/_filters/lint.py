@@ -13,7 +13,7 @@ from ddbstream._filters.patterns import INVISIBLE, Fields, Leaf, Pattern, Test
 from ddbstream._records import EVENTS
 from ddbstream._values.tags import SET_TAGS, TAGS
 
-__all__ = ["Problem", "lint"]
+__all__ = ["Problem", "lint", "never_for"]
 
 _TEXT_TAGS: Final = frozenset({"S", "N", "B"}) | SET_TAGS
 _IMAGES: Final = ("Keys", "NewImage", "OldImage")
@@ -62,14 +62,33 @@ def lint(pattern: Pattern | Mapping[str, Any] | str) -> tuple[Problem, ...]:
     return tuple(Problem(path, message, never) for path, message in findings)
 
 
+def never_for(pattern: Pattern, event: str) -> bool:
+    """Whether a pattern can match no record of one event: another's name, or another's image."""
+    return _excludes(pattern.root, event)
+
+
+def _excludes(node: Fields, event: str) -> bool:
+    missing = {"INSERT": "OldImage", "REMOVE": "NewImage"}.get(event)
+    for name, child in node.fields:
+        if name == "eventName" and not child.matches(event):
+            return True
+        if name == missing and not _wants_absence(child):
+            return True
+        if name == "dynamodb" and isinstance(child, Fields) and _excludes(child, event):
+            return True
+    return any(all(_excludes(one, event) for one in ors) for ors in node.alternatives)
+
+
 def _top(node: Fields, path: str, found: list[_Finding]) -> bool:
     """Note what can never match; whether the whole node cannot. So do all of these."""
     never = _alternatives(node, path, found, _top)
     for name, child in node.fields:
         where = _join(path, name)
         if name in INVISIBLE:
-            found.append(_Finding(where, "Lambda adds it after filtering: it is never there"))
-            never = True
+            # Recordings of mappings contradict each other: nobody can say that it never matches.
+            found.append(
+                _Finding(where, "Lambda may add it after filtering: the filter may not see it")
+            )
         elif name not in _TOP:
             found.append(_Finding(where, "no stream record has it"))
             never = never or not _wants_absence(child)

@@ -149,13 +149,13 @@ class Pattern:
         """Whether a wire record matches, in any spelling: boto3's is read as Lambda's."""
         return self.root.matches(_View(record))
 
-    def mismatch(self, record: Mapping[str, Any]) -> str | None:
-        """The first part of the pattern that a wire record fails; None if it matches."""
-        return self.root.mismatch(_View(record), "")
+    def mismatch_of(self, record: StreamRecord[Any]) -> str | None:
+        """The first part of the pattern that a record fails; None if it matches."""
+        return self.root.mismatch(_View(record._entry, frozenset()), "")
 
     def matches_record(self, record: StreamRecord[Any]) -> bool:
-        """Whether a record's wire mapping matches."""
-        return self.root.matches(_View(record._entry))
+        """Whether a record as it arrived matches, with what Lambda may add after filtering."""
+        return self.root.matches(_View(record._entry, frozenset()))
 
     def __repr__(self) -> str:
         return f"Pattern({self.source!r})"
@@ -164,13 +164,14 @@ class Pattern:
 class _View(Mapping[str, Any]):
     """A record's top level as the filter sees it."""
 
-    __slots__ = ("_record",)
+    __slots__ = ("_hidden", "_record")
 
-    def __init__(self, record: Mapping[str, Any]) -> None:
+    def __init__(self, record: Mapping[str, Any], hidden: frozenset[str] = INVISIBLE) -> None:
         self._record = record
+        self._hidden = hidden
 
     def __getitem__(self, name: str) -> Any:
-        if name in INVISIBLE:
+        if name in self._hidden:
             raise KeyError(name)
         value = self._record[name]
         if name == "userIdentity" and isinstance(value, Mapping):
@@ -178,7 +179,7 @@ class _View(Mapping[str, Any]):
         return value
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name in self._record if name not in INVISIBLE)
+        return (name for name in self._record if name not in self._hidden)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -11,7 +11,7 @@ silence.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_origin
 
 from ddbstream._model.markers import KEYS
 from ddbstream._router.awaiting import at_once
@@ -32,6 +32,7 @@ AttributeTests = dict[str, list[object]]
 
 _TESTS: Final = "ddbstream_tests"
 _CLASSES: Final = "ddbstream_classes"
+_ALIASES: Final = "ddbstream_aliases"
 
 # A function reads from few streams; a service that reads thousands should not grow without end.
 _REMEMBERED_ARNS: Final = 1024
@@ -88,6 +89,7 @@ def by_table_name(*, aliases: Mapping[str, str] | None = None) -> Classifier:
             known[arn] = entity
         return entity
 
+    _say(classify, _ALIASES, renamed)
     return classify
 
 
@@ -260,6 +262,57 @@ def entity_named(answer: object) -> str | None:
     raise RouteDefinitionError(
         f"classify= names an entity as text, or None, and gave {type(answer).__name__}"
     )
+
+
+def why_never(classify: Classifier, entity: str, model: Any) -> str | None:
+    """Why no record can have an entity, in words; None if one can, for all that is known.
+
+    Args:
+        classify: Any classifier; ours say what they know.
+        entity: The name that a route is for.
+        model: The class that the route reads, whose ``@keys`` say what its items look like.
+    """
+    aliases, tests = _said_by(classify, _ALIASES), tests_of(classify)
+    if aliases is not None and not _stored(entity, aliases):
+        return f"the classifier's aliases= give no table the name {entity!r}"
+    if tests is None:
+        return None
+    ways = [way for way in tests.of(entity) if all(way.values())]
+    if not ways:
+        known = sorted({name for part in _said_by(classify, _CLASSES) or () for name, _ in part})
+        if not known:
+            return f"the classifier's aliases= give nothing the name {entity!r}"
+        return f"the classifier names {', '.join(known)} alone, and never {entity!r}"
+    templates: Mapping[str, KeyTemplate] = getattr(get_origin(model) or model, KEYS, {})
+    for way in ways:
+        clash = [name for name in way if not _can_have(templates.get(name), way[name])]
+        if not clash:
+            return None
+    name = clash[0]
+    return (
+        f"items of {model.__qualname__} have {name}={templates[name].template!r}, which the "
+        f"classifier never calls {entity!r}: give the class the name of its records' entity "
+        "with bind(), before its routes"
+    )
+
+
+def _can_have(template: KeyTemplate | None, tests: Sequence[object]) -> bool:
+    """Whether a key of a template can pass one of the tests on it."""
+    return template is None or any(_passes(template, test) for test in tests)
+
+
+def _passes(template: KeyTemplate, test: object) -> bool:
+    first, last = template.literals[0], template.literals[-1]
+    if isinstance(test, str):
+        return template.match(test) is not None
+    if not isinstance(test, Mapping):
+        return True
+    for operator, text in test.items():
+        if operator == "prefix":
+            return first.startswith(text) or (bool(template.fields) and text.startswith(first))
+        if operator == "suffix":
+            return last.endswith(text) or (bool(template.fields) and text.endswith(last))
+    return True
 
 
 class Tests(NamedTuple):

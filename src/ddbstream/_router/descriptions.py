@@ -19,6 +19,7 @@ from ddbstream._filters.criteria import FilterCriteria, Wanted, derive
 from ddbstream._records import EVENTS, MalformedRecord
 from ddbstream._router.awaiting import at_once
 from ddbstream._router.classify import Classifier, entity_named, tests_of
+from ddbstream._router.names import plain_name_of
 from ddbstream.exceptions import DDBStreamError, printable
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class RouteDescription:
     """One route, or one fold, where it stands in a router.
 
     Attributes:
-        name: The handler's name, as in failures, logs and metrics: ``module.qualname``.
+        name: The handler's own name: ``added``. Failures, logs and metrics have its module, too.
         events: The ``eventName``s that it takes.
         entity: The entity that it takes, as bound in its router; None for every entity.
         model: The class that images are read as; None for dicts.
@@ -58,7 +59,7 @@ class RouteDescription:
     registry: Registry | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
-        """As ``app.repriced: MODIFY of Product, changed=price``."""
+        """As ``repriced: MODIFY of Product, changed=price``."""
         wanted = f"{_listed(self.events)} of {self.entity or 'every entity'}"
         return printable(f"{self.name}: {', '.join((wanted, *self.conditions))}")
 
@@ -106,7 +107,7 @@ def describe(placed: PlacedRoute) -> RouteDescription:
     """The description of a route where it stands."""
     route = placed.route
     return RouteDescription(
-        name=route.name,
+        name=plain_name_of(route.handler),
         events=_events(route),
         entity=placed.entity,
         model=route.codec.model,

@@ -100,7 +100,8 @@ class Handlers:
         """Raise UnmatchedRecordError if that is how the router was made."""
         if self._raise_unmatched:
             raise UnmatchedRecordError(
-                f"no route wants this {record.event_name}",
+                f"no route wants this {record.event_name} of "
+                + self.table.entities(self.table.entity_of(record)),
                 event_id=record.event_id,
                 sequence_number=record.sequence_number,
             )

@@ -23,7 +23,7 @@ __all__ = ["log", "log_failure"]
 
 _logger = logging.getLogger("ddbstream")
 
-Level = Literal["info", "warning", "error"]
+Level = Literal["debug", "info", "warning", "error"]
 
 
 def log(
@@ -50,7 +50,7 @@ def log(
     for name, value in fields.items():
         if isinstance(value, str):
             fields[name] = printable(value)
-    number = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}[level]
+    number = getattr(logging, level.upper())
     _logger.log(number, message, extra=fields, exc_info=error)
 
 

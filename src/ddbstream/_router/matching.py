@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Union
 
 from ddbstream._records import MalformedRecord
 from ddbstream._router.annotations import EVERY_KIND
 from ddbstream._router.classify import entity_named
+from ddbstream._router.log import log
+from ddbstream.exceptions import printable
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec, Registry
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from ddbstream._router.routes import Kind, Route
 
 __all__ = ["Candidates", "Group", "PlacedRoute", "RouteTable", "Scope"]
+
+
+# Names come from data, and have no end.
+_TOLD: Final = 1000
 
 
 class Scope:
@@ -148,6 +154,7 @@ class RouteTable:
             ]
             for kind in EVERY_KIND
         }
+        self._told: set[str] = set()  # entities without a route that the log has told of
         self._made: dict[tuple[Any, ...], Candidates] = {}
         self.lookup: dict[Kind, tuple[Classifier, dict[str | None, Candidates], Candidates]] = {}
         if len(self._classifiers) <= 1:
@@ -178,19 +185,47 @@ class RouteTable:
             classify, by_entity, rest = self.lookup[kind]
             entity = classify(record)
             return by_entity.get(entity) or self.unnamed(entity, rest)
-        entities = tuple(
-            entity if named and (entity := entity_named(classify(record))) in named else None
+        names = [
+            entity_named(classify(record)) if named else None
             for classify, named in zip(self._classifiers, self._named[kind], strict=True)
+        ]
+        entities = tuple(
+            name if name in named else None
+            for name, named in zip(names, self._named[kind], strict=True)
         )
         found = self._made.get((kind, entities))
         if found is None:
             found = self._made[kind, entities] = self._make(kind, entities)
+        if not found.routes:
+            for name in names:
+                self.unnamed(name, found)
         return found
 
     def unnamed(self, entity: object, rest: Candidates) -> Candidates:
         """The routes for an entity that no route names; raises what is wrong with that name."""
-        entity_named(entity)
+        name = entity_named(entity)
+        if name is not None and not rest.routes and name not in self._told:
+            if len(self._told) < _TOLD:
+                self._told.add(name)
+            log("debug", f"no route is for {self.entities(name)}", entity=printable(name))
         return rest
+
+    def entities(self, name: str | None) -> str:
+        """An entity that no route wants, and those that routes are for, in words."""
+        known = sorted({one.entity for one in self.placed if one.entity is not None})
+        what = "a record without an entity" if name is None else f"the entity {name[:100]!r}"
+        return printable(f"{what}: there are routes for {', '.join(known) or 'none'}")
+
+    def entity_of(self, record: StreamRecord[Any]) -> str | None:
+        """What the first classifier that knows the record calls it."""
+        for classify in self._classifiers:
+            try:
+                name = entity_named(classify(record))
+            except Exception:  # noqa: BLE001, S112 - where no route asks it, it fails nothing
+                continue
+            if name is not None:
+                return name
+        return None
 
 
 def _no_entity(record: StreamRecord[Any]) -> str | None:  # noqa: ARG001 - a classifier's form

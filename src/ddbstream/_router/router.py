@@ -32,12 +32,13 @@ from typing import (
 
 from ddbstream._model import Registry, codec_for
 from ddbstream._records import Insert, Modify, Remove
-from ddbstream._router.annotations import EVERY_KIND, callers_names
+from ddbstream._router.annotations import callers_names
 from ddbstream._router.batch import BatchOptions, run_in_order
 from ddbstream._router.classify import (
     Classifier,
     by_table_name,
     check_classifier,
+    why_never,
     with_bindings,
 )
 from ddbstream._router.failures import DeadLetterSink, Decisions, ErrorRoute, make_error_route
@@ -45,13 +46,14 @@ from ddbstream._router.handlers import Handlers
 from ddbstream._router.matching import PlacedRoute, RouteTable, Scope
 from ddbstream._router.middleware import Middleware, make_middleware
 from ddbstream._router.names import name_of
-from ddbstream._router.routes import Route, build_route, entity_of
+from ddbstream._router.routes import Route, build_route, entity_of, kinds_of
 from ddbstream._router.signatures import check_takes, positional_count, read_fold
 from ddbstream._wire import read_with
 from ddbstream.exceptions import (
     BatchError,
     PayloadError,
     RouteDefinitionError,
+    RouterArgumentError,
     RouterFrozenError,
 )
 
@@ -109,6 +111,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StreamRouter", "default_router", "on_change", "on_insert", "on_modify", "on_remove"]
 
+EventName = Literal["INSERT", "MODIFY", "REMOVE"]
 F = TypeVar("F", bound=Callable[..., Any])
 Unmatched = Literal["ignore", "raise"]
 
@@ -301,16 +304,25 @@ class StreamRouter:
     ) -> Decorator[Change[ModelT], Change[ModelT]]: ...
     @overload
     def on_change(
+        self,
+        entity_or_model: str | type[Any] | None = None,
+        *,
+        events: Collection[EventName],
+        **options: Unpack[Options[Any]],
+    ) -> Decorator[Any, Any]: ...
+    @overload
+    def on_change(
         self, entity_or_model: Callable[[Change[Any]], ResultT]
     ) -> Callable[[Change[Any]], ResultT]: ...
     @overload
     def on_change(
         self, entity_or_model: Callable[[Change[Any], ContextT], ResultT]
     ) -> Callable[[Change[Any], ContextT], ResultT]: ...
-    def on_change(
+    def on_change(  # noqa: PLR0913 - one for each option
         self,
         entity_or_model: Any = None,
         *,
+        events: Collection[EventName] | None = None,
         changed: Changed | None = None,
         where: Callable[[Any], object] | None = None,
         pattern: Any = None,
@@ -319,9 +331,25 @@ class StreamRouter:
         unchanged: bool | None = None,
         middleware: Iterable[Callable[..., Any]] = (),
     ) -> Any:
-        """Register a handler of all three; all else as for `on_insert`."""
+        """Register a handler of all three, or of some; all else as for `on_insert`.
+
+        Args:
+            entity_or_model: As for `on_insert`, and so are the others.
+            events: Those it takes: ``{"INSERT", "MODIFY"}``. None takes what the handler's
+                annotation says, ``Insert[Product] | Modify[Product]``, or else all three.
+            changed: As for `on_insert`.
+            where: As for `on_insert`.
+            pattern: As for `on_insert`.
+            ttl: As for `on_insert`.
+            replica: As for `on_insert`.
+            unchanged: As for `on_insert`.
+            middleware: As for `on_insert`.
+
+        Raises:
+            RouteDefinitionError: It can never work.
+        """
         options = _options(changed, where, pattern, (ttl, replica, unchanged), middleware)
-        return self._decorator(EVERY_KIND, entity_or_model, options)
+        return self._decorator(kinds_of(events), entity_or_model, options)
 
     def _decorator(self, kinds: frozenset[Kind], target: Any, options: dict[str, Any]) -> Any:
         def register(handler: Callable[..., Any]) -> Callable[..., Any]:
@@ -458,6 +486,7 @@ class StreamRouter:
                 self._check_open()
                 if any(state.name == other.name for _, other in self._folds):
                     raise RouteDefinitionError(f"there is a fold named {state.name} already")
+                self._check_can_match(route)
                 self._folds.append((route, state))
             return function
 
@@ -501,7 +530,24 @@ class StreamRouter:
     def _add(self, route: Route) -> None:
         with self._lock:
             self._check_open()
+            self._check_can_match(route)
             self._entries.append(route)
+
+    def _check_can_match(self, route: Route) -> None:
+        """Raise RouteDefinitionError if this router's own classifier can never name its entity."""
+        if self._classify is not None:
+            _check_entity(route, self._entity_of(route, self._entities), self.classify)
+
+    def _check_all_can_match(self) -> None:
+        for folds in (False, True):
+            for one in self._placed(folds=folds):
+                _check_entity(one.route, one.entity, one.classify)
+
+    @staticmethod
+    def _entity_of(route: Route, entities: Mapping[Any, str]) -> str | None:
+        if route.model is None:
+            return route.entity
+        return entities.get(route.model) or entity_of(route.model)
 
     def _check_open(self) -> None:
         if self._frozen:
@@ -523,10 +569,16 @@ class StreamRouter:
             raise RouteDefinitionError("bind() takes an entity's name and a model class")
         with self._lock:
             self._check_open()
-            if self._entities.setdefault(model, entity) != entity:
+            before = self._entities.setdefault(model, entity)
+            if before != entity:
                 raise RouteDefinitionError(
-                    f"{entity_of(model)} is bound to {self._entities[model]} already", model=model
+                    f"{entity_of(model)} is bound to {before} already", model=model
                 )
+            try:
+                self._check_all_can_match()
+            except RouteDefinitionError:
+                del self._entities[model]
+                raise
 
     def include(self, router: StreamRouter) -> None:
         """Take another router's routes in, at this point of the order.
@@ -552,6 +604,11 @@ class StreamRouter:
                 raise RouteDefinitionError("that router is included already")
             router._check_models(self._registry)
             self._entries.append(router)
+            try:
+                self._check_all_can_match()
+            except RouteDefinitionError:
+                self._entries.pop()
+                raise
 
     # Records.
 
@@ -584,11 +641,19 @@ class StreamRouter:
 
         Raises:
             PayloadError: Nothing in the payload looks like stream records; none was handled.
-            BatchError: The router has folds.
-            ValueError: ``concurrency`` is no whole number above 0.
+            BatchError: The router has no route: were the modules imported that register them? Or it
+                has folds.
+            RouteDefinitionError: A route can never match.
+            RouterArgumentError: An argument is of the wrong kind.
             BaseException: What is no `Exception`, such as KeyboardInterrupt, passes through.
         """
-        if (self._compiled or self._freeze()).folds is not None:
+        check_concurrency(concurrency)
+        check_options(stream_arn, stop_when, dead_letter)
+        compiled = self._compiled
+        if compiled is None or not compiled.handlers.table.placed:
+            self._check_routes(payload_or_records)
+            compiled = self._freeze()
+        if compiled.folds is not None:
             raise BatchError("folds need a tumbling window, which LambdaHandler alone has")
         options = BatchOptions(context, stop_when, None, dead_letter)
         return self._run(payload_or_records, stream_arn, concurrency, options, on_handled)
@@ -601,7 +666,6 @@ class StreamRouter:
         options: BatchOptions,
         on_handled: Observer | None = None,
     ) -> BatchResult:
-        check_concurrency(concurrency)
         compiled = self._compiled or self._freeze()
         if compiled.decisions is not None:
             options = options._replace(decisions=compiled.decisions)
@@ -647,6 +711,8 @@ class StreamRouter:
             BatchError: The event's window or state cannot be read; or the router has no folds.
             PayloadError: The event holds no stream records.
         """
+        check_concurrency(concurrency)
+        check_options(None, stop_when, dead_letter)
         folds = (self._compiled or self._freeze()).folds
         if folds is None:
             raise BatchError("the router has no folds")
@@ -730,12 +796,13 @@ class StreamRouter:
             out.
 
         Raises:
-            ValueError: ``max_filters`` is below 1.
+            RouterArgumentError: An argument is of the wrong kind.
         """
         from ddbstream._router.descriptions import filter_criteria  # as in `_described`
 
-        if max_filters < 1:
-            raise ValueError("max_filters= takes a whole number above 0")
+        _check_whole("max_filters", max_filters)
+        if isinstance(keys, str):
+            raise RouterArgumentError("keys= takes the names of key attributes, in a list or set")
         if self._unmatched == "raise":
             return None
         placed = [*self._placed(), *self._placed(folds=True)]
@@ -748,10 +815,21 @@ class StreamRouter:
         with self._lock:
             if self._compiled is None:
                 tree = list(self._tree())
+                self._check_all_can_match()
                 for router in tree:
                     router._frozen = True
                 self._compiled = self._compile(tree)
             return self._compiled
+
+    def _check_routes(self, payload: object) -> None:
+        """Raise BatchError if there are records, and neither a route nor a fold."""
+        if self.has_folds or self._placed():
+            return
+        for _ in read_with(payload, None, codec_for(None)):
+            raise BatchError(
+                "the router has no route, so that every record would count as done and be gone: "
+                "import the modules whose decorators register the handlers"
+            )
 
     def _compile(self, tree: list[StreamRouter]) -> Compiled:
         placed = self._placed()
@@ -820,9 +898,7 @@ class StreamRouter:
                 continue
             if folds and entry not in own:
                 continue
-            entity = entry.entity
-            if entry.model is not None:
-                entity = entities.get(entry.model) or entity_of(entry.model)
+            entity = self._entity_of(entry, entities)
             yield PlacedRoute(entry.read_with(registry), classify, entity, scopes, registry)
 
     def _check_models(self, registry: Registry | None) -> None:
@@ -865,10 +941,38 @@ def _is_handler(target: Any) -> bool:
     return callable(target) and not isinstance(target, type) and get_origin(target) is None
 
 
+def _check_entity(route: Route, entity: str | None, classify: Classifier) -> None:
+    """Raise RouteDefinitionError if no record can have the entity."""
+    # A name that somebody gave, here or to `bind`, may be that of records which the class cannot
+    # read: that is an error when it does. A class's own name is only a guess.
+    guessed = route.model is not None and entity == entity_of(route.model)
+    model = route.model if guessed else None
+    reason = None if entity is None else why_never(classify, entity, model)
+    if reason is not None:
+        raise RouteDefinitionError(f"{route!r} can never match: {reason}", model=route.codec.model)
+
+
 def check_concurrency(value: object) -> None:
-    """Raise ValueError unless it is a whole number above 0."""
+    """Raise RouterArgumentError unless it is a whole number above 0."""
+    _check_whole("concurrency", value)
+
+
+def _check_whole(name: str, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError("concurrency= takes a whole number above 0")
+        raise RouterArgumentError(f"{name}= takes a whole number above 0")
+
+
+def check_options(stream_arn: object, stop_when: object, dead_letter: object) -> None:
+    """Raise RouterArgumentError unless each is what `StreamRouter.dispatch` takes, or None."""
+    if stream_arn is not None and (not isinstance(stream_arn, str) or not stream_arn):
+        raise RouterArgumentError("stream_arn= takes a stream's ARN, as text")
+    if stop_when is not None and not callable(stop_when):
+        raise RouterArgumentError("stop_when= takes a function of no arguments")
+    if dead_letter is not None and not callable(dead_letter):
+        raise RouterArgumentError(
+            "dead_letter= takes a function of a dead letter, such as those of "
+            f"ddbstream.dead_letters, not a {type(dead_letter).__name__}"
+        )
 
 
 default_router = StreamRouter()

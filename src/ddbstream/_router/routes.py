@@ -7,12 +7,12 @@ record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_origin
 
 from ddbstream._model import codec_for
-from ddbstream._records import Insert, Modify, Remove
+from ddbstream._records import EVENTS, Insert, Modify, Remove
 from ddbstream._router.annotations import EVERY_KIND
 from ddbstream._router.awaiting import at_once
 from ddbstream._router.middleware import Middleware, make_middleware
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ddbstream._model import Codec, Registry
     from ddbstream._records import StreamRecord
 
-__all__ = ["Condition", "Kind", "Route", "build_route", "entity_of"]
+__all__ = ["Condition", "Kind", "Route", "build_route", "entity_of", "kinds_of"]
 
 Kind = type["StreamRecord[Any]"]
 Guard = Callable[["StreamRecord[Any]"], object]
@@ -178,6 +178,8 @@ def build_route(  # noqa: PLR0913 - one for each option of the decorators
     """
     signature = signature or read_signature(handler, names)
     about = f"{_VERBS.get(kinds, 'fold')} {name_of(handler)}"
+    if kinds == EVERY_KIND and len(signature.kinds) == 2:
+        kinds = signature.kinds  # `Insert[T] | Modify[T]` says which two
     if not kinds <= signature.kinds:
         accepted = " or ".join(sorted(kind.__name__ for kind in signature.kinds))
         raise RouteDefinitionError(f"{about}: its annotation takes {accepted} alone")
@@ -193,6 +195,8 @@ def build_route(  # noqa: PLR0913 - one for each option of the decorators
     route.ttl = ttl is True
     if pattern is not None:
         conditions.append(_pattern_condition(route, pattern, about))
+    if changed is not None and unchanged is True:
+        raise RouteDefinitionError(f"{about}: changed= and unchanged=True never hold at once")
     if changed is not None:
         conditions.append(_changed_condition(route, changed, about))
     if where is not None:
@@ -204,6 +208,16 @@ def build_route(  # noqa: PLR0913 - one for each option of the decorators
     route.guards = tuple(one.holds for one in conditions)
     route.middleware = make_middleware(middleware or ())
     return route
+
+
+def kinds_of(events: object) -> frozenset[Kind]:
+    """The classes of record of ``events=``; raises RouteDefinitionError for what is no event."""
+    if events is None:
+        return EVERY_KIND
+    names = events if isinstance(events, Collection) and not isinstance(events, str) else ()
+    if not names or not all(isinstance(name, str) and name in EVENTS for name in names):
+        raise RouteDefinitionError(f"events= takes some of {', '.join(EVENTS)}, in a set")
+    return frozenset(EVENTS[name] for name in names)
 
 
 def entity_of(model: Any) -> str:
@@ -251,6 +265,7 @@ def _spelled(model: Any) -> str:
 def _pattern_condition(route: Route, source: object, about: str) -> Condition:
     # Only a route that asks for it pays for the modules.
     from ddbstream._filters import Pattern, lint
+    from ddbstream._filters.lint import never_for
 
     pattern = route.pattern = Pattern(source)
     problems = lint(pattern)
@@ -258,10 +273,16 @@ def _pattern_condition(route: Route, source: object, about: str) -> Condition:
         raise RouteDefinitionError(
             f"{about}: the pattern never matches: {problems[0].message}", path=problems[0].path
         )
+    events = [event for event, kind in EVENTS.items() if kind in route.kinds]
+    if all(never_for(pattern, event) for event in events):
+        raise RouteDefinitionError(
+            f"{about}: the pattern never matches {' or '.join(events)}: it asks for another event, "
+            "or for an image that this one does not have"
+        )
     return Condition(
         "pattern=",
         pattern.matches_record,
-        lambda record: f"pattern= does not match at {pattern.mismatch(record.raw)}",
+        lambda record: f"pattern= does not match at {pattern.mismatch_of(record)}",
     )
 
 

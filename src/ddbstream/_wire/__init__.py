@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from ddbstream._model import codec_for
 from ddbstream._records import MalformedRecord, Origin, StreamRecord
 from ddbstream._wire.dynamodb import records
+from ddbstream.exceptions import PayloadError
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec, Registry
     from ddbstream._records import Change
 
-__all__ = ["parse", "read", "read_with"]
+__all__ = ["holds_records", "parse", "read", "read_with"]
 
 T = TypeVar("T")
 
@@ -57,6 +58,25 @@ def read_with(
     from ddbstream._wire.recognise import records_of  # loads every other form
 
     return records_of(payload, Origin("dynamodb", stream_arn), codec, "")
+
+
+def holds_records(payload: object) -> bool:
+    """Whether a payload has a form of stream records, be they malformed; nothing is handled."""
+    if type(payload) is dict and ("window" in payload or _says_dynamodb(payload.get("Records"))):
+        return True  # of a table's stream, whatever is wrong with it
+    try:
+        read(payload)
+    except PayloadError:
+        return False
+    return True
+
+
+def _says_dynamodb(entries: object) -> bool:
+    return isinstance(entries, list) and any(
+        isinstance(entry, dict)
+        and ("dynamodb" in entry or entry.get("eventSource") == "aws:dynamodb")
+        for entry in entries
+    )
 
 
 def _read_other(

@@ -37,6 +37,10 @@ def filters(router: object, keys: tuple[str, ...], max_filters: int) -> None:
     anew with every deployment: what the filters leave out is gone for the function.
     """
     router = stream_router(router)
+    if not router.routes() and not router.folds():
+        raise click.ClickException(
+            "the router has no route: import the modules that register its handlers"
+        )
     criteria = router.filter_criteria(keys=keys or None, max_filters=max_filters)
     if criteria is None:
         complain("this router wants every record: there is nothing to leave out")

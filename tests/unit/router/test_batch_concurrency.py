@@ -294,6 +294,7 @@ class TestADeadline:
 
     def test_raises_where_no_response_can_report_the_rest(self) -> None:
         router = StreamRouter()
+        router.on_insert()(lambda record: None)
         handler = LambdaHandler(router, deadline_margin=2)
         with pytest.raises(BatchError, match="1 records done"):
             handler({"Records": items("a", "b")}, self.Context(0))

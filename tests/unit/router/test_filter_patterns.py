@@ -212,6 +212,11 @@ def test_what_lambda_refuses_is_refused_with_its_path(pattern: Any, path: str | 
 
 
 class TestLint:
+    @pytest.mark.parametrize("name", ["eventSource", "eventSourceARN", "awsRegion"])
+    def test_warns_of_what_lambda_may_add_after_filtering(self, name: str) -> None:
+        (problem,) = lint({name: ["x"]})
+        assert (problem.path, problem.fatal) == (name, False)
+
     @pytest.mark.parametrize(
         ("pattern", "path"),
         [
@@ -230,8 +235,6 @@ class TestLint:
             ({"dynamodb": {"SizeBytes": ["5"]}}, "dynamodb.SizeBytes[0]"),
             ({"eventName": ["UPDATE"]}, "eventName[0]"),
             ({"EventName": ["INSERT"]}, "EventName"),
-            ({"eventSourceARN": ["arn"]}, "eventSourceARN"),
-            ({"awsRegion": ["eu-west-1"]}, "awsRegion"),
             ({"userIdentity": ["x"]}, "userIdentity"),
             ({"$or": [{"eventName": ["a"]}, {"eventName": ["b"]}]}, "$or[0].eventName[0]"),
         ],

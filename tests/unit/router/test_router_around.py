@@ -265,6 +265,7 @@ class TestDecisions:
 
     def test_are_asked_about_records_that_no_handler_saw(self) -> None:
         router = StreamRouter(unmatched="raise")
+        router.on_modify()(print)
         router.on_error(UnmatchedRecordError, RecordError)(lambda failure: Disposition.SKIP)
         malformed = {**wire_record(number=2), "eventName": "UPSERT"}
         assert router.dispatch([wire_record(), malformed]) == (2, (), None)
@@ -402,6 +403,7 @@ class TestDeadLetters:
 
     def test_hold_what_is_malformed_too(self) -> None:
         router, letters = StreamRouter(), []
+        router.on_insert()(print)
         router.on_error(RecordError)(lambda failure: Disposition.DEAD_LETTER)
         record = wire_record()
         record["eventName"] = "UPSERT"
@@ -579,7 +581,9 @@ def test_what_is_left_of_a_modify_annotation_is_checked_under_middleware_too() -
 
 
 def test_an_exception_gets_no_note_where_there_is_nothing_to_note() -> None:
-    (nameless,) = StreamRouter().dispatch([wire_record(), 5]).failures
+    router = StreamRouter()
+    router.on_insert()(lambda record: None)
+    (nameless,) = router.dispatch([wire_record(), 5]).failures
     assert not getattr(nameless.error, "__notes__", [])
 
 

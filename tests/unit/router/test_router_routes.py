@@ -334,8 +334,37 @@ class TestOtherTraits:
 
 class TestUnmatched:
     def test_is_ignored_and_done_by_default(self) -> None:
-        result = router_by_prefix().dispatch([wire_record()])
-        assert result == (1, (), None)
+        router = router_by_prefix()
+        router.on_insert("Order")(print)
+        assert router.dispatch([wire_record()]) == (1, (), None)
+
+    def test_names_the_entity_and_those_that_have_routes(self) -> None:
+        router = router_by_prefix(unmatched="raise")
+        router.on_insert("Prodct")(print)
+        router.on_modify("Order")(print)
+        (failure,) = router.dispatch([wire_record()]).failures
+        assert "'Product'" in str(failure.error)
+        assert "Order, Prodct" in str(failure.error)
+        (failure,) = router.dispatch([wire_record(key="nothing")]).failures
+        assert "without an entity" in str(failure.error)
+
+    @pytest.mark.parametrize("concurrency", [1, 2])
+    def test_is_logged_once_an_entity(
+        self, concurrency: int, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        outer, inner = router_by_prefix(), StreamRouter(classify=by_key_prefix("PK"))
+        for router in (outer, inner):
+            router.on_insert("Order")(print)
+        outer.include(inner)
+        for router in (outer, inner):
+            caplog.clear()
+            with caplog.at_level("DEBUG", logger="ddbstream"):
+                router.dispatch([wire_record()] * 3, concurrency=concurrency)
+                router.dispatch([wire_record(key="Other#1")], concurrency=concurrency)
+            assert [line for line in caplog.messages if "'Product'" in line] == [
+                "no route is for the entity 'Product': there are routes for Order"
+            ]
+            assert len(caplog.messages) == 2
 
     def test_is_a_failure_of_its_record_where_asked_for(self) -> None:
         router = router_by_prefix(unmatched="raise")

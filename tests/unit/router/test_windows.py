@@ -267,7 +267,9 @@ def test_a_fold_takes_the_changes_that_its_annotation_says() -> None:
 
 
 def test_a_router_without_folds_hands_the_state_on() -> None:
-    answer = LambdaHandler(StreamRouter())(event(1, state={"n": 1}), None)
+    router = StreamRouter()
+    router.on_insert()(lambda record: None)
+    answer = LambdaHandler(router)(event(1, state={"n": 1}), None)
     assert answer == {"state": {"n": 1}, "batchItemFailures": []}
 
 
