@@ -62,6 +62,7 @@ PUBLIC_MODULES = [
 # The modules that users import from. `changed`, `metrics` and `models` are for names that are too
 # special for the package itself.
 MODULES = {
+    "ddbstream.routing",
     "ddbstream.aws_lambda",
     "ddbstream.changed",
     "ddbstream.cli",

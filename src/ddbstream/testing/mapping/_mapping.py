@@ -123,6 +123,10 @@ class EventSourceMapping:
         ValueError: A parameter is out of AWS's range, or ``clock`` is not the `FakeStream`'s.
     """
 
+    _enabled = True
+    _running = False
+    _fed = 0  # records that came while the function ran
+
     def __init__(  # noqa: PLR0913 - AWS's parameters
         self,
         handler: Callable[[Any, Any], Any],
@@ -169,9 +173,6 @@ class EventSourceMapping:
         self._stream_arn = stream_arn
         self._partitions: dict[tuple[str, int], Partition] = {}
         self._source: StreamSource | None = None
-        self._enabled = True
-        self._running = False
-        self._fed = 0
         if isinstance(records, FakeStream):
             if clock not in (None, records.clock):
                 raise ValueError("the stream has a clock already")
