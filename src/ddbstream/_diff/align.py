@@ -22,8 +22,9 @@ from ddbstream.exceptions import DiffError
 
 __all__ = ["aligned_edits"]
 
-# A band of this many cells takes about a second. Lists that differ more are compared by position
-# between their common start and end: right, but not minimal.
+# A band of this many cells takes about a second; a cell of two maps counts once more for each ten
+# attributes. Lists that differ more are compared by position between their common start and end:
+# right, but not minimal.
 _MOST_CELLS: Final = 1_000_000
 
 _STEP: Final = 1 << 32  # one operation; below it, how unlike the paired members are
@@ -101,7 +102,7 @@ def _pairs(old: list[Any], new: list[Any]) -> list[Pair]:
     while end < min(len(left), len(right)) - start and left[-1 - end] == right[-1 - end]:
         end += 1
     table = _Table(left[start : len(left) - end], right[start : len(right) - end])
-    table.values = old[start:], new[start:]
+    table.look_into(old[start : len(left) - end], new[start : len(right) - end])
     pairs: list[Pair] = []
     for i, j in table.script():
         if i is None or j is None or left[start + i] != right[start + j]:
@@ -112,16 +113,27 @@ def _pairs(old: list[Any], new: list[Any]) -> list[Pair]:
 class _Table:
     """The table of costs: at row i, column j that of making ``new[:j]`` of ``old[:i]``."""
 
-    values: tuple[list[Any], list[Any]]
-
     def __init__(self, old: list[int], new: list[int]) -> None:
         self._old, self._new = old, new
         self._unlike: dict[tuple[int, int], int] = {}
+        self._inside: dict[int, tuple[frozenset[Any], frozenset[Any]]] = {}
+
+    @property
+    def _members(self) -> list[frozenset[Any]]:
+        return [names for names, _ in self._inside.values()]
+
+    def look_into(self, old: list[Any], new: list[Any]) -> None:
+        """Keep the names of each map among the members, and its attributes: each read once."""
+        for token, value in zip((*self._old, *self._new), (*old, *new), strict=True):
+            if isinstance(value, Mapping) and token not in self._inside:
+                attributes = frozenset((name, canonical(inner)) for name, inner in value.items())
+                self._inside[token] = frozenset(value), attributes
 
     def script(self) -> list[Pair]:
         rows, columns = len(self._old), len(self._new)
         width = max(abs(rows - columns), 1)
-        while (rows + 1) * (2 * width + 1) <= _MOST_CELLS:
+        weight = 1 + max([len(member) for member in self._members], default=0) // 10
+        while (rows + 1) * min(2 * width + 1, columns + 1) * weight <= _MOST_CELLS:
             cost, steps = self._filled(width)
             # A script that leaves the band has more than `width` operations.
             if cost // _STEP <= width or width >= max(rows, columns):
@@ -173,13 +185,12 @@ class _Table:
             return 0
         cost = self._unlike.get(pair)
         if cost is None:
-            cost = self._unlike[pair] = _STEP + _unlikeness(self.values[0][i], self.values[1][j])
+            cost = self._unlike[pair] = _STEP + self._unlikeness(*pair)
         return cost
 
-
-def _unlikeness(old: Any, new: Any) -> int:
-    """For two maps, how many of their names differ; for anything else, more than most maps have."""
-    if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
-        return 1000
-    alike = sum(1 for name in old if name in new and canonical(old[name]) == canonical(new[name]))
-    return min(len(old.keys() | new.keys()) - alike, 999)
+    def _unlikeness(self, old: int, new: int) -> int:
+        """For two maps, how many names differ; for anything else, more than most maps have."""
+        before, after = self._inside.get(old), self._inside.get(new)
+        if before is None or after is None:
+            return 1000
+        return min(len(before[0] | after[0]) - len(before[1] & after[1]), 999)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from ddbstream._diff.apply import applied, in_python
 from ddbstream._diff.changes import Added, DiffChange, Removed, Replaced, SetChanged
 from ddbstream._diff.compare import Edit, decoded, python_edits, whole_edits, wire_edits
-from ddbstream._diff.edits import edits_of, inverted
+from ddbstream._diff.edits import edits_of, inverted, moves
 from ddbstream._diff.forms import PYTHON, WIRE, Form, copied
 from ddbstream._diff.lookup import paths_asked_for, values_at
 from ddbstream._diff.render import Hidden, described, parse_hidden, redact
@@ -46,6 +46,9 @@ else:
 __all__ = ["Diff", "diff", "diff_images"]
 
 Lists = Literal["index", "align"]
+
+_Images = tuple[Any, Any, "Codec[Any] | None", Source | None, Source | None]
+"""An old and a new wire item, their codec, and where the two are from."""
 
 _UNKNOWN: Final = Side(PYTHON, ABSENT)
 
@@ -81,12 +84,21 @@ class Diff:
         DiffError: Two of the changes are at one place, or one inside of the other.
     """
 
-    __slots__ = ("_changes", "_edits", "_guessed", "_hidden", "_keys", "_lists", "_new", "_old")
+    __slots__ = (
+        "_changes",
+        "_edits",
+        "_guessed",
+        "_hidden",
+        "_images",
+        "_keys",
+        "_lists",
+        "_sides",
+    )
 
     _changes: tuple[DiffChange, ...] | None
     _edits: Sequence[Edit]
-    _old: Side
-    _new: Side
+    _images: _Images | None  # what the sides are made from at their first use
+    _sides: tuple[Side, Side] | None
     _lists: Lists
     _keys: tuple[str, ...]
     _hidden: tuple[Hidden, ...]
@@ -108,13 +120,43 @@ class Diff:
     ) -> Diff:
         self._changes = None
         self._edits = edits
-        self._old = old
-        self._new = new
+        self._images = None
+        self._sides = old, new
         self._lists = lists
         self._keys = keys
         self._hidden = hidden
         self._guessed = guessed
         return self
+
+    def _fill_with_images(
+        self, edits: Sequence[Edit], images: _Images, lists: Lists, keys: tuple[str, ...]
+    ) -> Diff:
+        """A record's diff: its changes need no sides, and few are asked for more."""
+        self._changes = self._sides = None
+        self._edits = edits
+        self._images = images
+        self._lists = lists
+        self._keys = keys
+        self._hidden = ()
+        self._guessed = False
+        return self
+
+    def _both(self) -> tuple[Side, Side]:
+        sides = self._sides
+        if sides is None:
+            assert self._images is not None
+            old, new, codec, old_source, new_source = self._images
+            sides = Side(WIRE, old, codec, old_source), Side(WIRE, new, codec, new_source)
+            self._sides = sides
+        return sides
+
+    @property
+    def _old(self) -> Side:
+        return self._both()[0]
+
+    @property
+    def _new(self) -> Side:
+        return self._both()[1]
 
     def _like(self, edits: Sequence[Edit], old: Side, new: Side) -> Diff:
         """A diff of these edits, with what this one was asked for."""
@@ -145,23 +187,25 @@ class Diff:
 
     def _changed(self, edits: Iterable[Edit]) -> tuple[DiffChange, ...]:
         """Edits of this diff as changes."""
-        if self._old.form is PYTHON:
-            change = _change
-        elif self._new.codec is None or self._new.codec.model is None:
-            change = _change_of_wire
+        images = self._images
+        form, codec = (WIRE, images[2]) if images is not None else (self._old.form, self._new.codec)
+        typed = form is WIRE and codec is not None and codec.model is not None
+        if typed:
+            changes = tuple(self._typed_changes(edits))
         else:
-            change = self._typed_change
-        changes = tuple([change(Path.of(parts), old, new) for parts, old, new in edits])
+            change = _change if form is PYTHON else _change_of_wire
+            changes = tuple([change(Path.of(parts), old, new) for parts, old, new in edits])
         if self._hidden:
-            redact(changes, self._hidden, typed=change == self._typed_change)
+            redact(changes, self._hidden, typed=typed)
         return changes
 
-    def _typed_change(self, path: Path, old: Any, new: Any) -> DiffChange:
+    def _typed_changes(self, edits: Iterable[Edit]) -> Iterator[DiffChange]:
         # A diff without a model loads none.
         from ddbstream._diff.typed import typed_values
 
-        edit = path.parts, old, new
-        return _change(path, *typed_values(edit, self._edits, self._old, self._new))
+        moving, old, new = moves(self._edits), self._old, self._new
+        for edit in edits:
+            yield _change(Path.of(edit[0]), *typed_values(edit, moving, old, new))
 
     def __iter__(self) -> Iterator[DiffChange]:
         return iter(self._all())
@@ -447,6 +491,14 @@ def diff_images(
         DiffError: The items are nested too deeply to compare.
     """
     old_source, new_source = sources
+    if old.__class__ is dict and new.__class__ is dict and lists == "index":
+        try:
+            edits = wire_edits(old, new)  # nearly every record's, so without a further call
+        except (ArithmeticError, DDBStreamError):
+            pass  # said in words below
+        else:
+            images = old, new, codec, old_source, new_source
+            return Diff.__new__(Diff)._fill_with_images(edits, images, lists, tuple(keys))
     sides = Side(WIRE, old, codec, old_source), Side(WIRE, new, codec, new_source)
     return _diff_of_wire(*sides, lists, tuple(keys))
 
@@ -454,11 +506,8 @@ def diff_images(
 def _diff_of_wire(old: Side, new: Side, lists: Lists, keys: tuple[str, ...] = ()) -> Diff:
     before, after = old.item, new.item
     try:
-        if before.__class__ is dict and after.__class__ is dict and lists == "index":
-            edits = wire_edits(before, after)  # nearly every record's, so without a further call
-        else:
-            _check_items(before, after)
-            edits = _edits(before, after, WIRE, lists)
+        _check_items(before, after)
+        edits = _edits(before, after, WIRE, lists)
     except ArithmeticError:  # no wire value has one, and it refuses to be compared
         raise DecodeError(expected="attribute values", found="a signalling NaN") from None
     except DDBStreamError as error:

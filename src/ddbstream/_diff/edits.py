@@ -11,9 +11,10 @@ finds nothing there, a set gains what it lacks and loses what it has.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from ddbstream._diff.changes import Added, DiffChange, Removed, Replaced, SetChanged
 from ddbstream._diff.compare import Edit
@@ -24,7 +25,22 @@ from ddbstream.exceptions import DiffError
 
 __all__ = ["by_place", "edits_of", "in_order", "inverted", "moved", "moves", "patched"]
 
-Moves = Mapping[Parts, tuple[list[int], list[int]]]
+
+class Moved(NamedTuple):
+    """What one list lost and gained, in order of the positions.
+
+    Attributes:
+        removed: Positions of the old list.
+        added: Positions of the new list.
+        pushed: For each addition, the position, after the removals, from which it pushes on.
+    """
+
+    removed: list[int]
+    added: list[int]
+    pushed: list[int]
+
+
+Moves = Mapping[Parts, Moved]
 
 
 def patched(item: Mapping[str, Any], edits: Sequence[Edit], form: Form) -> dict[str, Any]:
@@ -219,11 +235,15 @@ def by_place(edit: Edit) -> tuple[Any, ...]:
 
 def moves(edits: Sequence[Edit]) -> Moves:
     """The positions removed and added in each list (by its old path) that lost or gained any."""
-    found: dict[Parts, tuple[list[int], list[int]]] = {}
+    found: dict[Parts, Moved] = {}
     for parts, old, new in edits:
         if parts[-1].__class__ is int and (old is ABSENT or new is ABSENT):
-            removed, added = found.setdefault(parts[:-1], ([], []))
+            removed, added, _ = found.setdefault(parts[:-1], Moved([], [], []))
             (added if old is ABSENT else removed).append(_last(parts))
+    for removed, added, pushed in found.values():
+        removed.sort()
+        added.sort()
+        pushed += [position - before for before, position in enumerate(added)]
     return found
 
 
@@ -234,9 +254,7 @@ def moved(parts: Parts, moving: Moves) -> Parts:
     result = list(parts)
     for depth, part in enumerate(parts):
         if isinstance(part, int) and parts[:depth] in moving:
-            removed, added = moving[parts[:depth]]
-            position = part - sum([gone < part for gone in removed])
-            for come in sorted(added):
-                position += come <= position
-            result[depth] = position
+            removed, _, pushed = moving[parts[:depth]]
+            position = part - bisect_left(removed, part)
+            result[depth] = position + bisect_right(pushed, position)
     return tuple(result)

@@ -6,26 +6,26 @@ whose values may be other models: here an attribute path is followed through the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._diff.compare import Edit, decoded
-from ddbstream._diff.edits import moved, moves
+from ddbstream._diff.edits import moved
 from ddbstream._diff.values import ABSENT
 
 if TYPE_CHECKING:
+    from ddbstream._diff.edits import Moves
     from ddbstream._diff.sides import Side
     from ddbstream._values.paths import Parts
 
 __all__ = ["typed_values"]
 
 
-def typed_values(edit: Edit, edits: Sequence[Edit], old: Side, new: Side) -> tuple[Any, Any]:
+def typed_values(edit: Edit, moving: Moves, old: Side, new: Side) -> tuple[Any, Any]:
     """The two wire values of an edit, as the models of the two sides have them.
 
     Args:
         edit: An edit that leads from ``old`` to ``new``, or the part of one.
-        edits: All of the edits between the two: they say what moved in lists.
+        moving: What moved in lists by all of the edits between the two.
         old: The side before.
         new: The side after.
 
@@ -36,7 +36,6 @@ def typed_values(edit: Edit, edits: Sequence[Edit], old: Side, new: Side) -> tup
     value = before if before is ABSENT else _typed(old, parts, before)
     if after is ABSENT:
         return value, after
-    moving = moves(edits)
     if before is ABSENT:
         # What comes into a list is at its position in the new one.
         place = (*moved(parts[:-1], moving), parts[-1])

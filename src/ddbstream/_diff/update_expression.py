@@ -20,7 +20,7 @@ attributes, beginning with the one whose changes take the most text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from ddbstream._diff.edits import Moves, moved, moves
@@ -77,17 +77,42 @@ def update_expression(
     for parts, before, _ in edits:
         if parts[0] in keys and (before is not ABSENT or len(parts) > 1):
             raise DiffError("a key attribute cannot be updated", path=Path.of(parts))
-    changes = _placed([edit for edit in edits if edit[0][0] not in keys], old, new)
-    while True:
-        actions = [action for action in (_action(*change, new) for change in changes) if action]
-        comparisons = _comparisons(changes, old, keys, condition)
-        for readable in (True, False):
-            made = _arguments(actions, comparisons, _Placeholders(readable=readable))
-            if len(comparisons) <= _MOST_COMPARISONS and all(
-                len(made.get(name, "")) <= _MOST_TEXT for name in _EXPRESSIONS
-            ):
-                return made
-        changes = _coarser(changes, old, new)
+    placed = _placed([edit for edit in edits if edit[0][0] not in keys], old, new)
+
+    def made(changes: Sequence[Edit]) -> dict[str, Any] | None:
+        return _fitting(changes, old, new, keys, condition)
+
+    arguments = made(placed)
+    if arguments is not None:
+        return arguments
+    names = _longest_first(placed, old)
+    # The fewest whole attributes that are short enough, by halving: each try writes everything.
+    fewest, most = 1, len(names)
+    while fewest < most:
+        middle = (fewest + most) // 2
+        if made(_coarser(placed, names[:middle], old, new)) is None:
+            fewest = middle + 1
+        else:
+            most = middle
+    arguments = made(_coarser(placed, names[:fewest], old, new))
+    if arguments is None:
+        raise DiffError("longer than DynamoDB's 4 KB of text and 300 operators: put the item")
+    return arguments
+
+
+def _fitting(
+    changes: Sequence[Edit], old: Any, new: Any, keys: frozenset[str], condition: Condition
+) -> dict[str, Any] | None:
+    """The arguments for these changes; None if they are longer than DynamoDB takes."""
+    actions = [action for action in (_action(*change, new) for change in changes) if action]
+    comparisons = _comparisons(changes, old, keys, condition)
+    if len(comparisons) > _MOST_COMPARISONS:
+        return None
+    for readable in (True, False):
+        made = _arguments(actions, comparisons, _Placeholders(readable=readable))
+        if all(len(made.get(name, "")) <= _MOST_TEXT for name in _EXPRESSIONS):
+            return made
+    return None
 
 
 _EXPRESSIONS: Final = ("UpdateExpression", "ConditionExpression")
@@ -99,43 +124,50 @@ _EXPRESSIONS: Final = ("UpdateExpression", "ConditionExpression")
 def _placed(edits: Sequence[Edit], old: Any, new: Any) -> list[Edit]:
     """The edits at the places that an update has for them, which are those before the update."""
     moving = moves(edits)
-    whole = _lists_inserted_into(moving, new)
+    whole = dict.fromkeys(_lists_inserted_into(moving, new))
     placed = [(path, _at(old, path), _at(new, moved(path, moving))) for path in whole]
     for parts, before, after in edits:
-        if any(_is_inside(parts, path) for path in whole):
+        if _is_inside(parts, whole):
             continue
         place = parts
         if before is ABSENT and isinstance(parts[-1], int):
             # At the end of the list, which is further on before what goes has gone.
-            removed, _ = moving[parts[:-1]]
+            removed = moving[parts[:-1]].removed
             place = (*parts[:-1], parts[-1] + len(removed))
         placed.append((place, before, after))
     return placed
 
 
-def _is_inside(parts: Parts, path: Parts) -> bool:
-    return len(parts) > len(path) and parts[: len(path)] == path
+def _is_inside(parts: Parts, places: Container[Parts]) -> bool:
+    return any(parts[:length] in places for length in range(1, len(parts)))
 
 
 def _lists_inserted_into(moving: Moves, new: Any) -> list[Parts]:
     """The outermost lists that gain a member elsewhere than at their end."""
-    found: list[Parts] = []
-    for path, (_, added) in sorted(moving.items(), key=lambda pair: len(pair[0])):
-        if not added or any(_is_inside(path, outer) for outer in found):
+    found: dict[Parts, None] = {}
+    for path, (_, added, _) in sorted(moving.items(), key=lambda pair: len(pair[0])):
+        if not added or _is_inside(path, found):
             continue
         if new is ABSENT:
             raise _unknown(path)
         length = len(_at(new, moved(path, moving)))
-        if sorted(added) != list(range(length - len(added), length)):
-            found.append(path)
-    return found
+        if added != list(range(length - len(added), length)):
+            found[path] = None
+    return list(found)
 
 
-def _coarser(changes: Sequence[Edit], old: Any, new: Any) -> list[Edit]:
-    """The same changes, with one more attribute changed as a whole.
+def _coarser(changes: Sequence[Edit], names: Sequence[str | int], old: Any, new: Any) -> list[Edit]:
+    """The same changes, with these attributes changed as a whole."""
+    whole = frozenset(names)
+    rest = [change for change in changes if change[0][0] not in whole]
+    return [*rest, *[((name,), old[name], new[name]) for name in names]]
+
+
+def _longest_first(changes: Sequence[Edit], old: Any) -> list[str | int]:
+    """The attributes that change inside, beginning with the one whose changes take most text.
 
     Raises:
-        DiffError: They are as coarse as can be.
+        DiffError: None does, or their whole values are not known.
     """
     texts: dict[str | int, int] = {}
     for parts, _, _ in changes:
@@ -145,9 +177,7 @@ def _coarser(changes: Sequence[Edit], old: Any, new: Any) -> list[Edit]:
         raise DiffError("longer than DynamoDB's 4 KB of text and 300 operators: put the item")
     if old is ABSENT:
         raise DiffError("made from changes alone, and too long for one expression")
-    name = max(texts, key=texts.__getitem__)
-    rest = [change for change in changes if change[0][0] != name]
-    return [*rest, ((name,), old[name], new[name])]
+    return sorted(texts, key=texts.__getitem__, reverse=True)
 
 
 def _action(parts: Parts, before: Any, after: Any, new: Any) -> _Action | None:
@@ -230,6 +260,7 @@ class _Placeholders:
     def __init__(self, *, readable: bool) -> None:
         self._readable = readable
         self._by_name: dict[str, str] = {}
+        self._alike: dict[str, int] = {}
         self.names: dict[str, str] = {}
         self.values: dict[str, Any] = {}
 
@@ -259,9 +290,11 @@ class _Placeholders:
         if self._readable:
             words = re.sub(r"[^A-Za-z0-9_]+", "_", "_".join(map(str, parts))).strip("_")
             if words and len(words) <= 40:
-                placeholder, count = sign + words, 2
+                placeholder = sign + words
                 while placeholder in taken:
-                    placeholder, count = f"{sign}{words}_{count}", count + 1
+                    # from where the last one that reads alike has stopped
+                    count = self._alike[sign + words] = self._alike.get(sign + words, 1) + 1
+                    placeholder = f"{sign}{words}_{count}"
                 return placeholder
         count = len(taken)
         while (placeholder := f"{sign}{letter}{count}") in taken:

@@ -378,19 +378,16 @@ class ClassPlanner:
     def union(self, annotation: Any, args: tuple[Any, ...]) -> Node:
         """The node of a union; raises ModelDefinitionError if nothing distinguishes its parts."""
         nodes = [self._planner.plan(arg) for arg in args if not _is_absence(arg)]
-        optional = type(None) in args or None in args
-        # aliases that are optional themselves
+        # aliases may be optional themselves
+        optional = None in args or type(None) in args
+        optional = optional or any(isinstance(node, OptionalNode) for node in nodes)
         nodes = [node.inner if isinstance(node, OptionalNode) else node for node in nodes]
-        optional = optional or any(self._takes_none(arg) for arg in args if not _is_absence(arg))
         nodes = self._flat(nodes)
         for node in nodes:
             if optional and isinstance(node, LiteralNode) and node.stores_none:
                 raise ModelDefinitionError(f"{show(annotation)}: a member and None are both NULL")
         node = self._distinct(nodes, show(annotation))
         return OptionalNode(node) if optional else node
-
-    def _takes_none(self, annotation: Any) -> bool:
-        return isinstance(self._planner.plan(annotation), OptionalNode)
 
     def _flat(self, nodes: list[Node]) -> list[Node]:
         flat: list[Node] = []
