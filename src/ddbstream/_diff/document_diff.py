@@ -263,11 +263,11 @@ class Diff:
                 return parts, *values
         return None
 
-    def get(self, path: str | Parts, default: Any = None) -> Any:
+    def get(self, path: int | str | Parts, default: Any = None) -> Any:
         """The change at that path, or ``default`` where nothing changed."""
         try:
             return self[path]
-        except KeyError:
+        except (KeyError, IndexError):
             return default
 
     # --- what can be done with it ---------------------------------------------------------------

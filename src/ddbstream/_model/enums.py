@@ -6,7 +6,7 @@ from enum import Enum, Flag
 from typing import Any
 
 from ddbstream._model.nodes import Node
-from ddbstream._model.scalars import IntNode, Scalar
+from ddbstream._model.scalars import IntNode, Misfit, Scalar
 from ddbstream._model.source import Emitter
 
 
@@ -30,7 +30,11 @@ class EnumNode(Scalar):
         self.by_text = {inner.to_text(member.value): member for member in members}
 
     def parse(self, payload: Any) -> Any:
-        return self.python(self.inner.parse(payload))
+        value = self.inner.parse(payload)
+        try:
+            return self.python(value)
+        except ValueError:
+            raise Misfit(f"another {self.tag}") from None
 
     def unparse(self, value: Any, json: bool) -> Any:
         if not self.holds(value):

@@ -174,7 +174,8 @@ class ObjectNode(MapNode):
         """Check the class's constants, and collect or refuse what no field stores."""
         for name, constant in self.constants.items():
             if item.get(name) != constant:
-                errors.note((*path, name), f"the tag of {self.name}", "another")
+                found = "another" if name in item else "nothing"
+                errors.note((*path, name), f"the tag of {self.name}", found)
         if not self.forbid and self.collector is None:
             return
         known = self.known

@@ -97,7 +97,7 @@ class Planner:
             raise ModelDefinitionError(f"{show(model)} is no model: an item is a map", model=model)
         return node
 
-    def plan(self, annotation: Any, *, registered: bool = True) -> Node:  # noqa: C901 - one line a form
+    def plan(self, annotation: Any, *, registered: bool = True) -> Node:  # noqa: C901, PLR0912 - one line a form
         """The node of an annotation; raises ModelDefinitionError.
 
         Args:
@@ -117,6 +117,8 @@ class Planner:
             return self.any
         if isinstance(annotation, TypeVar):
             return self._type_variable(annotation)
+        if getattr(annotation, "_name", None) == "Self" and not get_args(annotation):
+            return self.classes.plan_self()
         if hasattr(annotation, "__supertype__"):  # NewType
             return self.plan(annotation.__supertype__)
         origin, args = get_origin(annotation), get_args(annotation)
@@ -430,6 +432,12 @@ class ClassPlanner:
         kind = instances(origin)
         return ConvertedNode(node, options.structure, options.unstructure, kind, show(cls))
 
+    def plan_self(self) -> Node:
+        """The node of ``Self``: of the class whose fields are being planned."""
+        if not self._open:
+            raise ModelDefinitionError("Self is for the fields of a class")
+        return self.plan(self._open[-1])
+
     def _unconverted(self, cls: Any, origin: Any, options: Options) -> Node:
 
         known = self._known.get(cls)
@@ -588,6 +596,8 @@ def _collect(node: ObjectNode, f: Field) -> None:
 def _check_names(node: ObjectNode) -> None:
     names = [f.attribute for f in node.fields if not f.in_key and not f.collects]
     names += [template.attribute for template in node.templates] + list(node.constants)
+    if "" in names:
+        raise ModelDefinitionError(f"a field of {node.name} is stored as an empty name")
     for name in names:
         if names.count(name) > 1:
             raise ModelDefinitionError(f"two fields of {node.name} are stored as {name}")

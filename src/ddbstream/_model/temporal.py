@@ -19,13 +19,18 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
 _EXACT = Context(prec=100)
 
+#: The year 10000, in seconds.
+_END = 253_402_300_800
+
 #: Decimal places from a unit of ``Epoch`` to microseconds.
-_PLACES = {"s": 6, "ms": 3, "us": 0}
+_PLACES = {"s": 6, "ms": 3, "us": 0, "ns": -3}
 
 _OFFSET = r"(?:([Zz])|([+-]\d\d)(?::?(\d\d)(:\d\d(?:\.\d+)?)?)?)?"
-_CLOCK = r"(\d\d:\d\d(?::\d\d)?)(?:[.,](\d+))?" + _OFFSET
+_CLOCK = r"(\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d+))?)?)?" + _OFFSET
 _TIME = re.compile(_CLOCK, re.ASCII)
-_DATETIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[Tt ]" + _CLOCK + ")?", re.ASCII)
+#: A day of a month, or of a week; extended or basic.
+_DAY = re.compile(r"(\d{4})(-?)(?:(\d\d)\2(\d\d)|W(\d\d)(?:\2([1-7]))?)", re.ASCII)
+_DATETIME = re.compile(r"([\dW-]+)(?:[Tt ]" + _CLOCK + ")?", re.ASCII)
 
 #: ISO 8601's durations that have one length in seconds: no months, no years.
 _DURATION = re.compile(
@@ -33,9 +38,16 @@ _DURATION = re.compile(
 )
 
 
-def _clock(clock: str, fraction: str | None, zulu: str | None, *offset: str | None) -> str:
+def _clock(
+    hour: str,
+    minute: str | None,
+    second: str | None,
+    fraction: str | None,
+    zulu: str | None,
+    *offset: str | None,
+) -> str:
     """A time of day as 3.10's ``fromisoformat`` takes it: 6 digits of a second, and no Z."""
-    text = clock if len(clock) > len("00:00") else clock + ":00"
+    text = f"{hour}:{minute or '00'}:{second or '00'}"
     if fraction:
         text += "." + fraction[:6].ljust(6, "0")
     hours, minutes, seconds = offset
@@ -53,8 +65,20 @@ def datetime_from_iso(text: str) -> datetime:
     match = _DATETIME.fullmatch(text)
     if match is None:
         return datetime.fromisoformat(text)
-    day, clock, *rest = match.groups()
-    return datetime.fromisoformat(f"{day}T{_clock(clock, *rest)}" if clock else day)
+    day, hour, *rest = match.groups()
+    day = date_from_iso(day).isoformat()
+    return datetime.fromisoformat(f"{day}T{_clock(hour, *rest)}" if hour else day)
+
+
+def date_from_iso(text: str) -> date:
+    """As ``datetime_from_iso``, for a day."""
+    match = _DAY.fullmatch(text)
+    if match is None:
+        return date.fromisoformat(text)
+    year, _, month, day, week, weekday = match.groups()
+    if week:
+        return date.fromisocalendar(int(year), int(week), int(weekday or 1))
+    return date(int(year), int(month), int(day))
 
 
 def time_from_iso(text: str) -> time:
@@ -82,10 +106,20 @@ def _delta(number: Decimal, places: int) -> timedelta:
 def guess_unit(number: Decimal) -> str:
     """Guess the unit of an epoch number from its magnitude.
 
-    1E+11 seconds is in the year 5138, and so is 1E+14 milliseconds: no stored time is later.
+    Between 1E+11, seconds in the year 5138, and the end of the year 9999 in seconds, a number may
+    be of milliseconds from 1973 to 1978 as well; the same holds a thousand times further on, and so
+    forth. Such a number is of no unit that can be guessed.
+
+    Raises:
+        Misfit: It may be of two units.
     """
     magnitude = number.copy_abs()  # abs() would round to the process's context
-    return "s" if magnitude < 10**11 else "ms" if magnitude < 10**14 else "us"
+    for unit, places in (("s", 0), ("ms", 3), ("us", 6)):
+        if magnitude < 10 ** (11 + places):
+            return unit
+        if magnitude < _END * 10**places:
+            raise Misfit("a number of two possible units: use Epoch")
+    return "ns"
 
 
 def _in_unit(micros: int, places: int) -> str:
@@ -152,7 +186,7 @@ class DateNode(Scalar):
     detail = "an ISO 8601 date in S"
 
     def parse(self, payload: Any) -> date:
-        return date.fromisoformat(payload)
+        return date_from_iso(payload)
 
     def unparse(self, value: Any, json: bool) -> str:
         if not self.holds(value):

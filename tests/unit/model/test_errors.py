@@ -90,7 +90,7 @@ def fault_of(changes: dict[str, Any], model: Any = Product) -> DDBStreamError:
         ({"price": {"NULL": True}}, "price", "N", "NULL"),
         ({"id": {"S": "secret"}}, "id", "a UUID in S", "malformed S"),
         ({"id": {"S": 5}}, "id", "a UUID in S", "malformed S"),
-        ({"colour": {"S": "secret"}}, "colour", "a value of Colour in S", "malformed S"),
+        ({"colour": {"S": "secret"}}, "colour", "a value of Colour in S", "another S"),
         ({"stock": {"N": "1.5"}}, "stock", "an integral number in N", "a fraction"),
         ({"stock": {"N": "1E+9999"}}, "stock", "an integral number in N", "a number out of range"),
         ({"raw": {"B": "secret!"}}, "raw", "bytes or base64 text in B", "malformed B"),

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NewType
 import pytest
 
 from ddbstream import Epoch, from_item, to_item
+from ddbstream._model.temporal import datetime_from_iso
 from ddbstream.exceptions import DecodeError, EncodeError
 from tests.support.products import holding
 from tests.unit.model.reading import quickly, slowly
@@ -108,19 +109,45 @@ def test_epoch_numbers(unit: Any, number: str, moment: datetime) -> None:
     ("number", "moment"),
     [
         ("99999999999", datetime(5138, 11, 16, 9, 46, 39, tzinfo=UTC)),
-        ("100000000000", datetime(1973, 3, 3, 9, 46, 40, tzinfo=UTC)),
-        ("-99999999999", None),
-        ("-100000000000", datetime(1966, 10, 31, 14, 13, 20, tzinfo=UTC)),
+        ("253402300800", datetime(1978, 1, 11, 21, 31, 40, 800000, UTC)),
         ("99999999999999", datetime(5138, 11, 16, 9, 46, 39, 999000, UTC)),
-        ("100000000000000", datetime(1973, 3, 3, 9, 46, 40, tzinfo=UTC)),
+        ("253402300800000", datetime(1978, 1, 11, 21, 31, 40, 800000, UTC)),
+        ("1795392000000000", datetime(2026, 11, 23, tzinfo=UTC)),
+        ("1795392000000000123", datetime(2026, 11, 23, tzinfo=UTC)),
     ],
 )
-def test_without_epoch_the_magnitude_tells_the_unit(number: str, moment: datetime | None) -> None:
-    if moment is None:
-        with pytest.raises(DecodeError, match="out of range"):
-            read(datetime, {"N": number})
-    else:
-        assert read(datetime, {"N": number}) == moment
+def test_without_epoch_the_magnitude_tells_the_unit(number: str, moment: datetime) -> None:
+    assert read(datetime, {"N": number}) == moment
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["100000000000", "253402300799", "-100000000000", "100000000000000", "100000000000000000"],
+)
+def test_a_number_of_two_possible_units_is_refused(number: str) -> None:
+    with pytest.raises(DecodeError, match="two possible units: use Epoch"):
+        read(datetime, {"N": number})
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("20261123T060400Z", datetime(2026, 11, 23, 6, 4, tzinfo=UTC)),
+        ("20261123T0604", datetime(2026, 11, 23, 6, 4)),
+        ("20261123", datetime(2026, 11, 23)),
+        ("2026-11-23T06", datetime(2026, 11, 23, 6)),
+        ("2026-W48-1", datetime(2026, 11, 23)),
+        ("2026W481T0604Z", datetime(2026, 11, 23, 6, 4, tzinfo=UTC)),
+    ],
+)
+def test_basic_forms_are_read_on_every_python(text: str, moment: datetime) -> None:
+    assert read(datetime, {"S": text}) == moment
+    assert datetime_from_iso(text) == moment
+
+
+def test_a_date_has_the_forms_of_a_datetimes_day() -> None:
+    for text in ("2026-11-23", "20261123", "2026-W48-1", "2026W481"):
+        assert read(date, {"S": text}) == date(2026, 11, 23)
 
 
 @pytest.mark.parametrize("number", ["1E+30", "1E+40", "1E+9999", "-1E+20", "253402300800"])
