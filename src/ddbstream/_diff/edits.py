@@ -11,7 +11,6 @@ finds nothing there, a set gains what it lacks and loses what it has.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -251,6 +250,9 @@ def moved(parts: Parts, moving: Moves) -> Parts:
     """The path in the new item of what stands at ``parts`` in the old one, and still is there."""
     if not moving:
         return parts
+    # Late: most diffs move nothing.
+    from bisect import bisect_left, bisect_right
+
     result = list(parts)
     for depth, part in enumerate(parts):
         if isinstance(part, int) and parts[:depth] in moving:
