@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ddbstream._filters.lint import Problem, lint
+from ddbstream._filters.lint import Problem, lint, never_for
 from ddbstream._filters.patterns import Pattern
 
-__all__ = ["Pattern", "Problem", "lint"]
+__all__ = ["Pattern", "Problem", "lint", "never_for"]

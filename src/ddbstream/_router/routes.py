@@ -264,8 +264,7 @@ def _spelled(model: Any) -> str:
 
 def _pattern_condition(route: Route, source: object, about: str) -> Condition:
     # Only a route that asks for it pays for the modules.
-    from ddbstream._filters import Pattern, lint
-    from ddbstream._filters.lint import never_for
+    from ddbstream._filters import Pattern, lint, never_for
 
     pattern = route.pattern = Pattern(source)
     problems = lint(pattern)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TextIO
+from typing import IO, Any, Literal
 
 import click
 
@@ -18,8 +18,8 @@ Form = Literal["changes", "patch", "update"]
 
 
 @click.command()
-@click.argument("old", type=click.File(encoding="utf-8-sig"))
-@click.argument("new", type=click.File(encoding="utf-8-sig"))
+@click.argument("old", type=click.File("rb"))
+@click.argument("new", type=click.File("rb"))
 @click.option(
     "--as",
     "form",
@@ -30,7 +30,7 @@ Form = Literal["changes", "patch", "update"]
 )
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if the items differ, as diff(1).")
 @json_option
-def diff(old: TextIO, new: TextIO, form: Form, *, exit_code: bool, as_json: bool) -> None:
+def diff(old: IO[bytes], new: IO[bytes], form: Form, *, exit_code: bool, as_json: bool) -> None:
     """Show what changed from the item in OLD to the item in NEW; one of them may be - for stdin.
 
     Each file holds one item: DynamoDB JSON as `aws dynamodb get-item` prints it or bare, or an
@@ -56,9 +56,11 @@ def diff(old: TextIO, new: TextIO, form: Form, *, exit_code: bool, as_json: bool
         raise SystemExit(1)
 
 
-def _item_in(file: TextIO) -> dict[str, Any] | None:
-    for _, document in documents(file):
-        items = [document] if document == {} else items_of(document)
+def _item_in(file: IO[bytes]) -> dict[str, Any] | None:
+    for document in documents(file):
+        if document.error:
+            raise click.ClickException(f"{file.name}: {document.error}")
+        items = [{}] if document.value == {} else items_of(document.value)
         if items is None or len(items) != 1:
             break
         return items[0] or None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -21,9 +21,9 @@ __all__ = ["explain"]
 
 @click.command()
 @click.argument("router", type=Loaded("router"))
-@click.argument("event", type=click.File(encoding="utf-8-sig"), default="-")
+@click.argument("event", type=click.File("rb"), default="-")
 @json_option
-def explain(router: object, event: TextIO, *, as_json: bool) -> None:
+def explain(router: object, event: IO[bytes], *, as_json: bool) -> None:
     """Say which routes of ROUTER (module:name) take each record of EVENT, and why others do not.
 
     EVENT is a JSON file, or standard input, with stream records in any form: Lambda events,
@@ -34,9 +34,10 @@ def explain(router: object, event: TextIO, *, as_json: bool) -> None:
     router = stream_router(router)
     output = Output(as_json=as_json)
     unread = 0
-    for number, document in documents(event):
+    for document in documents(event):
+        problem = document.error
         try:
-            for record in parse(document):
+            for record in () if problem else parse(document.value):
                 explanation = router.explain(record)
                 if output.as_json:
                     output.line(_as_json(explanation))
@@ -44,9 +45,11 @@ def explain(router: object, event: TextIO, *, as_json: bool) -> None:
                     output.note(str(explanation))
                 if output.closed:
                     return
-        except PayloadError as error:  # noqa: PERF203 -- the others are still to be explained
+        except PayloadError as error:
+            problem = error
+        if problem:
             unread += 1
-            complain(f"document {number}: {error}")
+            complain(f"document {document.number}: {problem}")
     if unread:
         raise SystemExit(1)
 
