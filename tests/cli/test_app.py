@@ -21,8 +21,22 @@ if TYPE_CHECKING:
     Run = Callable[..., subprocess.CompletedProcess[str]]
 
 COMMANDS = [
-    *("demo", "decode", "invoke", "streams", "tail", "poll", "dev", "replay"),
-    *("export", "filters", "doctor"),
+    "demo",
+    "decode",
+    "diff",
+    "invoke",
+    "streams",
+    "tail",
+    "poll",
+    "dev",
+    "replay",
+    "export",
+    "filters",
+    "explain",
+    "doctor",
+    "infer",
+    "check",
+    "kcl",
 ]
 
 
