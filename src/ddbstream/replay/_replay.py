@@ -221,7 +221,7 @@ class _Run:
         self._save(batch, _DONE)
 
     def _inline(self, batch: FailedBatch, skip: int) -> BatchFailure | None:
-        carried = list(read(batch.payload, stream_arn=batch.stream_arn))
+        carried = list(read(batch.payload, stream_arn=batch.stream_arn or None))
         done, failure = self._dispatch(batch, carried[skip:])
         if failure is not None and done:
             self._save(batch, str(skip + done))
@@ -239,7 +239,7 @@ class _Run:
         pages = Reread(batch, client, after=after, clock=self._clock)
         failure = None
         for page in pages:
-            records = list(read(page, stream_arn=batch.stream_arn))
+            records = list(read(page, stream_arn=batch.stream_arn or None))
             done, failure = self._dispatch(batch, records)
             if done:
                 self._save(batch, page[done - 1]["dynamodb"]["SequenceNumber"])
@@ -261,7 +261,7 @@ class _Run:
             if broken is not None:
                 return 0, BatchFailure(batch, broken.error, broken)
             return 0, None
-        result = self._router.dispatch(records, stream_arn=batch.stream_arn, context=self.context)
+        result = self._router.dispatch(records, stream_arn=batch.stream_arn or None, context=self.context)
         self.report.records += result.processed
         if result.failures:
             record, error = result.failures[0][:2]
