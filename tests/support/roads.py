@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ddbstream import parse
+from ddbstream import Remove, parse
 from ddbstream._wire.unread import unread_answer
 from ddbstream.exceptions import DDBStreamError
 
@@ -48,6 +48,7 @@ def new_image(records: Any, model: Any = None) -> tuple[str, Any]:
 
     def read() -> Any:
         (record,) = parse(records, model)
+        assert not isinstance(record, Remove)
         return record.new
 
     return outcome(read)

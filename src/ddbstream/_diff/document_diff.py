@@ -491,7 +491,7 @@ def diff_images(
         DiffError: The items are nested too deeply to compare.
     """
     old_source, new_source = sources
-    if old.__class__ is dict and new.__class__ is dict and lists == "index":
+    if type(old) is dict and type(new) is dict and lists == "index":
         try:
             edits = wire_edits(old, new)  # nearly every record's, so without a further call
         except (ArithmeticError, DDBStreamError):

@@ -99,7 +99,7 @@ def derive(
 
 def _alternatives(one: Wanted, keys: frozenset[str] | None) -> list[Alternative]:
     base: Alternative = {}
-    if one.events != EVENTS.keys():
+    if one.events != frozenset(EVENTS):
         base[_EVENT] = _tests(one.events)
     if one.ttl:
         base[_EVENT] = _tests(["REMOVE"])

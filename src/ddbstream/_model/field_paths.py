@@ -100,6 +100,8 @@ def _steps(node: Node, part: str | int) -> Iterator[_Step]:
             yield _Step(part, node.inner)
         case ObjectNode() if isinstance(part, str):
             yield from _steps_of_object(node, part)
+        case _:
+            pass
 
 
 def _steps_of_object(node: ObjectNode, part: str) -> Iterator[_Step]:

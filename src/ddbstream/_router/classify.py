@@ -284,6 +284,7 @@ def why_never(classify: Classifier, entity: str, model: Any) -> str | None:
             return f"the classifier's aliases= give nothing the name {entity!r}"
         return f"the classifier names {', '.join(known)} alone, and never {entity!r}"
     templates: Mapping[str, KeyTemplate] = getattr(get_origin(model) or model, KEYS, {})
+    clash: list[str] = []
     for way in ways:
         clash = [name for name in way if not _can_have(templates.get(name), way[name])]
         if not clash:

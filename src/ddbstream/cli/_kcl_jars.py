@@ -20,6 +20,8 @@ from typing import NamedTuple
 
 import click
 
+from ddbstream.cli._standard_streams import complain
+
 __all__ = ["KCL", "Jar", "classpath", "fetch", "find_java", "jars"]
 
 KCL = "3.1.3"
@@ -87,7 +89,7 @@ def fetch(folder: Path) -> Path:
     missing = [jar for jar in jars() if not (folder / jar.name).is_file()]
     if not missing:
         return folder
-    click.echo(f"fetching {len(missing)} jars of the KCL {KCL} into {folder}", err=True)
+    complain(f"fetching {len(missing)} jars of the KCL {KCL} into {folder}")
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder) as scratch, ThreadPoolExecutor(_AT_ONCE) as threads:
         for jar, fetched in zip(

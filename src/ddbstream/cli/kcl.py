@@ -22,6 +22,7 @@ from ddbstream.cli._aws import need
 from ddbstream.cli._kcl_jars import cache, classpath, find_java
 from ddbstream.cli._kcl_jars import fetch as fetch_jars
 from ddbstream.cli._parameters import Loaded, StartingPoint
+from ddbstream.cli._standard_streams import write_out
 
 __all__ = ["kcl"]
 
@@ -132,13 +133,13 @@ def _what_to_run(command: Callable[..., Any]) -> Callable[..., Any]:
 @_what_to_run
 def properties(router: _Named, **options: Any) -> None:
     """Print the properties file that "ddbstream kcl run" gives to the MultiLangDaemon."""
-    click.echo(_properties(router, **options), nl=False)
+    write_out(_properties(router, **options), newline=False)
 
 
 @kcl.command()
 def fetch() -> None:
     """Fetch the MultiLangDaemon's jars, as for an image; print the folder."""
-    click.echo(fetch_jars(cache()))
+    write_out(str(fetch_jars(cache())))
 
 
 @kcl.command()

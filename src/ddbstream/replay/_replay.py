@@ -261,7 +261,9 @@ class _Run:
             if broken is not None:
                 return 0, BatchFailure(batch, broken.error, broken)
             return 0, None
-        result = self._router.dispatch(records, stream_arn=batch.stream_arn or None, context=self.context)
+        result = self._router.dispatch(
+            records, stream_arn=batch.stream_arn or None, context=self.context
+        )
         self.report.records += result.processed
         if result.failures:
             record, error = result.failures[0][:2]
