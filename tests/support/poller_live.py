@@ -112,6 +112,7 @@ class Live:
                 writer.start()
             try:
                 self._trouble(server, proxy, table, writers)
+                self._wait_for_faults(proxy)
                 proxy.chance = 0.02  # never quite well again
                 self._wait_for_all()
                 self._stop()
@@ -186,6 +187,12 @@ class Live:
                 else:
                     server.control.rollover()
                     self.report.rollovers += 1
+
+    def _wait_for_faults(self, proxy: FaultProxy) -> None:
+        """On a slow machine the writers are done before a reader has begun."""
+        until = time.monotonic() + 60
+        while self.chance and sum(proxy.counts.values()) < 10 and time.monotonic() < until:
+            time.sleep(0.1)
 
     def _wait_for_all(self) -> None:
         until = time.monotonic() + 120

@@ -289,8 +289,8 @@ def saves_before_delivery(core: Any) -> None:
     """Auto-commit: at most once."""
     take = core._reader._take_records
 
-    def broken(shard: Any, records: Any) -> None:
-        take(shard, records)
+    def broken(shard: Any, records: Any, size: int) -> None:
+        take(shard, records, size)
         core._delivery.commit(shard, shard.read, len(records))
 
     core._reader._take_records = broken
