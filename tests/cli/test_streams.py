@@ -295,7 +295,7 @@ def test_poll_ends_with_3_when_another_poller_takes_its_file_over(
     with started(*arguments, cwd=app) as first:
         assert first.stderr is not None
         assert any("reading from" in line for line in first.stderr)
-        with started(*arguments, "--once", cwd=app) as second:
+        with started(*arguments, "--takeover", "--once", cwd=app) as second:
             second.communicate(timeout=30)
             assert second.returncode == 0
             local_table.put(product(2))
