@@ -21,7 +21,7 @@ from tests.support.stream_records import wire_record
 
 
 @keys(PK="P#{id}")
-class Product:
+class P:
     id: str
 
 
@@ -45,7 +45,7 @@ junk = st.recursive(
     max_leaves=12,
 )
 classifiers = st.sampled_from(
-    [by_table_name(), by_key_prefix("PK"), by_attribute("PK"), by_keys(Product)]
+    [by_table_name(), by_key_prefix("PK"), by_attribute("PK"), by_keys(P)]
 )
 
 

@@ -37,7 +37,7 @@ class RouteDescription:
 
     Attributes:
         name: The handler's own name: ``added``. Failures, logs and metrics have its module, too.
-        events: The ``eventName``s that it takes.
+        events: The values of ``eventName`` that it takes.
         entity: The entity that it takes, as bound in its router; None for every entity.
         model: The class that images are read as; None for dicts.
         handler: The function.
