@@ -113,8 +113,8 @@ class FoldState:
 
     def write(self, state: Any) -> dict[str, Any]:
         """What is stored, by its name: nothing for what is absent. Raises EncodeError."""
-        written = self._codec.encode(self._holder(state), "json")
-        return {self.name: to_plain(value) for value in written.values()}
+        written = self._codec.encode(self._holder(state), "json").get("state")
+        return {} if written is None else {self.name: to_plain(written)}
 
 
 class WindowEnd(NamedTuple):

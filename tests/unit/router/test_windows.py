@@ -197,7 +197,7 @@ class TestState:
         for _ in range(500):
             deep = [deep]
         for form in (deep, {"L": deep}, {"M": {"a": {"L": [deep]}}}):
-            with pytest.raises(BatchError, match="at most 32 levels|expected"):
+            with pytest.raises(BatchError, match=r"at most 32 levels|expected"):
                 LambdaHandler(router)(event(state={"totals": form}), None)
 
     def test_of_another_version_is_handed_on_or_refused(self) -> None:
