@@ -23,7 +23,7 @@ __all__ = ["from_plain", "to_plain"]
 _MAX_WHOLE: Final = 2**53
 
 
-def to_plain(value: dict[str, Any]) -> Any:
+def to_plain(value: Any) -> Any:
     """The plain JSON of an attribute value in JSON form, or the value itself.
 
     Args:
