@@ -119,11 +119,12 @@ def poll(
         store = SQLiteCheckpoints(checkpoints)
     except CheckpointError as error:
         raise click.ClickException(str(error)) from None
-    try:
-        poller = StreamPoller(table, router, checkpoints=store, **options)
-    except PollerArgumentError as error:
-        raise click.UsageError(str(error)) from None
     with ExitStack() as stack:
+        stack.callback(store.close)
+        try:
+            poller = StreamPoller(table, router, checkpoints=store, **options)
+        except PollerArgumentError as error:
+            raise click.UsageError(str(error)) from None
         if listen is not None:
             stack.enter_context(serving(health_of(poller), listen))
         run(poller, once=once, rewind=rewind)

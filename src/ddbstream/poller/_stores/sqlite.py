@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
@@ -65,6 +66,7 @@ class SQLiteCheckpoints:
 
     Every save is one transaction with ``synchronous=FULL``: it survives a crash and a power cut.
     Several processes may use one file; each save checks the epoch in its own transaction.
+    The file is closed by `close`, or once nobody holds the store any more.
 
     Args:
         path: Of the file; it is created.
@@ -99,6 +101,9 @@ class SQLiteCheckpoints:
                 raise
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._unusable(error) from error
+        # Not at the end of the process: a thread that was left behind may still be at it.
+        self._close = weakref.finalize(self, self._db.close)
+        self._close.atexit = False
 
     def _unusable(self, error: Exception) -> CheckpointError:
         # What SQLite says of a damaged file may itself be no text.
@@ -125,9 +130,16 @@ class SQLiteCheckpoints:
                 check_format(row[0], self._path)
 
     def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._db.close()
+        """Close the file; again is no error.
+
+        A transaction that still runs is waited for as long as any other waits. One that hangs keeps
+        the file open until the process ends.
+        """
+        if self._lock.acquire(timeout=self._timeout + 1.0):
+            try:
+                self._close()
+            finally:
+                self._lock.release()
 
     def __repr__(self) -> str:
         return f"SQLiteCheckpoints({self._path!r})"
