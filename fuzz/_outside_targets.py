@@ -16,7 +16,7 @@ import re
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import closing, redirect_stderr
+from contextlib import closing, redirect_stderr, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -29,7 +29,7 @@ from ddbstream._infer.inference import Inference
 from ddbstream.cli._documents import documents, items_of
 from ddbstream.cli._http import Response, _Handler
 from ddbstream.dead_letters import JSONLinesSink
-from ddbstream.export import load, open_export, read_records
+from ddbstream.export import ExportFile, load, open_export, read_records
 from ddbstream.export._ion import read_ion_line
 from ddbstream.kcl._protocol import Conversation, ProtocolError
 from ddbstream.poller import FileCheckpoints, SQLiteCheckpoints
@@ -91,6 +91,27 @@ class Model:
     m: Sub
 
 
+def _is_more_than_a_value(data: bytes) -> bool:
+    """Whether the value stands in the place of a name, or of anything else that may be told."""
+    if len(_ANYWHERE.findall(data)) != len(_AS_VALUE.findall(data)):
+        return True
+    names: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        for name, value in pairs:
+            names.append(name)
+            if isinstance(value, str) and value[:1] in ("{", "["):
+                read(value.encode())
+
+    def read(text: bytes) -> None:
+        with suppress(ValueError, RecursionError):
+            json.loads(text, object_pairs_hook=look)
+
+    for part in (data, *data.split(b"\n")):
+        read(part)
+    return any(STORED in name for name in names)
+
+
 class Findings:
     """Judges what comes out of a target.
 
@@ -109,9 +130,7 @@ class Findings:
         text = f"{error} {error!r} {error.problem} {error.args}"
         if not text.isprintable():
             raise RuntimeError("an error that must not be printed") from error
-        if STORED in text and len(_ANYWHERE.findall(self.data)) == len(
-            _AS_VALUE.findall(self.data)
-        ):
+        if STORED in text and not _is_more_than_a_value(self.data):
             raise RuntimeError("an error with a stored value") from error
 
     def tried(self, action: Callable[[], object]) -> Any:
@@ -256,13 +275,22 @@ def read_manifests(data: bytes, folder: Path, findings: Findings) -> None:
 
 
 def read_export_file(form: str) -> Read:
+    files: dict[Path, ExportFile] = {}
+
+    def file_in(folder: Path) -> ExportFile:
+        if folder not in files:
+            manifests = folder / "AWSDynamoDB" / "1"
+            (manifests / "data").mkdir(parents=True, exist_ok=True)
+            summary = SUMMARY | {"outputFormat": form}
+            (manifests / "manifest-summary.json").write_bytes(text(summary))
+            (manifests / "manifest-files.json").write_bytes(text(FILE))
+            (folder / KEY).touch()
+            (files[folder],) = open_export(manifests).files
+        return files[folder]
+
     def read(data: bytes, folder: Path, findings: Findings) -> None:
-        manifests = folder / "AWSDynamoDB" / "1"
-        (manifests / "data").mkdir(parents=True, exist_ok=True)
+        file = file_in(folder)
         (folder / KEY).write_bytes(data)
-        (manifests / "manifest-summary.json").write_bytes(text(SUMMARY | {"outputFormat": form}))
-        (manifests / "manifest-files.json").write_bytes(text(FILE))
-        (file,) = open_export(manifests).files
         for record in findings.each(read_records(file, verify=False, max_file_bytes=1 << 22)):
             if hasattr(type(record), "new"):
                 findings.tried(lambda record=record: record.new)

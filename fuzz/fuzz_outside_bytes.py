@@ -22,7 +22,7 @@ from _outside_targets import STORED, TARGETS, Findings, Target
 
 TOKENS = [
     *(b"null", b"[]", b"{}", b"-1", b"1e999", b'"', b"\\ud800", b"true", b"0x_", b"\0", b"\xff"),
-    *(b"9" * 5000, b"[" * 2000, b"[" * 200_000, b'{"S":' * 2000, b'{"S":', b"'''", b"\n", b"NaN"),
+    *(b"9" * 5000, b"[" * 5000, b'{"S":' * 2000, b'{"S":', b"'''", b"\n", b"NaN"),
     *(b"\x1b]0;x\x07", b"\xe2\x80\xae", b"\xc2\x9b", b"\x1f\x8b\x08", b"\xef\xbb\xbf", b"\\u202e"),
     *(b"Infinity", b"-0", b"0.", b"1" * 400 + b"e-400", b"\\", b"$", b"__import__", b"{{", b"}}"),
     STORED.encode(),

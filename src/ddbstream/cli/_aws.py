@@ -24,6 +24,10 @@ class MissingDependency(click.ClickException):
     exit_code = 2
 
 
+class _NeverRaised(Exception):
+    """In the place of errors that cannot come, for want of a library."""
+
+
 def need(module: str, extra: str, purpose: str) -> Any:
     """Import a module that an extra brings.
 
@@ -58,7 +62,10 @@ def boto3_session() -> Any:
 
 def aws_errors() -> tuple[Any, Any]:
     """``ClientError``, which is what AWS refuses, and ``BotoCoreError``: AWS could not be asked."""
-    exceptions = import_module("botocore.exceptions")
+    try:
+        exceptions = import_module("botocore.exceptions")
+    except ModuleNotFoundError:
+        return _NeverRaised, _NeverRaised
     return exceptions.ClientError, exceptions.BotoCoreError
 
 

@@ -116,22 +116,34 @@ def open_source(source: str, options: Mapping[str, Any]) -> Source:
         return _File("standard input", "item", lambda: sys.stdin.buffer, keys)
     path = Path(source)
     manifest = "manifest-summary.json"
-    if source.startswith("s3://") or path.name.endswith(manifest) or (path / manifest).is_file():
+    if (
+        source.startswith("s3://")
+        or path.name.endswith(manifest)
+        or _kind(path / manifest) == "file"
+    ):
         return _Export(source, where, keys)
-    if path.is_file():
+    if _kind(path) == "file":
         return _File(path.name, path.name.partition(".")[0], lambda: path.open("rb"), keys)
-    if path.is_dir():
+    if _kind(path) == "folder":
         raise click.UsageError(f"{source} has no {manifest}: it is no export")
     if options["stream"] or "/stream/" in source:
         return _Stream(source, where, keys)
     return _Table(source, where, keys, options["rate"])
 
 
+def _kind(path: Path) -> str:
+    """What a path names: a file, a folder, or nothing."""
+    try:
+        return "file" if path.is_file() else "folder" if path.is_dir() else ""
+    except OSError:  # a name that no file can have; it may be that of a table
+        return ""
+
+
 @contextmanager
 def in_one_line(source: str) -> Iterator[None]:
     """What stops a command that reads a source, in one line instead of a traceback."""
     # Of a file, boto3 is not asked, and so need not be there.
-    asking = nullcontext() if source == "-" or Path(source).exists() else reported()
+    asking = nullcontext() if source == "-" or _kind(Path(source)) else reported()
     try:
         with asking:
             yield
