@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ddbstream import Change, StreamRecord, StreamRouter, parse
 from ddbstream.cli._aws import boto3_client, reported
 from ddbstream.cli._documents import Document, documents, items_of
 from ddbstream.cli._parameters import aws_options
-from ddbstream.cli._standard_streams import complain
+from ddbstream.cli._remedies import enabling, in_words
+from ddbstream.cli._standard_streams import console
 from ddbstream.cli._table_scan import TableScan
 from ddbstream.exceptions import DDBStreamError, MissingImageError
 from ddbstream.export import open_export, read_records
@@ -148,10 +148,7 @@ def in_one_line(source: str) -> Iterator[None]:
         with asking:
             yield
     except DDBStreamError as error:
-        raise click.ClickException(str(error)) from None
-    except KeyboardInterrupt:
-        complain("stopped")
-        raise SystemExit(130) from None
+        raise click.ClickException(in_words(error)) from None
 
 
 @contextmanager
@@ -163,7 +160,7 @@ def reading(source: Source, what: str, sample: int | None) -> Iterator[Callable[
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console(stderr=True),
         transient=True,
         disable=not sys.stderr.isatty(),
     ) as progress:
@@ -337,7 +334,9 @@ class _Stream:
         if "/stream/" not in arn:
             found = streams.list_streams(TableName=self.stem)["Streams"]
             if not found:
-                raise click.ClickException(f"{self.stem} has no stream")
+                raise click.ClickException(
+                    f"{self.stem} has no stream: turn it on: {enabling(self.stem)}"
+                )
             arn = found[-1]["StreamArn"]
         schema = streams.describe_stream(StreamArn=arn)["StreamDescription"]["KeySchema"]
         return [part["AttributeName"] for part in schema]

@@ -12,7 +12,7 @@ import click
 from ddbstream.cli._documents import whole_document
 from ddbstream.cli._json import dumps
 from ddbstream.cli._parameters import Loaded
-from ddbstream.cli._standard_streams import complain_of, write_out
+from ddbstream.cli._standard_streams import complain_of, prints_apart, write_out
 from ddbstream.exceptions import PayloadError
 from ddbstream.testing._lambda_context import LambdaContext
 
@@ -46,7 +46,8 @@ def invoke(handler: Callable[..., Any], event: IO[bytes], timeout: float) -> Non
         raise click.ClickException(f"the event is {error}") from None
     name = getattr(handler, "__name__", type(handler).__name__)
     try:
-        response = handler(payload, LambdaContext(name, timeout, time.monotonic))
+        with prints_apart():  # standard output is for the response
+            response = handler(payload, LambdaContext(name, timeout, time.monotonic))
         text = _encoded(response)
     except Exception as error:  # noqa: BLE001 -- whatever it is, Lambda reports it like this
         complain_of(error)
