@@ -128,7 +128,7 @@ def serving(jars: Path) -> Iterator[str]:
     java = shutil.which("java")
     if java is None:
         raise Unavailable("DynamoDB Local needs Java 17 or newer, and no java is on the PATH")
-    port = _free_port()
+    port, jars = _free_port(), jars.resolve()
     command = [
         *(sys.executable, "-c", _WATCH),
         # It lives only a few minutes: a simple collector and a quick compiler start it sooner.
@@ -136,9 +136,10 @@ def serving(jars: Path) -> Iterator[str]:
         *(f"-Djava.library.path={jars / 'DynamoDBLocal_lib'}", "-DDDBLocalTelemetry=0"),
         *("-jar", str(jars / "DynamoDBLocal.jar"), "-inMemory", "-port", str(port)),
     ]
-    with tempfile.TemporaryFile() as log:
+    # It leaves a file in the folder where it runs.
+    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as log:
         process = subprocess.Popen(  # noqa: S603 - Java, as found on the PATH
-            command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT
+            command, cwd=scratch, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT
         )
         try:
             if not _is_up(process, port):

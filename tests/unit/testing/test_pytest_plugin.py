@@ -210,7 +210,7 @@ LOCAL = """
 
 @pytest.mark.dynamodb_local
 def test_a_project_tests_on_a_dynamodb_local_that_it_starts_and_ends(
-    suite: Any, monkeypatch: pytest.MonkeyPatch
+    suite: Any, monkeypatch: pytest.MonkeyPatch, pytester: pytest.Pytester
 ) -> None:
     monkeypatch.setenv("DDBSTREAM_DYNAMODB_LOCAL", str(fetch()))
     result = suite(LOCAL, "-s", ini=ROUTER)
@@ -219,6 +219,7 @@ def test_a_project_tests_on_a_dynamodb_local_that_it_starts_and_ends(
     port = int(line.rpartition(":")[2])
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", port), 1).close()
+    assert not list(pytester.path.glob("*.json"))
 
 
 @pytest.mark.dynamodb_local
