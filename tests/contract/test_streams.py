@@ -8,6 +8,7 @@ DynamoDB Local is AWS's own engine, with its test control for rollovers and time
 from __future__ import annotations
 
 import pytest
+from botocore.exceptions import ClientError, ParamValidationError
 
 from ddbstream.testing import FakeStream
 
@@ -146,9 +147,12 @@ def numbers(answer):
 
 
 def code(call, *args, **kwargs):
+    """The error's code; its class where botocore refuses by itself."""
     try:
         call(*args, **kwargs)
-    except Exception as error:  # noqa: BLE001 - the fake's has its own class
+    except ParamValidationError:
+        return "ParamValidationError"
+    except ClientError as error:
         return error.response["Error"]["Code"]
     return None
 
@@ -252,14 +256,6 @@ class TestPosition:
             == "ValidationException"
         )
 
-    @pytest.mark.parametrize("limit", [0, 1001])
-    def test_a_limit_out_of_range_is_refused(self, world, limit):
-        (shard,) = shards(world)
-        start = iterator(world, shard)
-        # botocore refuses 0 by itself
-        with pytest.raises(Exception, match=r"Limit|limit|alidation"):
-            world.client.get_records(ShardIterator=start, Limit=limit)
-
     def test_no_such_shard_and_no_such_stream(self, world):
         (shard,) = shards(world)
         missing = {"ShardId": shard["ShardId"][:-8] + "00000000"}
@@ -267,6 +263,201 @@ class TestPosition:
         nowhere = world.arn[:-4] + "9999"
         assert code(shards, world, nowhere) == "ResourceNotFoundException"
         assert code(iterator, world, shard, arn=nowhere) == "ResourceNotFoundException"
+
+
+LONG, SHARD = "x" * 40, "shardId-00000000000000000000-aaaaaaaa"
+WRONG = {
+    "GetRecords": [
+        ({}, "ParamValidationError"),
+        ({"ShardIterator": ""}, "ParamValidationError"),
+        ({"ShardIterator": "garbage"}, "ValidationException"),
+        ({"ShardIterator": "{}"}, "ValidationException"),
+        ({"ShardIterator": "[1, 2]"}, "ValidationException"),
+        ({"ShardIterator": None}, "ParamValidationError"),
+        ({"Limit": -1}, "ParamValidationError"),
+        ({"Limit": 0}, "ParamValidationError"),
+        ({"Limit": "5"}, "ParamValidationError"),
+        ({"Limit": 2.5}, "ParamValidationError"),
+        ({"Limit": 1001}, "ValidationException"),
+        ({"Limit": 1000}, None),
+        ({"StreamArn": LONG}, "ParamValidationError"),
+    ],
+    "GetShardIterator": [
+        ({"ShardIteratorType": "AT_SEQUENCE_NUMBER"}, "ValidationException"),
+        ({"ShardIteratorType": "AFTER_SEQUENCE_NUMBER"}, "ValidationException"),
+        ({"ShardIteratorType": "LATEST", "SequenceNumber": "1" * 21}, "ValidationException"),
+        ({"SequenceNumber": "1" * 21}, "ValidationException"),
+        ({"ShardIteratorType": "BOGUS"}, "ValidationException"),
+        ({"ShardIteratorType": None}, "ParamValidationError"),
+        (
+            {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "SequenceNumber": "0" * 21},
+            "ValidationException",
+        ),
+        (
+            {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "SequenceNumber": "9" * 41},
+            "ValidationException",
+        ),
+        (
+            {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "SequenceNumber": "abc"},
+            "ParamValidationError",
+        ),
+        ({"ShardId": "bogus"}, "ParamValidationError"),
+        ({"ShardId": SHARD}, "ResourceNotFoundException"),
+        ({"StreamArn": "bogus"}, "ParamValidationError"),
+        ({"StreamArn": LONG}, "ResourceNotFoundException"),
+        ({"Nope": 1}, "ParamValidationError"),
+    ],
+    "DescribeStream": [
+        ({"StreamArn": "bogus"}, "ParamValidationError"),
+        ({"StreamArn": LONG}, "ResourceNotFoundException"),
+        ({"Limit": 0}, "ParamValidationError"),
+        ({"Limit": 101}, "ValidationException"),
+        ({"Limit": 100}, None),
+        ({"ExclusiveStartShardId": "bogus"}, "ParamValidationError"),
+        ({"ExclusiveStartShardId": SHARD}, None),
+        ({"ShardFilter": {"Type": "CHILD_SHARDS", "ShardId": "bogus"}}, "ParamValidationError"),
+        ({"ShardFilter": {"Nope": 1}}, "ParamValidationError"),
+        ({"ShardFilter": "CHILD_SHARDS"}, "ParamValidationError"),
+        ({"ShardFilter": {"Type": "CHILD_SHARDS", "ShardId": SHARD}}, None),
+    ],
+    "ListStreams": [
+        ({"Limit": 0}, "ParamValidationError"),
+        ({"Limit": 101}, "ValidationException"),
+        ({"ExclusiveStartStreamArn": "bogus"}, "ParamValidationError"),
+        ({"ExclusiveStartStreamArn": LONG}, None),
+        ({"TableName": ""}, "ParamValidationError"),
+        ({"TableName": "Nope"}, None),
+        ({"Nope": 1}, "ParamValidationError"),
+    ],
+}
+
+
+class TestWrongArguments:
+    """Refused by whom they are refused, botocore or the service, and with the same code."""
+
+    @pytest.mark.parametrize("operation", WRONG)
+    def test_they_are_refused_alike(self, world, operation):
+        world.put(item(1))
+        (shard,) = shards(world)
+        right = {
+            "GetRecords": {"ShardIterator": iterator(world, shard)},
+            "GetShardIterator": {
+                "StreamArn": world.arn,
+                "ShardId": shard["ShardId"],
+                "ShardIteratorType": "TRIM_HORIZON",
+            },
+            "DescribeStream": {"StreamArn": world.arn},
+            "ListStreams": {},
+        }[operation]
+        name = "".join("_" + letter.lower() if letter.isupper() else letter for letter in operation)
+        call = getattr(world.client, name[1:])
+        found = [
+            (wrong, code(call, **(right | wrong if wrong else {}))) for wrong, _ in WRONG[operation]
+        ]
+        assert found == WRONG[operation]
+
+    def test_an_iterator_that_was_cut_is_invalid(self, world):
+        (shard,) = shards(world)
+        read = world.client.get_records
+        assert code(read, ShardIterator=iterator(world, shard)[:-3]) == "ValidationException"
+
+    def test_streams_are_listed_in_pages(self, world):
+        world.disable()
+        arns = {world.arn, world.enable()}
+        table = world.arn.split("/")[1]
+        found, start = [], {}
+        while True:
+            answer = world.client.list_streams(TableName=table, Limit=1, **start)
+            found += [stream["StreamArn"] for stream in answer["Streams"]]
+            if not answer.get("LastEvaluatedStreamArn"):
+                break
+            start = {"ExclusiveStartStreamArn": answer["LastEvaluatedStreamArn"]}
+        assert found == sorted(arns)
+
+    def test_shards_are_listed_in_pages_of_a_limit(self, world):
+        for _ in range(2):
+            world.roll_over()
+        expected = sorted(shard["ShardId"] for shard in shards(world))
+        found, start = [], {}
+        while True:
+            answer = world.client.describe_stream(StreamArn=world.arn, Limit=1, **start)
+            description = answer["StreamDescription"]
+            found += [shard["ShardId"] for shard in description["Shards"]]
+            if not description.get("LastEvaluatedShardId"):
+                break
+            start = {"ExclusiveStartShardId": description["LastEvaluatedShardId"]}
+        assert found == expected
+
+
+VALUES = [
+    *({"N": text} for text in ("0", "1", "-1", "12", "123", "1.5", "0.05", "1000", "1200", "12E1")),
+    *({"N": text} for text in ("-0.012", "3.14159", "9" * 38, "-" + "9" * 38, "1E125", "1E-130")),
+    *({"S": text} for text in ("", "abc", "\u00e9\U0001f600")),
+    *({"B": data} for data in (b"", b"abc")),
+    *({tag: True} for tag in ("BOOL", "NULL")),
+    {"SS": ["a", "bc"]},
+    {"NS": ["1", "2", "300"]},
+    {"BS": [b"a", b"bcd"]},
+    {"L": []},
+    {"L": [{"S": "a"}, {"N": "1"}, {"L": [{"M": {"k": {"NULL": True}}}]}]},
+    {"M": {}},
+    {"M": {"a": {"S": "b"}, "cd": {"N": "12"}}},
+]
+
+
+class TestItems:
+    """What a table makes of an item."""
+
+    @pytest.mark.dynamodb_local
+    def test_a_records_size_is_what_dynamodb_counts(self, dynamodb_local, local_table):
+        both = (Fake(), Local(dynamodb_local, local_table))
+        for world in both:
+            for value in VALUES:
+                world.put(item(1, x=value))
+            world.delete(item(1))
+        fake, real = (page(world, shards(world)[0])["Records"] for world in both)
+        assert len(real) == len(VALUES) + 1
+        counted = [record["dynamodb"]["SizeBytes"] for record in real]
+        assert [record["dynamodb"]["SizeBytes"] for record in fake] == counted
+        images = [record["dynamodb"].get("NewImage") for record in real]
+        assert [record["dynamodb"].get("NewImage") for record in fake] == images
+
+    def test_another_spelling_of_a_number_or_order_of_a_set_is_no_change(self, world):
+        def wrote(**values):
+            world.put(item(1, **values))
+            return len(page(world, shards(world)[0])["Records"])
+
+        assert wrote(s={"SS": ["a", "b", "c"]}) == wrote(s={"SS": ["c", "b", "a"]})
+        assert wrote(s={"NS": ["1", "2"]}) == wrote(s={"NS": ["2.0", "1"]})
+        assert wrote(s={"BS": [b"a", b"b"]}) == wrote(s={"BS": [b"b", b"a"]})
+        assert wrote(x={"N": "1"}) == wrote(x={"N": "1.0"}) == wrote(x={"N": "1E0"})
+        assert wrote(m={"M": {"a": {"N": "1"}, "b": {"SS": ["x", "y"]}}}) == wrote(
+            m={"M": {"b": {"SS": ["y", "x"]}, "a": {"N": "01"}}}
+        )
+        assert wrote(l={"L": [{"N": "1"}, {"N": "2"}]}) + 1 == wrote(
+            l={"L": [{"N": "2"}, {"N": "1"}]}
+        )
+
+    @pytest.mark.parametrize(
+        ("attributes", "expected"),
+        [
+            ({"x": {"SS": ["a", "a"]}}, "ValidationException"),
+            ({"x": {"SS": []}}, "ValidationException"),
+            ({"x": {"N": "x"}}, "ValidationException"),
+            ({"x": {"N": "1" * 39}}, "ValidationException"),
+            ({"x": {"N": "1E126"}}, "ValidationException"),
+            ({"x": {"NULL": False}}, "ValidationException"),
+            ({"x": {"L": [{"S": 5}]}}, "ParamValidationError"),
+            ({"x": {"S": "x" * 410_000}}, "ValidationException"),
+            ({"PK": {"S": ""}}, "ValidationException"),
+            ({"PK": {"BOOL": True}}, "ValidationException"),
+        ],
+    )
+    def test_what_no_table_takes_is_refused(self, world, attributes, expected):
+        assert code(world.put, item(1) | attributes) == expected
+
+    def test_an_item_without_its_keys_is_refused(self, world):
+        assert code(world.put, {"PK": {"S": "a"}}) == "ValidationException"
 
 
 def by_age(found):

@@ -8,8 +8,6 @@ from typing import Any, cast
 import click
 
 from ddbstream import __version__
-from ddbstream.cli._signals import STOPPED
-from ddbstream.cli._standard_streams import complain
 from ddbstream.exceptions import printable
 
 _COMMANDS = (
@@ -44,15 +42,9 @@ class _Commands(click.Group):
         return cast("click.Command", command)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what it ends with may quote a name or key, and is printed.
-
-        One that Ctrl-C has cut short exits with 130.
-        """
+        """Run a command; what it ends with may quote a name or key, and is printed."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            complain("stopped")
-            raise SystemExit(STOPPED) from None
         except click.ClickException as error:
             error.message = printable(error.message)  # type: ignore[misc] # what is shown later
             raise

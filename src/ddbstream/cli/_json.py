@@ -20,13 +20,13 @@ from typing import Any
 __all__ = ["dumps"]
 
 
-def dumps(value: object, *, indented: bool = False) -> str:
-    """ASCII JSON, in one line unless it is to be indented.
+def dumps(value: object) -> str:
+    """One line of ASCII JSON.
 
     Models become objects by field name, sets lists, bytes base64 text, dates ISO 8601, and what
     JSON has no word for (UUID, timedelta, ...) its ``str``.
     """
-    return _write(_as_json(value), "\n  " if indented else None)
+    return _write(_as_json(value))
 
 
 def _as_json(value: object) -> Any:
@@ -74,29 +74,16 @@ def _fields(value: object) -> list[str] | None:
     return None if attributes is None else [attribute.name for attribute in attributes]
 
 
-def _write(value: Any, margin: str | None = None) -> str:
-    """The value as JSON; ``margin`` is a new line and the indentation of its members."""
+def _write(value: Any) -> str:
     match value:
         case Decimal():
             return str(value)
         case dict():
-            deeper = _deeper(margin)
-            members = [f"{json.dumps(name)}: {_write(one, deeper)}" for name, one in value.items()]
-            return _enclosed("{}", members, margin)
+            members = (f"{json.dumps(name)}: {_write(each)}" for name, each in value.items())
+            return "{" + ", ".join(members) + "}"
         case list():
-            return _enclosed("[]", [_write(one, _deeper(margin)) for one in value], margin)
+            return "[" + ", ".join(map(_write, value)) + "]"
         case float() if not math.isfinite(value):
             return json.dumps(str(value))
         case _:
             return json.dumps(value)
-
-
-def _deeper(margin: str | None) -> str | None:
-    return None if margin is None else f"{margin}  "
-
-
-def _enclosed(brackets: str, members: list[str], margin: str | None) -> str:
-    opening, closing = brackets[0], brackets[1]
-    if margin is None or not members:
-        return f"{opening}{', '.join(members)}{closing}"
-    return f"{opening}{margin}{f',{margin}'.join(members)}{margin[:-2]}{closing}"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from binascii import a2b_base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ddbstream._model import to_item
-from ddbstream._model.markers import KEYS
 from ddbstream._values.json_values import is_map
+from ddbstream._values.numbers import number_from_wire
 from ddbstream._values.times import aware_datetime, nanoseconds
 from ddbstream._values.wire_form import is_wire_item
 from ddbstream._wire.on_failure import as_lambda_json
@@ -25,11 +25,8 @@ __all__ = [
     "carries",
     "json_item",
     "json_record",
-    "key_names",
     "size_of_item",
 ]
-
-_USUAL_KEYS: Final = (("PK", "SK"), ("pk", "sk"), ("Id",), ("id",))
 
 IMAGES: Final = ("Keys", "NewImage", "OldImage")
 
@@ -47,22 +44,6 @@ def json_item(source: object) -> Item:
         item: Item = as_lambda_json(source)
         return item
     return to_item(source, wire="json")
-
-
-def key_names(
-    source: object, item: Mapping[str, Any], given: Sequence[str] | None
-) -> Sequence[str]:
-    """The key attributes of an item, as `ddbstream.testing.RecordFields` says."""
-    if given is not None:
-        missing = [name for name in given if name not in item]
-        if missing or not given:
-            raise ValueError(f"keys= names {', '.join(missing) or 'nothing'}: the item has no such")
-        return given
-    templates: Mapping[str, object] = getattr(type(source), KEYS, {})
-    if templates:
-        return list(templates)
-    usual = next((names for names in _USUAL_KEYS if all(name in item for name in names)), None)
-    return usual or list(item)[:1]
 
 
 def json_record(record: Record) -> dict[str, Any]:
@@ -108,9 +89,9 @@ def _bytes(binary: str | bytes) -> bytes:
 
 
 def size_of_item(item: Mapping[str, Any]) -> int:
-    """An item's size in bytes, as DynamoDB counts.
+    """An item's size in bytes, as DynamoDB counts: names and values, and what nesting takes.
 
-    Source: `item sizes`_; a number's size is approximate there too.
+    Source: `item sizes`_, which calls a number's size approximate; DynamoDB Local counts it so.
 
     .. _item sizes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
     """
@@ -124,7 +105,7 @@ def _size(value: Mapping[str, Any]) -> int:
         return sum(len(member.encode()) for member in members)
     if tag in {"N", "NS"}:
         members = payload if tag == "NS" else [payload]
-        return sum(len(member.strip("-0.")) // 2 + 1 for member in members)
+        return sum(map(_size_of_number, members))
     if tag in {"B", "BS"}:
         members = payload if tag == "BS" else [payload]
         return sum(len(_bytes(member)) for member in members)
@@ -133,3 +114,17 @@ def _size(value: Mapping[str, Any]) -> int:
     if tag == "M":
         return 3 + sum(1 + len(name.encode()) + _size(part) for name, part in payload.items())
     return 1
+
+
+def _size_of_number(text: str) -> int:
+    """A byte for two digits, counted from the decimal point; one for the exponent, one for a minus.
+
+    Zeros at either end take nothing, and a zero takes one byte.
+    """
+    number = number_from_wire(text)
+    if not number:
+        return 1
+    sign, digits, exponent = number.as_tuple()
+    zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
+    pairs = number.adjusted() // 2 - (int(exponent) + zeros) // 2 + 1
+    return pairs + 1 + sign

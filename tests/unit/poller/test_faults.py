@@ -480,7 +480,7 @@ def test_a_position_under_the_wrong_shard_is_an_error_and_no_loop(bench):
     bench.catch_up()
     shard_id = bench.stream.open_shards()[0]
     state = bench.store._streams[bench.stream.arn]
-    state.positions[shard_id] = type(state.positions[shard_id])("1")
+    state.positions[shard_id] = type(state.positions[shard_id])("1".zfill(21))
     poller = bench.poller(settings=Settings(fatal_after=300))
     with pytest.raises(PollerError, match=r"GetShardIterator.*is refused: ValidationException"):
         poller.run_until_caught_up(HOUR)

@@ -33,8 +33,7 @@ def any_store(request, tmp_path, bench):
         bench.store = MemoryCheckpoints(clock=clock)
     else:
         bench.store = request.param(tmp_path / "positions", clock=clock)
-    yield bench
-    getattr(bench.store, "close", lambda: None)()
+    return bench
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])

@@ -111,14 +111,18 @@ class StreamCore:
         self._delivery = Delivery(shared, self.lineage)
         self._wall = at.wall  # when it was last polled
         self._skew = 0.0  # seconds our wall clock is ahead of the service's
-        if state.start is not None:
-            self._resume(state, at)
+        self._unresumed = state if state.start is not None else None
+        # What may have been too long is judged by the service's clock: ours may be days off.
+        if state.last_alive is None or at.wall - state.last_alive <= settings.surely_kept:
+            self._resume(at)
 
-    def _resume(self, state: State, at: Instant) -> None:
+    def _resume(self, at: Instant) -> None:
+        state, self._unresumed = self._unresumed, None
+        if state is None:
+            return
         shared = self._shared
         shared.start, shared.resumed = state.start, True
-        alive = state.last_alive
-        longest = shared.settings.retention - shared.settings.retention_slack
+        alive, longest = state.last_alive, shared.settings.surely_kept
         if alive is not None and at.wall - alive > longest:
             if not shared.gap(Gap(shared.stream_arn, None, None, None, "stopped_too_long")):
                 return
@@ -264,6 +268,8 @@ class StreamCore:
         self, _command: Describe, result: StreamPage | CommandFailed, at: Instant
     ) -> None:
         """A page of the listing."""
+        if isinstance(result, StreamPage) or result.kind == "gone":
+            self._resume(at)
         self._discovery.on_described(result, at)
         if isinstance(result, StreamPage) and self._shared.start is None:
             self._starting.decide(at)

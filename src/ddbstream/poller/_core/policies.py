@@ -176,3 +176,8 @@ class Settings:
     on_gap: Literal["fail", "continue"] = "fail"
     prefetch: bool = True
     slow_after: float = 300.0
+
+    @property
+    def surely_kept(self) -> float:
+        """Seconds for which the stream has a record, however far our clock is from its own."""
+        return self.retention - self.retention_slack

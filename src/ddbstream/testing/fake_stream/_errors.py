@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Exceptions", "client_error", "connection_error"]
+__all__ = ["Exceptions", "client_error", "connection_error", "parameter_error"]
 
 _classes: dict[tuple[str, bool], type[Exception]] = {}
 
@@ -22,12 +22,25 @@ class FakeClientError(Exception):
         self.operation_name = operation_name
 
 
-def _base() -> Any:
+class FakeParamValidationError(Exception):
+    """Stands in for ``botocore.exceptions.ParamValidationError``."""
+
+    def __init__(self, *, report: str) -> None:
+        super().__init__(f"Parameter validation failed:\n{report}")
+
+
+def _botocore() -> Any:
+    """The errors of botocore; None without botocore."""
     try:  # boto3 is an extra
-        from botocore.exceptions import ClientError
+        from botocore import exceptions
     except ImportError:
-        return FakeClientError
-    return ClientError
+        return None
+    return exceptions
+
+
+def _base() -> Any:
+    botocore = _botocore()
+    return FakeClientError if botocore is None else botocore.ClientError
 
 
 def _class(code: str) -> type[Exception]:
@@ -49,14 +62,20 @@ def client_error(code: str, operation: str, message: str = "") -> Exception:
     return error
 
 
+def parameter_error(report: str) -> Exception:
+    """What botocore raises for parameters that it does not even send."""
+    botocore = _botocore()
+    make: Any = FakeParamValidationError if botocore is None else botocore.ParamValidationError
+    error: Exception = make(report=report)
+    return error
+
+
 def connection_error() -> Exception:
     """A connection that broke: botocore's own class if it is there."""
-    try:  # boto3 is an extra
-        from botocore.exceptions import ConnectionClosedError
-    except ImportError:
+    botocore = _botocore()
+    if botocore is None:
         return ConnectionResetError("connection was closed")
-    make: Any = ConnectionClosedError
-    error: Exception = make(endpoint_url="https://streams.dynamodb.fake")
+    error: Exception = botocore.ConnectionClosedError(endpoint_url="https://streams.dynamodb.fake")
     return error
 
 

@@ -11,17 +11,23 @@ import json
 import random
 import threading
 import zlib
-from bisect import bisect_right
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from email.utils import formatdate
-from operator import attrgetter
 from typing import Any, final
 
-from ddbstream.testing._record_forms import ViewType, carries
+from ddbstream.testing._record_forms import ViewType, carries, size_of_item
 from ddbstream.testing.clock import FakeClock
-from ddbstream.testing.fake_stream._errors import Exceptions, client_error, connection_error
+from ddbstream.testing.fake_stream._errors import (
+    Exceptions,
+    client_error,
+    connection_error,
+    parameter_error,
+)
 from ddbstream.testing.fake_stream._faults import Answer, Faults, Troubles
+from ddbstream.testing.fake_stream._items import copied, stored_item, stored_keys
+from ddbstream.testing.fake_stream._requests import Iterator, check_parameters, read_iterator
 from ddbstream.testing.fake_stream._shards import FakeShard, StreamData
 
 __all__ = ["FakeStream"]
@@ -121,38 +127,46 @@ class FakeStream:
     def faults(self, faults: Faults) -> None:
         self._troubles.faults = faults
 
-    def put(self, item: Mapping[str, Any]) -> str | None:
-        """Write an item (in wire form), as `PutItem` does.
+    def put(self, item: object) -> str | None:
+        """Write an item, as `PutItem` does.
+
+        Args:
+            item: A model's instance, a mapping of Python values, or an item in wire form.
 
         Returns:
-            The record's sequence number; None if the item was there already, which makes no record.
-        """
-        with self._lock:
-            keys, identity = self._identified(item)
-            old = self._items.get(identity)
-            if old == item:
-                return None
-            self._items[identity] = dict(item)
-            return self._append("MODIFY" if old else "INSERT", keys, dict(item), old)
+            The record's sequence number; None if the item was there already, in whatever spelling
+            of its numbers and order of its sets, which makes no record.
 
-    def delete(self, item: Mapping[str, Any], *, by_ttl: bool = False) -> str | None:
+        Raises:
+            EncodeError: It cannot be written as an item.
+            Exception: boto3's error for an item that the table does not take.
+        """
+        keys, new = stored_item(item, self._keys)
+        with self._lock:
+            identity = _identity(keys)
+            old = self._items.get(identity)
+            if old == new:
+                return None
+            self._items[identity] = new
+            return self._append("MODIFY" if old else "INSERT", keys, new, old)
+
+    def delete(self, item: object, *, by_ttl: bool = False) -> str | None:
         """Delete an item by its key attributes, as `DeleteItem` or Time to Live does.
+
+        Args:
+            item: As for `put`; only its key attributes are looked at.
+            by_ttl: Whether Time to Live deletes it.
 
         Returns:
             The record's sequence number; None if there was no such item.
         """
+        keys = stored_keys(item, self._keys)
         with self._lock:
-            keys, identity = self._identified(item)
-            old = self._items.pop(identity, None)
+            old = self._items.pop(_identity(keys), None)
             if old is None:
                 return None
             user = {"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"}
             return self._append("REMOVE", keys, None, old, user if by_ttl else None)
-
-    def _identified(self, item: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-        """An item's key attributes, and a text that no other item's key attributes make."""
-        keys = {name: item[name] for name in self._keys}
-        return keys, json.dumps(keys, sort_keys=True, default=repr)
 
     def _append(
         self,
@@ -170,15 +184,15 @@ class FakeStream:
             "ApproximateCreationDateTime": datetime.fromtimestamp(int(now), timezone.utc),
             "Keys": keys,
             "SequenceNumber": str(number),
-            "SizeBytes": len(repr((keys, new, old))),
             "StreamViewType": self._view_type,
         }
-        images = {"NewImage": new, "OldImage": old}
-        change |= {
+        images = {
             name: item
-            for name, item in images.items()
+            for name, item in (("NewImage", new), ("OldImage", old))
             if item is not None and carries(self._view_type, name)
         }
+        change |= images
+        change["SizeBytes"] = sum(map(size_of_item, (keys, *images.values())))
         self._events += 1
         record = {
             "eventID": f"{self._events:032x}",
@@ -190,7 +204,7 @@ class FakeStream:
         }
         if user is not None:
             record["userIdentity"] = user
-        stream.shard_for(keys).add(number, now, record)
+        stream.add(number, now, record)
         return str(number)
 
     def stored_shards(self) -> Mapping[str, FakeShard]:
@@ -199,6 +213,13 @@ class FakeStream:
         No fault, lag or trim touches what is read here: it is for tools, and not for a poller.
         """
         return self._streams[-1].shards
+
+    def stored_log(self) -> Sequence[tuple[FakeShard, int]]:
+        """Shard, and place in it, of all that is written to the newest stream, in order.
+
+        It grows with every write. As `stored_shards`, for tools.
+        """
+        return self._streams[-1].log
 
     def roll_over(self) -> None:
         """Close every open shard and open a child of each, as happens about every four hours."""
@@ -243,7 +264,7 @@ class FakeStream:
             now = self.clock.time() + len(self._streams) / 1000  # labels differ, whatever the clock
             label = datetime.fromtimestamp(now, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
             arn = f"arn:aws:dynamodb:{self._region}:000000000000:table/{self.table}/stream/{label}"
-            stream = StreamData(arn, label)
+            stream = StreamData(arn, label, now)
             self._streams.append(stream)
             step = _SPACE // self._first_shards
             for index in range(self._first_shards):
@@ -255,7 +276,8 @@ class FakeStream:
         """Have the next calls of an operation fail.
 
         Args:
-            operation: ``DescribeStream``, ``GetShardIterator`` or ``GetRecords``.
+            operation: ``ListStreams``, ``DescribeTable``, ``DescribeStream``,
+                ``GetShardIterator`` or ``GetRecords``.
             answer: An AWS error code, ``"reset"`` (the connection breaks), or ``"cut"`` (the body
                 of a 200 is cut off; botocore makes ``{}`` of it).
             times: How many calls.
@@ -272,12 +294,12 @@ class FakeStream:
         shard = FakeShard(shard_id, parent, low, high, now, self._next_number())
         shard.order = self._order(shard_id)
         shard.listed_from = now + (self._troubles.delay() if parent else 0.0)
-        stream.shards[shard_id] = shard
+        stream.open(shard)
 
     def _close(self, shard: FakeShard) -> None:
-        shard.ending = self._next_number()
-        shard.closed_at = self.clock.time()
-        shard.ending_listed_from = shard.closed_at + self._troubles.delay()
+        now = self.clock.time()
+        self._streams[-1].close(shard, ending=self._next_number(), at=now)
+        shard.ending_listed_from = now + self._troubles.delay()
 
     def _order(self, shard_id: str) -> tuple[int, str]:
         return (zlib.crc32(shard_id.encode()) if self._shuffled else 0, shard_id)
@@ -285,21 +307,35 @@ class FakeStream:
     # The client's side: what a boto3 dynamodbstreams client has
 
     def list_streams(self, **kwargs: Any) -> dict[str, Any]:
-        """`ListStreams`, with ``TableName``."""
-        self._count("ListStreams")
-        table = kwargs.get("TableName", self.table)
-        horizon = self._horizon()
-        streams = [
-            {"StreamArn": s.arn, "TableName": self.table, "StreamLabel": s.label}
-            for s in self._streams
-            if table == self.table and (s.ended_at is None or s.ended_at >= horizon)
-        ]
-        return {"Streams": streams}
+        """`ListStreams`: pages in order of the ARNs."""
+        operation = "ListStreams"
+        check_parameters(operation, kwargs, own=self.table)
+        with self._lock:
+            if self._begin(operation) == "cut":
+                return {}
+            horizon, after = self._horizon(), kwargs.get("ExclusiveStartStreamArn", "")
+            left = [s for s in self._streams if s.is_left(horizon) and s.arn > after]
+            if kwargs.get("TableName", self.table) != self.table:
+                left = []
+            page = left[: kwargs.get("Limit", 100)]
+            answer: dict[str, Any] = {
+                "Streams": [
+                    {"StreamArn": s.arn, "TableName": self.table, "StreamLabel": s.label}
+                    for s in page
+                ]
+            }
+            if len(page) < len(left):
+                answer["LastEvaluatedStreamArn"] = page[-1].arn
+            return answer
 
     def describe_table(self, **kwargs: Any) -> dict[str, Any]:
         """`DescribeTable`, as far as it is about the stream."""
+        operation = "DescribeTable"
+        check_parameters(operation, kwargs)
+        if self._begin(operation) == "cut":
+            return {}
         if kwargs["TableName"] != self.table:
-            raise client_error("ResourceNotFoundException", "DescribeTable", "no such table")
+            raise client_error("ResourceNotFoundException", operation, "no such table")
         stream = self._streams[-1]
         table: dict[str, Any] = {"TableName": self.table, "LatestStreamArn": stream.arn}
         if stream.status == "ENABLED":
@@ -312,27 +348,28 @@ class FakeStream:
 
         Pages in order of creation, with ``ShardFilter`` if that is supported.
         """
+        operation = "DescribeStream"
+        check_parameters(operation, kwargs)
+        parent = self._parent_wanted(kwargs.get("ShardFilter"))
         with self._lock:
-            trouble = self._begin("DescribeStream")
-            stream = self._stream(kwargs["StreamArn"], "DescribeStream")
+            trouble = self._begin(operation)
+            stream = self._stream(kwargs["StreamArn"], operation)
             if trouble == "cut":
                 return {}
             now = self.clock.time()
-            gone = now - self._retention - _LISTED_AFTER_GONE
-            shards = [s for s in stream.shards.values() if not s.is_gone(gone)]
             start = kwargs.get("ExclusiveStartShardId")
-            shards.sort(key=attrgetter("order"))
-            after = self._order(start) if start else (-1, "")
-            chosen = shards[bisect_right([s.order for s in shards], after) :]
-            wanted = kwargs.get("ShardFilter", {}).get("ShardId")
-            if wanted and self.supports_shard_filter:
-                chosen = [s for s in chosen if s.parent_id == wanted]
-            page = chosen[: kwargs.get("Limit", self._page_shards)]
+            page, more = stream.listed(
+                self._order(start) if start else (-1, ""),
+                kwargs.get("Limit", self._page_shards),
+                gone=now - self._retention - _LISTED_AFTER_GONE,
+                parent=parent,
+            )
             description = {
                 "StreamArn": stream.arn,
                 "StreamLabel": stream.label,
                 "StreamStatus": stream.status,
                 "StreamViewType": self._view_type,
+                "CreationRequestDateTime": datetime.fromtimestamp(stream.created_at, timezone.utc),
                 "TableName": self.table,
                 "KeySchema": [
                     {"AttributeName": name, "KeyType": kind}
@@ -340,11 +377,25 @@ class FakeStream:
                 ],
                 "Shards": [self._listed(s, now) for s in page if self._shows(s, now)],
             }
-            if len(page) < len(chosen):
+            if more:
                 description["LastEvaluatedShardId"] = page[-1].shard_id
             date = formatdate(self.clock.time(), usegmt=True)
             metadata = {"HTTPStatusCode": 200, "HTTPHeaders": {"date": date}}
             return {"StreamDescription": description, "ResponseMetadata": metadata}
+
+    def _parent_wanted(self, shard_filter: Mapping[str, Any] | None) -> str | None:
+        if shard_filter is None:
+            return None
+        check_parameters("ShardFilter", shard_filter)
+        if not self.supports_shard_filter:
+            return None
+        if shard_filter.get("Type") != "CHILD_SHARDS" or "ShardId" not in shard_filter:
+            raise client_error(
+                "ValidationException",
+                "DescribeStream",
+                "a ShardFilter has the Type CHILD_SHARDS and the ShardId of a parent",
+            )
+        return str(shard_filter["ShardId"])
 
     def _shows(self, shard: FakeShard, now: float) -> bool:
         return shard.listed_from <= now and not self._troubles.strikes("hidden_shard")
@@ -362,6 +413,7 @@ class FakeStream:
     def get_shard_iterator(self, **kwargs: Any) -> dict[str, Any]:
         """`GetShardIterator`."""
         operation = "GetShardIterator"
+        check_parameters(operation, kwargs)
         with self._lock:
             trouble = self._begin(operation)
             stream = self._stream(kwargs["StreamArn"], operation)
@@ -369,36 +421,48 @@ class FakeStream:
                 return {}
             shard = stream.shards.get(kwargs["ShardId"])
             if shard is None or shard.is_gone(self._horizon()):
-                raise client_error("ResourceNotFoundException", operation, "no such shard")
+                raise client_error("ResourceNotFoundException", operation, "Shard does not exist")
             after, explicit = self._place(shard, kwargs)
             return {"ShardIterator": self._token(stream, shard, after, explicit=explicit)}
 
     def _place(self, shard: FakeShard, kwargs: Mapping[str, Any]) -> tuple[int, bool]:
-        kind = kwargs["ShardIteratorType"]
+        kind, number = kwargs["ShardIteratorType"], kwargs.get("SequenceNumber")
+        if kind in ("AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"):
+            after = self._number_of(shard, number) - (kind == "AT_SEQUENCE_NUMBER")
+            self._refuse_trimmed(shard, after, "GetShardIterator")
+            return after, True
+        if number is not None:
+            raise _invalid("SequenceNumber should not be passed for this iterator type")
         if kind == "TRIM_HORIZON":
             return 0, False
         if kind == "LATEST":
             return (shard.numbers[-1] if shard.numbers else shard.starting), False
         if kind == "AT_TIMESTAMP" and self.supports_at_timestamp:
-            return self._place_of_time(shard, kwargs["Timestamp"]), False
-        if kind not in ("AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"):
-            raise client_error("ValidationException", "GetShardIterator", "ShardIteratorType")
-        number = int(kwargs["SequenceNumber"])
-        if number < shard.starting or (shard.ending is not None and number > shard.ending):
-            raise client_error(
-                "ValidationException", "GetShardIterator", "Invalid SequenceNumber for the shard"
-            )
-        number -= kind == "AT_SEQUENCE_NUMBER"
-        self._refuse_trimmed(shard, number, "GetShardIterator")
-        return number, True
+            return self._place_of_time(shard, kwargs.get("Timestamp")), False
+        raise _invalid("Invalid ShardIteratorType")
 
-    def _place_of_time(self, shard: FakeShard, time: float | datetime) -> int:
-        moment = time.timestamp() if isinstance(time, datetime) else float(time)
-        if moment > self.clock.time():
-            raise client_error("ValidationException", "GetShardIterator", "Timestamp")
-        for number, written in zip(shard.numbers, shard.times, strict=True):
-            if written >= moment:
-                return number - 1
+    def _number_of(self, shard: FakeShard, text: str | None) -> int:
+        """A sequence number that the shard may have given out."""
+        if text is None:
+            raise _invalid("Invalid SequenceNumber")
+        highest = self._number if shard.ending is None else shard.ending
+        if text.isascii() and text.isdecimal() and shard.starting <= int(text) <= highest:
+            return int(text)
+        if len(text) < 21:
+            raise parameter_error(
+                f"Invalid length for parameter SequenceNumber, value: {len(text)}, "
+                "valid min length: 21"
+            )
+        raise _invalid("Invalid SequenceNumber for the shard")
+
+    def _place_of_time(self, shard: FakeShard, time: object) -> int:
+        if isinstance(time, datetime):
+            time = time.timestamp()
+        if not isinstance(time, (int, float)) or time > self.clock.time():
+            raise _invalid("Timestamp is not given, or in the future")
+        index = bisect_left(shard.latest, time)
+        if index < len(shard.numbers):
+            return shard.numbers[index] - 1
         return shard.numbers[-1] if shard.numbers else shard.starting
 
     def _refuse_trimmed(self, shard: FakeShard, number: int, operation: str) -> None:
@@ -409,25 +473,24 @@ class FakeStream:
     def get_records(self, **kwargs: Any) -> dict[str, Any]:
         """`GetRecords`. The last page of a closed shard has its records and no iterator."""
         operation = "GetRecords"
-        limit = kwargs.get("Limit", 1000)
-        if not 1 <= limit <= 1000:
-            raise client_error("ValidationException", operation, "Limit")
+        check_parameters(operation, kwargs)
         with self._lock:
             trouble = self._begin(operation)
             if trouble == "cut":
                 return {}
-            token = json.loads(kwargs["ShardIterator"])
+            token = read_iterator(kwargs["ShardIterator"])
             now = self.clock.time()
-            expired = not self.iterators_valid_from <= token["made"] >= now - _ITERATOR_SECONDS
+            expired = not self.iterators_valid_from <= token.made >= now - _ITERATOR_SECONDS
             if expired or self._troubles.strikes("expired"):
                 raise client_error("ExpiredIteratorException", operation, "Iterator expired")
-            stream = self._stream(token["arn"], operation)
-            shard = stream.shards[token["shard"]]
-            if shard.is_gone(self._horizon()):
+            stream = self._stream(token.arn, operation)
+            shard = stream.shards.get(token.shard)
+            if shard is None or shard.is_gone(self._horizon()):
                 raise client_error("ResourceNotFoundException", operation, "Invalid ShardId")
-            if token["explicit"]:
-                self._refuse_trimmed(shard, token["after"], operation)
-            return self._page(stream, shard, token["after"], min(limit, self._page_records))
+            if token.explicit:
+                self._refuse_trimmed(shard, token.after, operation)
+            limit = min(kwargs.get("Limit", 1000), self._page_records)
+            return self._page(stream, shard, token.after, limit)
 
     def _page(self, stream: StreamData, shard: FakeShard, after: int, limit: int) -> dict[str, Any]:
         troubles = self._troubles
@@ -438,7 +501,7 @@ class FakeStream:
         if troubles.strikes("short_page"):
             limit = troubles.up_to(limit)
         records = shard.records[first : first + limit]
-        answer: dict[str, Any] = {"Records": list(records)}
+        answer: dict[str, Any] = {"Records": copied(records)}
         ended = shard.ending is not None and first + limit >= len(shard.records)
         if not ended or (records and troubles.strikes("bare_end")):
             last = shard.numbers[first + len(records) - 1] if records else after
@@ -446,15 +509,8 @@ class FakeStream:
         return answer
 
     def _token(self, stream: StreamData, shard: FakeShard, after: int, *, explicit: bool) -> str:
-        return json.dumps(
-            {
-                "arn": stream.arn,
-                "shard": shard.shard_id,
-                "after": after,
-                "explicit": explicit,
-                "made": self.clock.time(),
-            }
-        )
+        made = self.clock.time()
+        return Iterator(stream.arn, shard.shard_id, after, explicit, made).text()
 
     def _begin(self, operation: str) -> Answer | None:
         self._count(operation)
@@ -470,11 +526,18 @@ class FakeStream:
 
     def _stream(self, arn: str, operation: str) -> StreamData:
         for stream in self._streams:
-            if stream.arn == arn and (
-                stream.ended_at is None or stream.ended_at >= self._horizon()
-            ):
+            if stream.arn == arn and stream.is_left(self._horizon()):
                 return stream
-        raise client_error("ResourceNotFoundException", operation, "no such stream")
+        raise client_error("ResourceNotFoundException", operation, "Stream does not exist")
 
     def _horizon(self) -> float:
         return self.clock.time() - self._retention
+
+
+def _identity(keys: Mapping[str, Any]) -> str:
+    """A text that no other item's key attributes make."""
+    return json.dumps(keys, sort_keys=True, default=repr)
+
+
+def _invalid(message: str) -> Exception:
+    return client_error("ValidationException", "GetShardIterator", message)

@@ -22,6 +22,7 @@ from ddbstream.testing._lambda_context import LambdaContext, function_arn
 from ddbstream.testing._record_forms import json_record
 from ddbstream.testing.clock import FakeClock
 from ddbstream.testing.fake_stream import FakeStream
+from ddbstream.testing.mapping._agenda import Agenda
 from ddbstream.testing.mapping._partition import (
     Arrived,
     OpenWindow,
@@ -164,15 +165,14 @@ class EventSourceMapping:
             response_types=set(function_response_types),
         )
         self._partitions_per_shard = parallelization_factor
-        self._filters = [
-            Pattern(one["Pattern"]) for one in (filter_criteria or {}).get("Filters", ())
-        ]
+        self._filters = _patterns(filter_criteria)
         self._on_failure = on_failure
         self._on_failure_payload = on_failure_payload
         self._timeout = timeout
         self._stream_arn = stream_arn
         self._partitions: dict[tuple[str, int], Partition] = {}
         self._source: StreamSource | None = None
+        self._agenda = Agenda(self._parent_of)
         if isinstance(records, FakeStream):
             if clock not in (None, records.clock):
                 raise ValueError("the stream has a clock already")
@@ -210,12 +210,15 @@ class EventSourceMapping:
         if self._partitions_per_shard > 1:
             keys = made.get("dynamodb", {}).get("Keys")
             number = crc32(json.dumps(keys, sort_keys=True).encode()) % self._partitions_per_shard
-        fresh = Partition(shard_id, self._parameters)
-        partition = self._partitions.setdefault((shard_id, number), fresh)
+        partition = self._partitions.get((shard_id, number))
+        if partition is None:
+            partition = Partition(shard_id, self._parameters)
+            self._partitions[shard_id, number] = partition
         read = at
         if self._running:
             read, self._fed = self.clock.time() + POLL, self._fed + 1
-        partition.waiting.append(arrived(made, at, read=read))
+        partition.arrive(arrived(made, at, read=read))
+        self._agenda.touch(partition)
 
     def run(self, *, seconds: float | None = None) -> list[Invocation]:
         """Invoke the function until nothing is left to do, or for some time; the clock moves on.
@@ -262,32 +265,26 @@ class EventSourceMapping:
                     f"while it ran the function has put {self._fed:,} records into its own stream: "
                     "run(seconds=...) ends such a loop, and so should the function"
                 )
+            self._read_source()
             now = self.clock.time()
-            due = [(at, each) for each in self._ready() if (at := each.due(now)) is not None]
-            if not due:
+            following = self._agenda.next(now)
+            if following is None:
                 break
-            # What is due at once takes turns, as the partitions of a shard would run side by side.
-            at, partition = min(due, key=lambda pair: (pair[0], pair[1].steps))
-            partition.steps += 1
+            at, partition = following
             if ends is not None and at > ends:
                 break
+            partition.steps += 1
             self.clock.advance(max(0.0, at - now))
             self._step(partition)
-
-    def _ready(self) -> list[Partition]:
-        """The partitions that may be worked on: all except those whose parent shard is not done."""
-        self._read_source()
-        active = [each for each in self._partitions.values() if not each.is_idle]
-        if self._source is None:
-            return active
-        busy = {each.shard_id for each in active if each.waiting or each.work}
-        held_back = self._source.descendants(busy)
-        return [each for each in active if each.shard_id not in held_back]
+            self._agenda.touch(partition)
 
     def _read_source(self) -> None:
         if self._source is not None:
             for shard_id, record, at in self._source.arrivals():
                 self._arrive(record, shard_id, at)
+
+    def _parent_of(self, shard_id: str) -> str | None:
+        return None if self._source is None else self._source.parent_of(shard_id)
 
     def _step(self, partition: Partition) -> None:
         now = self.clock.time()
@@ -300,8 +297,10 @@ class EventSourceMapping:
         if batch is not None:
             partition.open_window(batch)
             self._invoke(partition, batch)
-        elif partition.window is not None and partition.due(now) == now:
-            self._end_window(partition, partition.window)
+        elif partition.window is not None:
+            due = partition.due_at()
+            if due is not None and due <= now:
+                self._end_window(partition, partition.window)
 
     def _invoke(self, partition: Partition, batch: PendingBatch) -> None:
         numbers = [one.sequence_number for one in batch.records]
@@ -404,6 +403,10 @@ def _parameters(*, response_types: set[str], **parameters: Any) -> Parameters:
     if not response_types <= {"ReportBatchItemFailures"}:
         raise ValueError('function_response_types has "ReportBatchItemFailures" or nothing')
     return Parameters(reports_failures=bool(response_types), **parameters)
+
+
+def _patterns(criteria: FilterCriteria | Mapping[str, Any] | None) -> list[Pattern]:
+    return [Pattern(one["Pattern"]) for one in (criteria or {}).get("Filters", ())]
 
 
 def _iso(seconds: float) -> str:

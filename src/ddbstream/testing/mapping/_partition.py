@@ -116,26 +116,27 @@ class Partition:
         self.work: deque[PendingBatch] = deque()
         self.window: OpenWindow | None = None
         self.steps = 0
+        self._waiting_size = 0
         self._parameters = parameters
 
-    def due(self, now: float) -> float | None:
-        """When there is something to do next; None if nothing is left."""
+    def due_at(self) -> float | None:
+        """When there is something to do next, or was; None if nothing is left."""
         if self.work:
-            return max(now, self.work[0].due)
+            return self.work[0].due
         if self.window is not None and self._window_is_over():
-            return max(now, self.window.due)
+            return self.window.due
         if self.waiting:
             ready = self.waiting[0].at + self._parameters.batching_window
             read = self.waiting[0].read
-            return max(now, read) if self._is_full() else max(now, ready, read)
+            return read if self._is_full() else max(ready, read)
         if self.window is not None:
-            return max(now, self.window.end, self.window.due)
+            return max(self.window.end, self.window.due)
         return None
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing is left to do."""
-        return not self.work and not self.waiting and self.window is None
+    def arrive(self, arrived: Arrived) -> None:
+        """Take in a record that has reached the stream."""
+        self.waiting.append(arrived)
+        self._waiting_size += arrived.size
 
     def trim(self, now: float) -> list[Arrived]:
         """Take out what the stream does not keep any longer."""
@@ -147,7 +148,7 @@ class Partition:
             if not kept:
                 self.work.remove(batch)
         while self.waiting and now - self.waiting[0].at > RETENTION:
-            gone.append(self.waiting.popleft())
+            gone.append(self._next_waiting())
         return gone
 
     def too_old(self, now: float) -> PendingBatch | None:
@@ -155,10 +156,13 @@ class Partition:
         batch = self.head(now)
         if self._parameters.max_age < 0 or batch is None:
             return None
-        old = [one for one in batch.records if now - one.at > self._parameters.max_age]
+        old: list[Arrived] = []
+        kept: list[Arrived] = []
+        for one in batch.records:
+            (old if now - one.at > self._parameters.max_age else kept).append(one)
         if not old:
             return None
-        batch.records = [one for one in batch.records if one not in old]
+        batch.records = kept
         if not batch.records:
             self.work.popleft()
         return PendingBatch(old, now, batch.invocations, batch.function_error)
@@ -214,9 +218,14 @@ class Partition:
         return bool(self.waiting) and self.window_of(self.waiting[0]) > window.start
 
     def _is_full(self) -> bool:
-        return len(self.waiting) >= self._parameters.batch_size or (
-            sum(one.size for one in self.waiting) > PAYLOAD_LIMIT
+        return (
+            len(self.waiting) >= self._parameters.batch_size or self._waiting_size > PAYLOAD_LIMIT
         )
+
+    def _next_waiting(self) -> Arrived:
+        following = self.waiting.popleft()
+        self._waiting_size -= following.size
+        return following
 
     def _take(self, now: float) -> list[Arrived]:
         records: list[Arrived] = []
@@ -234,7 +243,7 @@ class Partition:
                 )
             ):
                 break
-            records.append(self.waiting.popleft())
+            records.append(self._next_waiting())
             size += following.size
         return records
 

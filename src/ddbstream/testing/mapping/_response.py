@@ -86,10 +86,11 @@ def _partial(answer: object, sequence_numbers: Sequence[str]) -> tuple[int, str 
         return len(sequence_numbers), None
     if not isinstance(failures, list):
         return 0, "batchItemFailures is no list"
+    places = {number: place for place, number in reversed([*enumerate(sequence_numbers)])}
     named = []
     for failure in failures:
         identifier = failure.get("itemIdentifier") if isinstance(failure, Mapping) else None
-        if not isinstance(identifier, str) or identifier not in sequence_numbers:
+        if not isinstance(identifier, str) or identifier not in places:
             return 0, "an itemIdentifier is of no record of the batch"
-        named.append(sequence_numbers.index(identifier))
+        named.append(places[identifier])
     return min(named), "batch item failures"

@@ -32,29 +32,17 @@ class StreamSource:
 
     def __init__(self, stream: FakeStream, *, from_latest: bool) -> None:
         self._shards = stream.stored_shards()
-        self._read: dict[str, int] = {}
-        if from_latest:
-            self._read = {name: len(shard.records) for name, shard in self._shards.items()}
+        self._log = stream.stored_log()
+        self._read = len(self._log) if from_latest else 0
 
     def arrivals(self) -> Iterator[tuple[str, dict[str, Any], float]]:
         """What was written since the last call: shard id, record, and epoch seconds."""
-        for name, shard in list(self._shards.items()):
-            first = self._read.get(name, 0)
-            self._read[name] = len(shard.records)
-            for record, at in zip(shard.records[first:], shard.times[first:], strict=True):
-                yield name, record, at
+        while self._read < len(self._log):
+            shard, place = self._log[self._read]
+            self._read += 1
+            yield shard.shard_id, shard.records[place], shard.times[place]
 
-    def descendants(self, shard_ids: set[str]) -> set[str]:
-        """The children of some shards, their children, and so on."""
-        children: dict[str, list[str]] = {}
-        for name, shard in self._shards.items():
-            if shard.parent_id is not None:
-                children.setdefault(shard.parent_id, []).append(name)
-        found: set[str] = set()
-        open_ids = list(shard_ids)
-        while open_ids:
-            for child in children.get(open_ids.pop(), ()):
-                if child not in found:
-                    found.add(child)
-                    open_ids.append(child)
-        return found
+    def parent_of(self, shard_id: str) -> str | None:
+        """The shard that a shard came from; None if it has none, or is none of the stream's."""
+        shard = self._shards.get(shard_id)
+        return None if shard is None else shard.parent_id
