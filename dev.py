@@ -276,15 +276,15 @@ def _make_venv(home: Path) -> None:
 
 
 def _installer(python: Path) -> list[str | Path]:
-    """What installs packages for ``python``: its own pip, this Python's, or uv."""
+    """What installs packages for ``python``: uv, which takes a tenth of the time, or a pip."""
+    if uv := shutil.which("uv"):
+        return [uv, "pip", "install", "--python", python]
     for pip in (
         [python, "-m", "pip"],
         [sys.executable, "-m", "pip", "--python", str(python)],
     ):
         if subprocess.run([*pip, "--version"], capture_output=True, check=False).returncode == 0:
             return [*pip, "install"]
-    if uv := shutil.which("uv"):
-        return [uv, "pip", "install", "--python", python]
     raise SystemExit(
         "dev.py: this Python has no pip, and cannot put one into a virtual environment. On Debian "
         "and Ubuntu `apt install python3-venv` mends that; so does installing uv."

@@ -22,6 +22,7 @@ extensions = [
     "drawings",
     "links_to_sources",
     "public_api",
+    "terminal",
 ]
 root_doc = "index"
 exclude_patterns = ["_build"]

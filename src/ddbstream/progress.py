@@ -87,19 +87,28 @@ class _Connection:
     def __init__(self, path: str | PathLike[str]) -> None:
         import sqlite3  # a large C library, which only this store needs
 
+        self._damaged = sqlite3.DatabaseError
         self._connection = sqlite3.connect(path, timeout=60)
+        self._connection.text_factory = _text
         try:
             self._connection.execute("PRAGMA synchronous = FULL")
-        except BaseException:
-            self._connection.close()  # The file is no database.
+        except BaseException as error:
+            self.__exit__(type(error), error)  # The file is no database.
             raise
 
     def __enter__(self) -> Any:
         return self._connection
 
-    def __exit__(self, kind: object, *_: object) -> None:
+    def __exit__(self, kind: object, error: object, *_: object) -> None:
         try:
             if kind is None:
                 self._connection.commit()
         finally:
             self._connection.close()
+        if isinstance(error, UnicodeDecodeError):  # what SQLite says of damage is no text itself
+            raise self._damaged("the file is damaged")
+
+
+def _text(stored: bytes) -> str:
+    # SQLite keeps any bytes as text, and its own error about those quotes them.
+    return stored.decode("utf-8", "replace")

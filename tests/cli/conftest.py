@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -39,13 +40,23 @@ def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.fixture
 def on_a_terminal(tmp_path: Path) -> Callable[..., str]:
-    """``on_a_terminal("demo")``: the command on a pseudo-terminal; all that it wrote there."""
+    """``on_a_terminal("demo")``: the command on a pseudo-terminal; all that it wrote there.
 
-    def on_a_terminal(*arguments: str) -> str:
+    ``columns=80``, ``env={…}``, ``code=1`` for the exit code that it has to have, ``until="…"`` for
+    a text upon which it gets Ctrl-C.
+    """
+
+    def on_a_terminal(
+        *arguments: str,
+        columns: int = 150,
+        env: dict[str, str] | None = None,
+        code: int = 0,
+        until: str | None = None,
+    ) -> str:
         import pty
 
         here, there = pty.openpty()
-        environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "150"}
+        environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns)}
         environment.pop("NO_COLOR", None)
         command = [sys.executable, "-m", "ddbstream", *arguments]
         with subprocess.Popen(
@@ -54,11 +65,11 @@ def on_a_terminal(tmp_path: Path) -> Callable[..., str]:
             stdout=there,
             stderr=there,
             cwd=tmp_path,
-            env=environment,
+            env={**environment, **(env or {})},
             close_fds=True,
         ) as process:
             os.close(there)
-            seen = b""
+            seen, interrupted = b"", False
             while select.select([here], [], [], 60)[0]:
                 try:
                     chunk = os.read(here, 65536)
@@ -67,8 +78,11 @@ def on_a_terminal(tmp_path: Path) -> Callable[..., str]:
                 if not chunk:
                     break
                 seen += chunk
+                if until is not None and until.encode() in seen and not interrupted:
+                    interrupted = True
+                    process.send_signal(signal.SIGINT)
             os.close(here)
-        assert process.returncode == 0, seen
+        assert process.returncode == code, seen
         return seen.decode()
 
     return on_a_terminal

@@ -192,7 +192,10 @@ def test_a_load_that_is_stopped_goes_on_where_it_was(app: Path, run: Run, number
         done = before // 10 * 10
     else:
         assert code == 130
-        assert told == f"stopped after {before} records; run it again to go on\n"
+        assert (
+            told == "stopping, press again to end now\n"
+            f"stopped after {before} records; run it again to go on\n"
+        )
         done = before
     assert done % 10 == 0
     result = run(*arguments)

@@ -116,7 +116,10 @@ def test_what_the_service_refuses_is_one_line(run: Run) -> None:
 
 def test_no_region_is_one_line(run: Run) -> None:
     result = run("streams")
-    assert (result.returncode, result.stderr) == (1, "Error: You must specify a region.\n")
+    assert result.returncode == 1
+    assert result.stderr == (
+        "Error: You must specify a region: give --region, or set AWS_DEFAULT_REGION\n"
+    )
 
 
 def test_tail_once_shows_what_the_stream_holds_over_its_shards_and_ends(

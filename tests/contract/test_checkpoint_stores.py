@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sqlite3
 
@@ -96,6 +97,21 @@ class TestSQLite(CheckpointStoreConformance):
     def open(self):
         self.opened.append(SQLiteCheckpoints(self.path))
         return self.opened[-1]
+
+    def test_it_is_closed_when_nobody_holds_it(self, tmp_path):
+        db = SQLiteCheckpoints(tmp_path / "other.db")._db
+        gc.collect()
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            db.execute("SELECT 1")
+
+    def test_a_transaction_that_hangs_does_not_keep_who_closes(self):
+        store = SQLiteCheckpoints(self.path, timeout=-1.0)
+        with store._lock:
+            store.close()
+        store.close()
+        store.close()
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            store._db.execute("SELECT 1")
 
     def test_a_file_of_a_newer_format_is_refused(self):
         self.open()

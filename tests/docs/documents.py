@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import boto3
+
+ROOT = Path(__file__).parents[2]
+
+
+def save(page: str, opening: str, name: str) -> None:
+    """Save the Python block of a page that begins with a line, as a reader would."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    (block,) = [one for one in blocks if one.startswith(opening)]
+    Path(name).write_text(block)
 
 
 def table_with(name: str, item: dict[str, Any]) -> str:

@@ -40,6 +40,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         script(home / "bin" / "python", f'case "$*" in *--version*) ;; *) . {tmp_path}/pip ;; esac')
 
     monkeypatch.setattr(dev, "_make_venv", make)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")  # without uv
     return tmp_path
 
 
@@ -87,6 +88,13 @@ def test_a_python_that_cannot_install_is_told_what_to_do(
         dev._installer(python)
 
 
+def test_where_there_is_uv_it_installs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    uv = script(tmp_path / "uv", "exit 0")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    python = tmp_path / "python"
+    assert dev._installer(python) == [str(uv), "pip", "install", "--python", python]
+
+
 def test_without_ensurepip_another_pip_installs_into_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -95,6 +103,7 @@ def test_without_ensurepip_another_pip_installs_into_the_environment(
         'case "$*" in *--without-pip*|*--python*--version*) exit 0;; *) exit 1;; esac',
     )
     monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
     dev._make_venv(tmp_path / "home")
     made = script(tmp_path / "home" / "bin" / "python", "exit 1")
     assert dev._installer(made) == [str(python), "-m", "pip", "--python", str(made), "install"]

@@ -122,7 +122,7 @@ def test_what_a_public_module_defines_under_a_public_name_is_in_its_all(name):
     defined_here = {
         public
         for public, value in vars(module).items()
-        if not public.startswith("_")
+        if not public.startswith(("_", "pytest_"))  # pytest's hooks are for pytest
         and (inspect.isclass(value) or inspect.isfunction(value))
         and value.__module__ == name
     }

@@ -28,10 +28,10 @@ def _jars() -> None:
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="it finds processes in /proc")  # noqa: PTH112
 def test_every_change_is_handled_in_order_whatever_ends(dynamodb_local, tmp_path):
     # A handler slow enough that the processor is killed in the middle of its work.
-    live = Live(changes=1_000, kills=1, seed=1, folder=tmp_path, items=40, broken=3.0, pause=0.03)
+    live = Live(changes=400, kills=1, seed=1, folder=tmp_path, items=40, broken=3.0, pause=0.03)
     report = live.run(dynamodb_local)
     report.check()
-    assert report.handled == report.written == 1_000
+    assert report.handled == report.written == 400
     assert report.kills == {"daemon": 0, "processor": 1}
-    assert report.restarts >= 1
+    assert report.restarts >= 1  # a daemon ends with its processor
     assert report.shards == 7  # four, two of a split, one of a merge

@@ -95,9 +95,9 @@ def test_a_windows_state_comes_back_as_it_was(function: Path) -> None:
     }
     with LambdaRuntime("function.window", function) as runtime:
         answer = runtime.invoke(window, timeout=30)
-        assert answer == {"state": {"total": {"N": "0.1"}}, "batchItemFailures": []}
+        assert answer == {"state": {"total": 0.1}, "batchItemFailures": []}
         answer = runtime.invoke({**window, "state": answer["state"]})
-        assert answer["state"] == {"total": {"N": "0.2"}}
+        assert answer["state"] == {"total": 0.2}
 
 
 def test_invocations_at_once_in_one_environment_do_not_meet(function: Path) -> None:

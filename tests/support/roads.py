@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from ddbstream import Remove, parse
@@ -18,6 +20,33 @@ def unread_page(records: list[Any]) -> Any:
         return unread_answer(body)[0]
     except ValueError:
         return json.loads(body)["Records"]
+
+
+class TextClient:
+    """A client whose pages are text, as those of the poller's own client are.
+
+    Args:
+        client: Gives boto3's form, as `FakeStream` does.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def get_records(self, **kwargs: Any) -> Any:
+        answer = self._client.get_records(**kwargs)
+        if "Records" not in answer:
+            return answer
+        records = json.loads(json.dumps(answer["Records"], default=_on_the_wire))
+        return {**answer, "Records": unread_page(records)}
+
+
+def _on_the_wire(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.timestamp()
+    return b64encode(value).decode()
 
 
 def described(error: DDBStreamError) -> Any:

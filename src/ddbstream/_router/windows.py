@@ -10,9 +10,10 @@ Rules, from AWS Lambda's `stateful processing`_:
 * A batch that fails is sent again with the state of before, and a partly failed one with the state
   that was returned: so the state returned has exactly the records in it that are reported as done.
 
-Theory of operation: a fold's state is stored under the fold's name as a DynamoDB attribute value,
-so that it is exact, and plain JSON, whatever a model can hold. A fold that fails half-way may have
-changed its state: the earlier state is then folded anew from what the invocation brought.
+Theory of operation: a fold's state is stored under the fold's name as plain JSON, which a function
+in another language reads and writes as well. What JSON would not hold exactly is a DynamoDB
+attribute value in its place. A fold that fails half-way may have changed its state: the earlier
+state is then folded anew from what the invocation brought.
 
 .. _stateful processing: https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-windows.html
 """
@@ -30,6 +31,7 @@ from ddbstream._router.awaiting import at_once, finish
 from ddbstream._router.handlers import failed
 from ddbstream._router.log import log
 from ddbstream._router.results import Failure
+from ddbstream._values.plain_json import from_plain, to_plain
 from ddbstream.exceptions import BatchError, DDBStreamError, RouteDefinitionError
 
 if TYPE_CHECKING:
@@ -107,11 +109,12 @@ class FoldState:
 
     def read(self, stored: object) -> Any:
         """The state out of what `write` made. Raises DecodeError."""
-        return self._codec.decode({"state": stored}).state
+        return self._codec.decode({"state": from_plain(stored)}).state
 
-    def write(self, state: Any) -> Any:
-        """An attribute value in JSON form; None for what is absent. Raises EncodeError."""
-        return self._codec.encode(self._holder(state), "json").get("state")
+    def write(self, state: Any) -> dict[str, Any]:
+        """What is stored, by its name: nothing for what is absent. Raises EncodeError."""
+        written = self._codec.encode(self._holder(state), "json").get("state")
+        return {} if written is None else {self.name: to_plain(written)}
 
 
 class WindowEnd(NamedTuple):
@@ -211,11 +214,9 @@ class Folding:
 
     def stored(self) -> dict[str, Any]:
         """The state to return. Raises EncodeError for one that is no state."""
-        written = {}
+        written: dict[str, Any] = {}
         for state in self._states.values():
-            value = state.write(self._values[state.name])
-            if value is not None:
-                written[state.name] = value
+            written.update(state.write(self._values[state.name]))
         self._check_size(written)
         # What this function has no fold for is another version's: handed on as it came.
         known = {state.name for state in self._states.values()}

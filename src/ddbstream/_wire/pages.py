@@ -28,5 +28,9 @@ class Page(Sequence[Mapping[str, Any]]):
         """Of each record."""
 
     @abstractmethod
+    def view(self, index: int) -> Mapping[str, Any]:
+        """A record of which single members are read; what asks for all of it reads it whole."""
+
+    @abstractmethod
     def records(self, origin: Origin, codec: Codec[Any]) -> Iterator[StreamRecord[Any]]:
         """The records, each made when it is asked for."""

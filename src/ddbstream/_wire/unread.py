@@ -262,6 +262,10 @@ class UnreadPage(Page):
         numbers = (entry.dynamodb.SequenceNumber for entry in self._entries)
         return [number if isinstance(number, str) else None for number in numbers]
 
+    def view(self, index: int) -> UnreadRecord:
+        place = range(len(self._entries))[index]
+        return UnreadRecord(self._texts, self._first + place, self._entries[place])
+
     def records(self, origin: Origin, codec: Codec[Any]) -> Iterator[StreamRecord[Any]]:
         texts, place = self._texts, self._first
         for entry in self._entries:

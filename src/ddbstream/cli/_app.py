@@ -8,6 +8,8 @@ from typing import Any, cast
 import click
 
 from ddbstream import __version__
+from ddbstream.cli._signals import STOPPED
+from ddbstream.cli._standard_streams import complain
 from ddbstream.exceptions import printable
 
 _COMMANDS = (
@@ -42,9 +44,15 @@ class _Commands(click.Group):
         return cast("click.Command", command)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what it ends with may quote a name or key, and is printed."""
+        """Run a command; what it ends with may quote a name or key, and is printed.
+
+        One that Ctrl-C has cut short exits with 130.
+        """
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            complain("stopped")
+            raise SystemExit(STOPPED) from None
         except click.ClickException as error:
             error.message = printable(error.message)  # type: ignore[misc] # what is shown later
             raise

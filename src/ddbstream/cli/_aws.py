@@ -6,22 +6,37 @@ Every import of boto3 and botocore in the command line is here, inside a functio
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from ddbstream.cli._remedies import in_words
 
-__all__ = ["aws_errors", "boto3_client", "boto3_session", "need", "reported"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = [
+    "aws_errors",
+    "boto3_client",
+    "boto3_session",
+    "environment",
+    "need",
+    "reported",
+    "use_profile",
+]
 
 
 class MissingDependency(click.ClickException):
     """Something is not installed: one line, and the exit code of wrong usage."""
 
     exit_code = 2
+
+
+class _NeverRaised(Exception):
+    """In the place of errors that cannot come, for want of a library."""
 
 
 def need(module: str, extra: str, purpose: str) -> Any:
@@ -48,7 +63,7 @@ def boto3_client(
     try:
         return boto3.client(service, endpoint_url=endpoint_url, region_name=region_name)
     except (*aws_errors(), ValueError) as error:
-        raise click.ClickException(_in_one_line(error)) from None
+        raise click.ClickException(in_words(error)) from None
 
 
 def boto3_session() -> Any:
@@ -58,7 +73,10 @@ def boto3_session() -> Any:
 
 def aws_errors() -> tuple[Any, Any]:
     """``ClientError``, which is what AWS refuses, and ``BotoCoreError``: AWS could not be asked."""
-    exceptions = import_module("botocore.exceptions")
+    try:
+        exceptions = import_module("botocore.exceptions")
+    except ModuleNotFoundError:
+        return _NeverRaised, _NeverRaised
     return exceptions.ClientError, exceptions.BotoCoreError
 
 
@@ -68,9 +86,34 @@ def reported() -> Iterator[None]:
     try:
         yield
     except aws_errors() as error:
-        raise click.ClickException(_in_one_line(error)) from None
+        raise click.ClickException(in_words(error)) from None
 
 
-def _in_one_line(error: Exception) -> str:
-    """What boto3 says; of wrong parameters it has a line for each."""
-    return " ".join(str(error).split())
+@contextmanager
+def environment(changes: Mapping[str, str | None]) -> Iterator[None]:
+    """Environment variables of this process while this is open; ``None`` takes one away."""
+    before = {name: os.environ.get(name) for name in changes}
+    _set(changes)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+@contextmanager
+def use_profile(name: str) -> Iterator[None]:
+    """Have every client in this process be of an AWS profile, whoever makes it.
+
+    As with the AWS CLI's ``--profile``, credentials in the environment do not count then.
+    """
+    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    with environment({"AWS_PROFILE": name, **dict.fromkeys(keys)}):
+        yield

@@ -26,7 +26,7 @@ from ddbstream._values.tags import TAGS
 from ddbstream._wire.text import DECODER
 from ddbstream.exceptions import PayloadError
 
-__all__ = ["Document", "documents", "items_of"]
+__all__ = ["Document", "documents", "items_of", "name_of", "whole_document"]
 
 _ITEMS: Final = re.compile(r'\s*\{\s*"Items"\s*:\s*\[')
 _BLANKS: Final = re.compile("[ \\t\\r\\n\ufeff]*")
@@ -85,8 +85,41 @@ def documents(file: IO[bytes]) -> Iterator[Document]:
                 else:
                     yield Document(number, found)
     except (OSError, EOFError, zlib.error, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        yield Document(number + 1, None, PayloadError(f"the rest cannot be read: {reason}"))
+        problem = f"the rest cannot be read: {_reason(error)}"
+        yield Document(number + 1, None, PayloadError(problem))
+
+
+def whole_document(file: IO[bytes]) -> Any:
+    """The one JSON document of a text, with the types that ``json`` gives.
+
+    Raises:
+        PayloadError: There is none, or more than one.
+    """
+    # Raised outside every `except`: the decoder's own error holds the whole text.
+    try:
+        with _opened(file) as lines:
+            text = lines.read()
+        if not _NO_TEXT.search(text):
+            return json.loads(text)
+        problem = "it is not in UTF-8"
+    except json.JSONDecodeError as error:
+        problem = f"{error.msg}, line {error.lineno}, column {error.colno}"
+    except RecursionError:
+        problem = "it is nested too deeply"
+    except (OSError, EOFError, zlib.error, UnicodeError) as error:
+        problem = f"it cannot be read: {_reason(error)}"
+    except ValueError:  # there is one more
+        problem = "an integer of more than 4,300 digits, which Python does not read"
+    raise PayloadError(f"not JSON: {problem}")
+
+
+def name_of(file: IO[bytes]) -> str:
+    """What a file is called; a test's standard input has no name."""
+    return str(getattr(file, "name", "<stdin>"))
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or type(error).__name__
 
 
 @contextmanager
@@ -188,13 +221,19 @@ class _Text:
             near = place > len(self.held) - _LONGEST_TOKEN and place > self.at
             if not is_whole and (near or place == len(self.held) or "Unterm" in problem):
                 return _CUT_OFF
-            raise PayloadError(f"not JSON: {problem}, {self._place(place)}")
+            raise PayloadError(f"not JSON: {problem}, {self._place(place)}{self._begun(place)}")
         if end == len(self.held) and isinstance(found, (int, float)) and not is_whole:
             return _CUT_OFF  # a number may go on
         start, self.at = self.at, end
         if _NO_TEXT.search(self.held, start, end):
             return PayloadError(f"it is not in UTF-8, {self._place(start)}")
         return found
+
+    def _begun(self, at: int) -> str:
+        """Where the document begins, if that is a line of its own."""
+        before = self.held.count("\n", self.at, at)
+        line = self._line + self.held.count("\n", 0, self.at)
+        return f", of a document that begins in line {line}" if before else ""
 
     def _place(self, at: int) -> str:
         line = self._line + self.held.count("\n", 0, at)

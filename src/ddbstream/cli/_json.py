@@ -20,13 +20,13 @@ from typing import Any
 __all__ = ["dumps"]
 
 
-def dumps(value: object) -> str:
-    """One line of ASCII JSON.
+def dumps(value: object, *, indented: bool = False) -> str:
+    """ASCII JSON, in one line unless it is to be indented.
 
     Models become objects by field name, sets lists, bytes base64 text, dates ISO 8601, and what
     JSON has no word for (UUID, timedelta, ...) its ``str``.
     """
-    return _write(_as_json(value))
+    return _write(_as_json(value), "\n  " if indented else None)
 
 
 def _as_json(value: object) -> Any:
@@ -74,16 +74,29 @@ def _fields(value: object) -> list[str] | None:
     return None if attributes is None else [attribute.name for attribute in attributes]
 
 
-def _write(value: Any) -> str:
+def _write(value: Any, margin: str | None = None) -> str:
+    """The value as JSON; ``margin`` is a new line and the indentation of its members."""
     match value:
         case Decimal():
             return str(value)
         case dict():
-            members = (f"{json.dumps(name)}: {_write(each)}" for name, each in value.items())
-            return "{" + ", ".join(members) + "}"
+            deeper = _deeper(margin)
+            members = [f"{json.dumps(name)}: {_write(one, deeper)}" for name, one in value.items()]
+            return _enclosed("{}", members, margin)
         case list():
-            return "[" + ", ".join(map(_write, value)) + "]"
+            return _enclosed("[]", [_write(one, _deeper(margin)) for one in value], margin)
         case float() if not math.isfinite(value):
             return json.dumps(str(value))
         case _:
             return json.dumps(value)
+
+
+def _deeper(margin: str | None) -> str | None:
+    return None if margin is None else f"{margin}  "
+
+
+def _enclosed(brackets: str, members: list[str], margin: str | None) -> str:
+    opening, closing = brackets[0], brackets[1]
+    if margin is None or not members:
+        return f"{opening}{', '.join(members)}{closing}"
+    return f"{opening}{margin}{f',{margin}'.join(members)}{margin[:-2]}{closing}"

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import click
 
 from ddbstream.cli._standard_streams import complain
+from ddbstream.testing._cache import cache_folder
 
 __all__ = ["KCL", "Jar", "classpath", "fetch", "find_java", "jars"]
 
@@ -71,11 +72,7 @@ def classpath(folder: Path | None) -> str:
 
 def cache() -> Path:
     """Where the jars are kept: ``DDBSTREAM_CACHE``, else the user's folder for caches."""
-    base = os.environ.get("DDBSTREAM_CACHE")
-    if base is None:
-        home = os.environ.get("XDG_CACHE_HOME")
-        base = str((Path(home) if home else Path.home() / ".cache") / "ddbstream")
-    return Path(base) / f"kcl-{KCL}"
+    return cache_folder() / f"kcl-{KCL}"
 
 
 def fetch(folder: Path) -> Path:

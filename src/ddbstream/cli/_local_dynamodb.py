@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from ddbstream.cli._aws import boto3_session, need
+from ddbstream.cli._aws import boto3_session, environment, need
 from ddbstream.cli._http import LOOPBACK, Request, Response, message, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-__all__ = ["PORT_TAKEN", "REGION", "dynamodb", "environment", "make_table", "serving_dynamodb"]
+__all__ = ["PORT_TAKEN", "REGION", "dynamodb", "make_table", "serving_dynamodb"]
 
 REGION = "us-east-1"
 PORT_TAKEN = "port {port}: {reason}; try --port"
@@ -74,25 +74,6 @@ def _pointing_at(endpoint_url: str) -> dict[str, str | None]:
     if session.get_credentials() is None:
         changes |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
     return changes
-
-
-@contextmanager
-def environment(changes: Mapping[str, str | None]) -> Iterator[None]:
-    """Environment variables of this process while this is open; ``None`` takes one away."""
-    before = {name: os.environ.get(name) for name in changes}
-    _set(changes)
-    try:
-        yield
-    finally:
-        _set(before)
-
-
-def _set(variables: Mapping[str, str | None]) -> None:
-    for name, value in variables.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
 
 
 def make_table(client: Any, name: str, keys: Sequence[str]) -> None:

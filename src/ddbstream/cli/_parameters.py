@@ -11,19 +11,46 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import click
 
 from ddbstream import StreamRouter
+from ddbstream.cli._aws import use_profile
+from ddbstream.cli._standard_streams import complain, prints_apart, short_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Start = Literal["TRIM_HORIZON", "LATEST"] | datetime
 
-__all__ = ["Address", "Loaded", "StartingPoint", "aws_options", "json_option", "stream_router"]
+__all__ = [
+    "Address",
+    "Loaded",
+    "StartingPoint",
+    "aws_options",
+    "json_option",
+    "profile_option",
+    "stream_router",
+]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="NDJSON, as in a pipe.")
 
 
+def _set_profile(ctx: click.Context, _param: click.Parameter, name: str | None) -> None:
+    if name is not None and not ctx.resilient_parsing:
+        ctx.with_resource(use_profile(name))
+
+
+profile_option = click.option(
+    "--profile",
+    metavar="NAME",
+    is_eager=True,
+    expose_value=False,
+    callback=_set_profile,
+    help="AWS profile, of `aws configure`.",
+)
+"""``--profile``: it is there for whatever makes a client while the command runs."""
+
+
 def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--endpoint-url`` and ``--region``, as boto3's ``endpoint_url`` and ``region_name``."""
+    """``--endpoint-url``, ``--region`` and ``--profile``: `boto3.client` takes the first two."""
+    command = profile_option(command)
     command = click.option("--region", "region_name", metavar="NAME", help="AWS region.")(command)
     return click.option(
         "--endpoint-url", metavar="URL", help="DynamoDB Local, or another than the region's."
@@ -39,11 +66,25 @@ else:
             return cls
 
 
+class BrokenModule(click.ClickException):
+    """The user's module cannot be imported: its own traceback, and no usage."""
+
+    def __init__(self, module: str, error: Exception) -> None:
+        super().__init__(f"{module} cannot be imported: {type(error).__name__}")
+        self._traceback = short_traceback(error)
+
+    def show(self, file: Any = None) -> None:
+        """Print the traceback, which ends with what is wrong."""
+        complain(self._traceback, lines=True)
+        complain(f"Error: {self.format_message()}")
+
+
 class Loaded(_ParamType[object]):
     """An object by ``module:name``, or ``module.name`` as Lambda's configuration writes it.
 
     The current folder comes first on ``sys.path``, as for ``python -m``. An error inside the module
-    keeps its traceback: it is a bug in the user's code and not a wrong argument.
+    is a bug in the user's code and not a wrong argument: it is shown as Python would show it. What
+    the module prints is no output of the command's.
 
     Args:
         what: What the object is, for the help and for messages.
@@ -68,11 +109,13 @@ class Loaded(_ParamType[object]):
         if "" not in sys.path:
             sys.path.insert(0, "")
         try:
-            module: object = import_module(module_name)
-        except ModuleNotFoundError as error:
-            if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-                raise
-            self.fail(f"there is no module {error.name!r} here", param, ctx)
+            with prints_apart():
+                module: object = import_module(module_name)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the user's
+            missing = error.name if isinstance(error, ModuleNotFoundError) else None
+            if missing is None or not f"{module_name}.".startswith(f"{missing}."):
+                raise BrokenModule(module_name, error) from None
+            self.fail(f"there is no module {missing!r} here", param, ctx)
         try:
             return reduce(getattr, name.split("."), module)
         except AttributeError:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from threading import Event
 from typing import TYPE_CHECKING
 
 import click
 
 from ddbstream.cli._aws import aws_errors
-from ddbstream.cli._signals import stopping_on_signals
+from ddbstream.cli._remedies import in_words
+from ddbstream.cli._signals import STOPPED, stopping_on_signals
 from ddbstream.exceptions import FencedError, PollerError, RecordsTrimmedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ddbstream.poller import StreamPoller
 
 __all__ = ["TRIMMED", "run"]
@@ -32,9 +36,28 @@ class _Trimmed(click.ClickException):
     exit_code = TRIMMED
 
 
-def run(poller: StreamPoller, *, once: bool, rewind: bool = False) -> None:
-    """Run until stopped, or caught up; what ends it otherwise becomes one line and an exit code."""
-    with stopping_on_signals(poller.stop):
+def run(
+    poller: StreamPoller,
+    *,
+    once: bool,
+    rewind: bool = False,
+    say: Callable[[], object] | None = None,
+) -> None:
+    """Run until stopped, or caught up; what ends it otherwise becomes one line and an exit code.
+
+    Args:
+        poller: What to run.
+        once: Whether to end when it has caught up. A signal before that has cut it short.
+        rewind: Whether to begin at its start.
+        say: As `stopping_on_signals`.
+    """
+    signalled = Event()
+
+    def stop() -> None:
+        signalled.set()
+        poller.stop()
+
+    with stopping_on_signals(stop, say=say):
         try:
             if rewind:
                 poller.rewind()
@@ -47,4 +70,6 @@ def run(poller: StreamPoller, *, once: bool, rewind: bool = False) -> None:
         except RecordsTrimmedError as error:
             raise _Trimmed(str(error)) from None
         except (PollerError, *aws_errors()) as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(in_words(error)) from None
+    if once and signalled.is_set():
+        raise SystemExit(STOPPED)

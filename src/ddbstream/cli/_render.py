@@ -6,19 +6,27 @@ Nothing here reads a stream; every command that shows changes shows them through
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console, Group, RenderableType
-from rich.highlighter import ReprHighlighter
+from rich.console import Group, RenderableType
+from rich.highlighter import JSONHighlighter, ReprHighlighter
 from rich.padding import Padding
 from rich.text import Text
 from rich.tree import Tree
 
 from ddbstream import Added, Insert, Modify, Remove, Removed, Replaced, SetChanged
 from ddbstream.cli._json import dumps
-from ddbstream.cli._standard_streams import Unwritten, drop_output, write_out
+from ddbstream.cli._standard_streams import (
+    Unwritten,
+    console,
+    drop_output,
+    plural,
+    prints_apart,
+    write_out,
+)
 from ddbstream.exceptions import MissingImageError, printable
 
 if TYPE_CHECKING:
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Output", "change_as_json", "change_as_text", "styled"]
 
+_LONGEST_LINE = 76  # of a terminal of 80 columns, indented
 _COLOURS = {"INSERT": "green", "MODIFY": "yellow", "REMOVE": "red"}
 
 
@@ -35,7 +44,8 @@ class Output:
     """Where a command shows changes and says what it does.
 
     On a terminal both go to it. In a pipe, or when JSON is asked for, standard output is NDJSON and
-    nothing else, and notes go to standard error.
+    nothing else: notes go to standard error, and so does what the user's code prints. Lines are
+    not broken, so that an ARN can be copied.
 
     Args:
         as_json: ``True`` for NDJSON in any case.
@@ -54,7 +64,9 @@ class Output:
         context = click.get_current_context(silent=True)
         if context is not None:
             context.call_on_close(self._raise_fault)
-        self._console = Console(stderr=self.as_json, highlight=False, soft_wrap=False)
+            if self.as_json:
+                context.with_resource(prints_apart())
+        self._console = console(stderr=self.as_json)
 
     def change(self, record: Change[Any], entity: str | None = None) -> None:
         """Show one captured change at once."""
@@ -95,12 +107,12 @@ class Output:
     def _print(self, what: RenderableType, style: str = "") -> None:
         if self._console.stderr:
             with suppress(OSError):  # nobody can be told; the exit code stays
-                self._console.print(what, style=style, markup=False)
+                self._console.print(what, style=style, markup=False, soft_wrap=True)
             return
         if self.closed:
             return
         try:
-            self._console.print(what, style=style, markup=False)
+            self._console.print(what, style=style, markup=False, soft_wrap=True)
         except OSError as error:
             drop_output()
             self.closed, self._fault = True, Unwritten(error)
@@ -155,7 +167,7 @@ def change_as_text(record: Change[Any], entity: str | None = None) -> Renderable
     body: list[RenderableType] = [] if item is None else [_typed(item)]
     if isinstance(record, Modify) and (diff := _diff(record)) is not None:
         body += [_diff_line(change) for change in diff] or [Text("no attribute differs", "dim")]
-    return Group(heading, *(Padding(part, (0, 0, 0, 2)) for part in body), "")
+    return Group(heading, *(Padding(part, (0, 0, 0, 2), expand=False) for part in body), "")
 
 
 def _stream_tree(stream: dict[str, Any]) -> Tree:
@@ -166,7 +178,7 @@ def _stream_tree(stream: dict[str, Any]) -> Tree:
         styled(
             (stream["table"], "bold"),
             (f"  {stream['status']}", colour),
-            f"  {stream['view_type']}  {count} shards, {stream['open_shards']} open",
+            f"  {stream['view_type']}  {plural(count, 'shard')}, {stream['open_shards']} open",
             Text("\n"),
             (stream["stream_arn"], "dim"),
         )
@@ -203,6 +215,12 @@ def _images(record: Change[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _typed(item: object) -> Text:
+    """An object of a class as Python writes it; an item without a class as JSON."""
+    if isinstance(item, Mapping):
+        text = dumps(item)
+        if len(text) > _LONGEST_LINE:
+            text = dumps(item, indented=True)
+        return JSONHighlighter()(Text(text))
     return ReprHighlighter()(Text(printable(repr(item))))
 
 

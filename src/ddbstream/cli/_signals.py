@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["interrupted_by_signals", "stopping_on_signals"]
+__all__ = ["STOPPED", "interrupted_by_signals", "say_stopping", "stopping_on_signals"]
+
+STOPPED = 130
+"""The exit code of a command that was cut short, as a shell has it for one that Ctrl-C ended."""
+
+
+def say_stopping() -> None:
+    """Say that a signal has come, from its handler: at once, under whatever is being written."""
+    with suppress(OSError):
+        after_the_key = b"\n" if os.isatty(2) else b""  # a terminal shows ^C
+        os.write(2, after_the_key + b"stopping, press again to end now\n")
 
 
 @contextmanager
-def stopping_on_signals(stop: Callable[[], object]) -> Iterator[None]:
-    """``SIGINT`` and ``SIGTERM`` call ``stop``; a second one ends the process at once."""
+def stopping_on_signals(
+    stop: Callable[[], object], *, say: Callable[[], object] | None = None
+) -> Iterator[None]:
+    """``SIGINT`` and ``SIGTERM`` call ``stop``; a second one ends the process at once.
+
+    Args:
+        stop: Makes an end of what runs, which may take time.
+        say: Tells the user so; None where there is nothing to wait for.
+    """
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def once(_number: int, _frame: object) -> None:
         for each in before:
             signal.signal(each, signal.SIG_DFL)
+        if say is not None:
+            say()
         stop()
 
     for number in before:

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ddbstream import Change, StreamRecord, StreamRouter, parse
 from ddbstream.cli._aws import boto3_client, reported
 from ddbstream.cli._documents import Document, documents, items_of
 from ddbstream.cli._parameters import aws_options
-from ddbstream.cli._standard_streams import complain
+from ddbstream.cli._remedies import enabling, in_words
+from ddbstream.cli._standard_streams import console
 from ddbstream.cli._table_scan import TableScan
 from ddbstream.exceptions import DDBStreamError, MissingImageError
 from ddbstream.export import open_export, read_records
@@ -116,30 +116,39 @@ def open_source(source: str, options: Mapping[str, Any]) -> Source:
         return _File("standard input", "item", lambda: sys.stdin.buffer, keys)
     path = Path(source)
     manifest = "manifest-summary.json"
-    if source.startswith("s3://") or path.name.endswith(manifest) or (path / manifest).is_file():
+    if (
+        source.startswith("s3://")
+        or path.name.endswith(manifest)
+        or _kind(path / manifest) == "file"
+    ):
         return _Export(source, where, keys)
-    if path.is_file():
+    if _kind(path) == "file":
         return _File(path.name, path.name.partition(".")[0], lambda: path.open("rb"), keys)
-    if path.is_dir():
+    if _kind(path) == "folder":
         raise click.UsageError(f"{source} has no {manifest}: it is no export")
     if options["stream"] or "/stream/" in source:
         return _Stream(source, where, keys)
     return _Table(source, where, keys, options["rate"])
 
 
+def _kind(path: Path) -> str:
+    """What a path names: a file, a folder, or nothing."""
+    try:
+        return "file" if path.is_file() else "folder" if path.is_dir() else ""
+    except OSError:  # a name that no file can have; it may be that of a table
+        return ""
+
+
 @contextmanager
 def in_one_line(source: str) -> Iterator[None]:
     """What stops a command that reads a source, in one line instead of a traceback."""
     # Of a file, boto3 is not asked, and so need not be there.
-    asking = nullcontext() if source == "-" or Path(source).exists() else reported()
+    asking = nullcontext() if source == "-" or _kind(Path(source)) else reported()
     try:
         with asking:
             yield
     except DDBStreamError as error:
-        raise click.ClickException(str(error)) from None
-    except KeyboardInterrupt:
-        complain("stopped")
-        raise SystemExit(130) from None
+        raise click.ClickException(in_words(error)) from None
 
 
 @contextmanager
@@ -151,7 +160,7 @@ def reading(source: Source, what: str, sample: int | None) -> Iterator[Callable[
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console(stderr=True),
         transient=True,
         disable=not sys.stderr.isatty(),
     ) as progress:
@@ -325,7 +334,9 @@ class _Stream:
         if "/stream/" not in arn:
             found = streams.list_streams(TableName=self.stem)["Streams"]
             if not found:
-                raise click.ClickException(f"{self.stem} has no stream")
+                raise click.ClickException(
+                    f"{self.stem} has no stream: turn it on: {enabling(self.stem)}"
+                )
             arn = found[-1]["StreamArn"]
         schema = streams.describe_stream(StreamArn=arn)["StreamDescription"]["KeySchema"]
         return [part["AttributeName"] for part in schema]

@@ -6,6 +6,10 @@ Rules:
 * Standard output that cannot be written, on a full disk for example, ends the command with an
   error. Who no longer reads a pipe, as ``head`` does, ends the command, and is no error.
 * What cannot be told on standard error is not told; the exit code still says it.
+* Standard output is the command's: what the user's code prints while `prints_apart` is open goes to
+  standard error, also where it is written by a child process.
+* ``NO_COLOR`` and ``TERM=dumb`` leave plain text: no colour, and no bold or dim either.
+* A traceback is of the user's code: frames of ddbstream and of the import system are left out.
 """
 
 from __future__ import annotations
@@ -14,13 +18,37 @@ import logging
 import os
 import sys
 import traceback
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TextIO
 
 import click
+from rich.console import Console
 
 from ddbstream.exceptions import printable
 
-__all__ = ["LogFormatter", "Unwritten", "complain", "complain_of", "drop_output", "write_out"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "LogFormatter",
+    "Unwritten",
+    "complain",
+    "complain_of",
+    "console",
+    "drop_output",
+    "is_plain",
+    "plural",
+    "prints_apart",
+    "short_traceback",
+    "write_out",
+]
+
+_OURS: Final = str(Path(__file__).parents[1])
+_IMPORTING: Final = ("<frozen importlib", str(Path(traceback.__file__).parent / "importlib"))
+
+_kept: list[TextIO] = []
+"""Standard output, while `prints_apart` is open."""
 
 
 class Unwritten(click.ClickException):
@@ -38,7 +66,7 @@ def write_out(text: str, *, newline: bool = True) -> None:
         Unwritten: It cannot be written.
     """
     try:
-        click.echo(text, nl=newline)
+        click.echo(text, nl=newline, file=_kept[0] if _kept else None)
     except OSError as error:
         drop_output()
         if isinstance(error, BrokenPipeError):
@@ -52,19 +80,92 @@ def drop_output() -> None:
     The interpreter flushes it at exit, and would fail there once more.
     """
     with suppress(OSError, ValueError):  # a test's standard output is no file
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        broken = _kept[0] if _kept else sys.stdout
+        os.dup2(os.open(os.devnull, os.O_WRONLY), broken.fileno())
+
+
+@contextmanager
+def prints_apart() -> Iterator[None]:
+    """What is printed while this is open goes to standard error, except by `write_out`."""
+    if _kept:
+        yield
+        return
+    before = sys.stdout
+    with _apart(before) as kept:
+        _kept.append(kept)
+        sys.stdout = sys.stderr
+        try:
+            yield
+        finally:
+            sys.stdout = before
+            _kept.clear()
+
+
+@contextmanager
+def _apart(stream: TextIO) -> Iterator[TextIO]:
+    """Standard output under another number, while its own number is standard error's."""
+    try:
+        numbers = stream.fileno(), sys.stderr.fileno()
+    except (OSError, ValueError):  # a test's is no file
+        numbers = -1, -1
+    if numbers != (1, 2):
+        yield stream
+        return
+    stream.flush()
+    with open(os.dup(1), "w", encoding=stream.encoding, errors=stream.errors) as kept:  # noqa: PTH123 - a number
+        os.dup2(2, 1)
+        try:
+            yield kept
+        finally:
+            with suppress(OSError):  # told where it was written
+                kept.flush()
+            os.dup2(kept.fileno(), 1)
+
+
+def is_plain() -> bool:
+    """Whether the user wants text without any style: see https://no-color.org."""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console on standard output, or on standard error."""
+    return Console(stderr=stderr, highlight=False, color_system=None if is_plain() else "auto")
+
+
+def plural(count: int, noun: str) -> str:
+    """A count and its noun: ``1 shard``, ``1,024 shards``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def complain(text: object, *, lines: bool = False, colour: str | None = None) -> None:
     """Tell something on standard error, printable; in one line, unless several are meant."""
     with suppress(OSError):
-        click.secho(printable(str(text), lines=lines), err=True, fg=colour)
+        shown = printable(str(text), lines=lines)
+        click.secho(shown, err=True, fg=None if is_plain() else colour)
 
 
 def complain_of(error: BaseException, *, colour: str | None = None) -> None:
     """Show an error with its traceback."""
-    shown = "".join(traceback.format_exception(error)).rstrip()
-    complain(shown, lines=True, colour=colour)
+    complain(short_traceback(error), lines=True, colour=colour)
+
+
+def short_traceback(error: BaseException) -> str:
+    """A traceback without frames that are not the user's, unless it has no others."""
+    told = traceback.TracebackException.from_exception(error)
+    seen: set[int] = set()
+    left: list[traceback.TracebackException | None] = [told]
+    while left:
+        one = left.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        theirs = [
+            frame for frame in one.stack if not frame.filename.startswith((_OURS, *_IMPORTING))
+        ]
+        if theirs or isinstance(error, ImportError | SyntaxError):
+            one.stack[:] = theirs
+        left += [one.__cause__, one.__context__]
+    return "".join(told.format()).rstrip()
 
 
 class LogFormatter(logging.Formatter):

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ddbstream import Change, StreamRouter, by_key_prefix
-from ddbstream.cli._aws import boto3_client, reported
+from ddbstream.cli._aws import boto3_client, environment, reported
 from ddbstream.cli._http import LOOPBACK, serving
-from ddbstream.cli._local_dynamodb import PORT_TAKEN, dynamodb, environment
-from ddbstream.cli._parameters import json_option
+from ddbstream.cli._local_dynamodb import PORT_TAKEN, dynamodb
+from ddbstream.cli._parameters import json_option, profile_option
 from ddbstream.cli._product_catalog import LONGEST_BODY, ProductApi, functions, product_table
 from ddbstream.cli._render import Output
 from ddbstream.cli._signals import interrupted_by_signals
@@ -52,6 +52,7 @@ _AS_JSON = "-H 'Content-Type: application/json'"
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Of the API; 8000 with --serve, else any."
 )
+@profile_option
 @json_option
 def demo(endpoint_url: str | None, port: int | None, *, serve: bool, as_json: bool) -> None:
     """Run a product catalogue on this machine and watch its stream.

@@ -14,16 +14,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from ddbstream import Change, Insert, Modify, Remove, StreamRouter
-from ddbstream.cli._aws import boto3_client, need, reported
+from ddbstream.cli._aws import boto3_client, environment, need, reported
 from ddbstream.cli._http import LOOPBACK
 from ddbstream.cli._local_dynamodb import (
     REGION,
     dynamodb,
-    environment,
     make_table,
     serving_dynamodb,
 )
-from ddbstream.cli._parameters import Loaded, StartingPoint, json_option, stream_router
+from ddbstream.cli._parameters import (
+    Loaded,
+    StartingPoint,
+    json_option,
+    profile_option,
+    stream_router,
+)
 from ddbstream.cli._poller_run import run
 from ddbstream.cli._reload import run_reloading
 from ddbstream.cli._render import Output, styled
@@ -84,6 +89,7 @@ class _Options(NamedTuple):
 )
 @click.option("--reload", is_flag=True, help="Start again when a Python file here changes.")
 @click.option("--once", is_flag=True, help="Handle what the stream holds now, and end.")
+@profile_option
 @json_option
 def dev(
     app: str,

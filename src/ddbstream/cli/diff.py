@@ -7,7 +7,7 @@ from typing import IO, Any, Literal
 import click
 
 from ddbstream import diff as diff_of
-from ddbstream.cli._documents import documents, items_of
+from ddbstream.cli._documents import documents, items_of, name_of
 from ddbstream.cli._parameters import json_option
 from ddbstream.cli._render import Output
 from ddbstream.exceptions import DDBStreamError
@@ -36,7 +36,7 @@ def diff(old: IO[bytes], new: IO[bytes], form: Form, *, exit_code: bool, as_json
     Each file holds one item: DynamoDB JSON as `aws dynamodb get-item` prints it or bare, or an
     image cut out of a stream record. An empty object is no item.
     """
-    if old is new or (old.name == new.name == "<stdin>"):
+    if old is new or name_of(old) == name_of(new) == "<stdin>":
         raise click.UsageError("standard input can be one of the two, and not both")
     items = _item_in(old), _item_in(new)
     output = Output(as_json=as_json or form != "changes")
@@ -59,9 +59,9 @@ def diff(old: IO[bytes], new: IO[bytes], form: Form, *, exit_code: bool, as_json
 def _item_in(file: IO[bytes]) -> dict[str, Any] | None:
     for document in documents(file):
         if document.error:
-            raise click.ClickException(f"{file.name}: {document.error}")
+            raise click.ClickException(f"{name_of(file)}: {document.error}")
         items = [{}] if document.value == {} else items_of(document.value)
         if items is None or len(items) != 1:
             break
         return items[0] or None
-    raise click.ClickException(f"{file.name}: one item in DynamoDB JSON is wanted")
+    raise click.ClickException(f"{name_of(file)}: one item in DynamoDB JSON is wanted")

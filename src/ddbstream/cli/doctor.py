@@ -24,6 +24,7 @@ from ddbstream.cli._doctor_checks import (
 )
 from ddbstream.cli._kinesis_destinations import destinations
 from ddbstream.cli._parameters import Loaded, aws_options, json_option
+from ddbstream.cli._remedies import enabling
 from ddbstream.cli._render import Output, styled
 from ddbstream.exceptions import StreamNotFoundError
 from ddbstream.poller._client import resolve_stream
@@ -215,7 +216,7 @@ def _description(table: str, client: Any, where: _Where) -> dict[str, Any]:
     try:
         arn = resolve_stream(table, client, _client("dynamodb", where))
     except StreamNotFoundError as error:
-        raise _Failed(Check("stream", "problem", str(error), _enabling("TABLE"))) from None
+        raise _Failed(Check("stream", "problem", str(error), enabling("TABLE"))) from None
     description: dict[str, Any] = client.describe_stream(StreamArn=arn)["StreamDescription"]
     return description
 
@@ -224,15 +225,8 @@ def _status(description: dict[str, Any]) -> Check:
     table, status = description["TableName"], description["StreamStatus"]
     if status.startswith("DISABL"):
         message = f"{description['StreamArn']} is off: nothing new comes"
-        return Check("stream", "problem", message, _enabling(table))
+        return Check("stream", "problem", message, enabling(table))
     return Check("stream", "ok", f"{description['StreamArn']} is {status}")
-
-
-def _enabling(table: str) -> str:
-    return (
-        f"aws dynamodb update-table --table-name {table} --stream-specification "
-        "StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES"
-    )
 
 
 def _of_function(function: str, stream: _Stream, app: App | None, where: _Where) -> Iterator[Check]:

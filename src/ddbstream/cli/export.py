@@ -10,7 +10,6 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -21,10 +20,15 @@ from rich.progress import (
 )
 
 from ddbstream.cli._aws import boto3_client, reported
-from ddbstream.cli._parameters import Loaded, aws_options, stream_router
+from ddbstream.cli._parameters import Loaded, aws_options, profile_option, stream_router
 from ddbstream.cli._render import Output
-from ddbstream.cli._signals import interrupted_by_signals, stopping_on_signals
-from ddbstream.cli._standard_streams import complain
+from ddbstream.cli._signals import (
+    STOPPED,
+    interrupted_by_signals,
+    say_stopping,
+    stopping_on_signals,
+)
+from ddbstream.cli._standard_streams import complain, console, plural
 from ddbstream.exceptions import ExportError, MissingImageError
 from ddbstream.export import SQLiteProgress, open_export
 from ddbstream.export import backfill as scan_table
@@ -40,8 +44,6 @@ if TYPE_CHECKING:
     from ddbstream.export import LoadProgress, LoadReport
 
 __all__ = ["export"]
-
-STOPPED = 130  # as a shell has it for a command that Ctrl-C ended
 
 
 @click.group()
@@ -101,6 +103,7 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--endpoint-url", metavar="URL", help="Another S3 than the region's.")
 @click.option("--region", "region_name", metavar="NAME", help="AWS region.")
+@profile_option
 def load(
     router: object,
     location: str,
@@ -134,7 +137,7 @@ def load(
         _Bar("loading") as bar,
         _ending(bar, progress),
         reported() if in_s3 else nullcontext(),  # which needs boto3
-        stopping_on_signals(stop.set),
+        stopping_on_signals(stop.set, say=say_stopping),
     ):
         client = (
             boto3_client("s3", endpoint_url=endpoint_url, region_name=region_name)
@@ -214,7 +217,7 @@ class _Bar:
             TaskProgressColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=console(stderr=True),
             transient=True,
             disable=not sys.stderr.isatty(),
             redirect_stdout=sys.stdout.isatty(),  # what handlers print goes where it would
@@ -247,7 +250,7 @@ def _ending(bar: _Bar, progress: Path | None) -> Iterator[None]:
         raise click.ClickException(f"{progress}: {error}") from None
     except KeyboardInterrupt:
         advice = "run it again to go on" if progress else "without --progress it begins anew"
-        complain(f"stopped after {bar.records} records; {advice}")
+        complain(f"stopped after {plural(bar.records, 'record')}; {advice}")
         raise SystemExit(STOPPED) from None
 
 

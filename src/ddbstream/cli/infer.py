@@ -192,7 +192,12 @@ def _files(output: Path | None, *, with_test: bool, force: bool) -> list[Path]:
     if with_test and not output.stem.isidentifier():
         raise click.UsageError(f"the test cannot import {output.stem}: it is no module's name")
     for path in files:
-        if path.exists() and not force:
+        try:
+            is_there = path.exists()
+        except (OSError, RuntimeError) as error:  # too long a name, or a loop of links
+            reason = getattr(error, "strerror", None) or "a loop of links"
+            raise click.UsageError(f"{path}: {reason}") from None
+        if is_there and not force:
             raise click.UsageError(f"{path} is there already; --force writes over it")
     return files
 

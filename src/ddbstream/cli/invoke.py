@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
 import traceback
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from ddbstream.cli._documents import whole_document
 from ddbstream.cli._json import dumps
 from ddbstream.cli._parameters import Loaded
-from ddbstream.cli._standard_streams import complain_of, write_out
+from ddbstream.cli._standard_streams import complain_of, prints_apart, write_out
+from ddbstream.exceptions import PayloadError
 from ddbstream.testing._lambda_context import LambdaContext
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ __all__ = ["invoke"]
 
 @click.command()
 @click.argument("handler", type=Loaded("function"))
-@click.argument("event", type=click.File(encoding="utf-8-sig"), default="-")
+@click.argument("event", type=click.File("rb"), default="-")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0),
@@ -31,7 +32,7 @@ __all__ = ["invoke"]
     show_default=True,
     help="Seconds that the context says are left. Nothing stops the handler after them.",
 )
-def invoke(handler: Callable[..., Any], event: TextIO, timeout: float) -> None:
+def invoke(handler: Callable[..., Any], event: IO[bytes], timeout: float) -> None:
     """Call HANDLER (module:name) with EVENT, a JSON file or standard input, as Lambda would.
 
     Prints the response as Lambda encodes it. If the handler raises, prints Lambda's error document,
@@ -40,12 +41,13 @@ def invoke(handler: Callable[..., Any], event: TextIO, timeout: float) -> None:
     if not callable(handler):
         raise click.UsageError("HANDLER cannot be called")
     try:
-        payload = json.load(event)
-    except ValueError as error:
-        raise click.ClickException(f"the event is not JSON: {error}") from None
+        payload = whole_document(event)
+    except PayloadError as error:
+        raise click.ClickException(f"the event is {error}") from None
     name = getattr(handler, "__name__", type(handler).__name__)
     try:
-        response = handler(payload, LambdaContext(name, timeout, time.monotonic))
+        with prints_apart():  # standard output is for the response
+            response = handler(payload, LambdaContext(name, timeout, time.monotonic))
         text = _encoded(response)
     except Exception as error:  # noqa: BLE001 -- whatever it is, Lambda reports it like this
         complain_of(error)

@@ -13,6 +13,7 @@ from ddbstream.cli._aws import need
 from ddbstream.cli._http import Request, Response, serving
 from ddbstream.cli._parameters import Address, Loaded, StartingPoint, aws_options, stream_router
 from ddbstream.cli._poller_run import run
+from ddbstream.cli._signals import say_stopping
 from ddbstream.cli._standard_streams import LogFormatter
 from ddbstream.exceptions import CheckpointError, PollerArgumentError
 from ddbstream.poller import SQLiteCheckpoints, StreamPoller
@@ -119,14 +120,15 @@ def poll(
         store = SQLiteCheckpoints(checkpoints)
     except CheckpointError as error:
         raise click.ClickException(str(error)) from None
-    try:
-        poller = StreamPoller(table, router, checkpoints=store, **options)
-    except PollerArgumentError as error:
-        raise click.UsageError(str(error)) from None
     with ExitStack() as stack:
+        stack.callback(store.close)
+        try:
+            poller = StreamPoller(table, router, checkpoints=store, **options)
+        except PollerArgumentError as error:
+            raise click.UsageError(str(error)) from None
         if listen is not None:
             stack.enter_context(serving(health_of(poller), listen))
-        run(poller, once=once, rewind=rewind)
+        run(poller, once=once, rewind=rewind, say=say_stopping)
 
 
 def health_of(poller: StreamPoller) -> Callable[[Request], Response]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from ddbstream import Insert, Modify, Remove
 from ddbstream.cli._aws import reported
+from ddbstream.cli._documents import documents
 from ddbstream.cli._parameters import Loaded, aws_options, json_option, stream_router
 from ddbstream.cli._poller_run import TRIMMED
 from ddbstream.cli._render import Output
 from ddbstream.cli._standard_streams import complain
-from ddbstream.exceptions import PayloadError
+from ddbstream.exceptions import DDBStreamError
 from ddbstream.replay import SQLiteProgress
 from ddbstream.replay import replay as replay_batches
 
@@ -29,7 +30,7 @@ __all__ = ["replay"]
 
 @click.command()
 @click.argument("router", type=Loaded("router"))
-@click.argument("messages", type=click.File(encoding="utf-8-sig"), default="-")
+@click.argument("messages", type=click.File("rb"), default="-")
 @click.option("--dry-run", is_flag=True, help="Show the records and run no handler.")
 @click.option(
     "--progress",
@@ -40,7 +41,7 @@ __all__ = ["replay"]
 @json_option
 def replay(
     router: object,
-    messages: TextIO,
+    messages: IO[bytes],
     progress: Path | None,
     *,
     dry_run: bool,
@@ -51,8 +52,9 @@ def replay(
 
     MESSAGES, a file or standard input, are what Lambda or EventBridge Pipes sent to the failure
     destination: a queue's messages, a topic's notifications or a bucket's objects, one JSON
-    document or one a line. Records that they do not carry are read from the stream, which keeps
-    them for 24 hours.
+    document or one a line, also compressed (.gz). One that cannot be read is told with its line and
+    keeps no other back. Records that they do not carry are read from the stream, which keeps them
+    for 24 hours.
 
     Exit codes: 0 all is done; 1 something is not, and says so; 4 all is done but what the stream no
     longer has.
@@ -64,26 +66,33 @@ def replay(
         if dry_run and isinstance(record, Insert | Modify | Remove):  # a malformed one is reported
             output.change(record)
 
-    try:
-        done = SQLiteProgress(progress) if progress else None
-    except sqlite3.Error as error:
-        raise click.ClickException(f"{progress}: {error}") from None
+    readable, unread = [], 0
+    for document in documents(messages):
+        if document.error:
+            unread += 1
+            complain(f"document {document.number}: {document.error}")
+        else:
+            readable.append(document.value)
+    if not readable and not unread:
+        raise click.ClickException("there are no messages: the text is empty")
     try:
         with reported():
             report = replay_batches(
-                messages.read(),
+                readable,
                 router,
-                progress=done,
+                progress=SQLiteProgress(progress) if progress else None,
                 dry_run=dry_run,
                 on_record=show,
                 **options,
             )
-    except PayloadError as error:
+    except sqlite3.Error as error:
+        raise click.ClickException(f"{progress}: {error}") from None
+    except DDBStreamError as error:
         raise click.ClickException(str(error)) from None
     for line in _faults(report):
         complain(line)
     complain(report)
-    if not report.ok:
+    if unread or not report.ok:
         raise SystemExit(1)
     if report.gaps:
         raise SystemExit(TRIMMED)

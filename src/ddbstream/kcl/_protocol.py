@@ -254,7 +254,7 @@ class Conversation:
             return None
         try:
             return self._decoder.decode(line)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             # The error may quote the line, which holds the user's data.
             raise ProtocolError("the MultiLangDaemon sent a line that is no message") from None
 

@@ -155,7 +155,7 @@ def _records_page(answer: Answer) -> RecordsPage | CommandFailed:
         return _GARBLED
     size = _headers(answer).get("content-length", "")
     iterator = answer.get("NextShardIterator") or None
-    return RecordsPage(records, iterator, int(size) if size.isdigit() else 0)
+    return RecordsPage(records, iterator, int(size) if size.isdecimal() and len(size) < 16 else 0)
 
 
 def _iterator(answer: Answer) -> str | CommandFailed:

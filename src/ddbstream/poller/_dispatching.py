@@ -19,7 +19,7 @@ from typing import Any
 
 from ddbstream.exceptions import PollerArgumentError, PollerError
 from ddbstream.poller._core.commands import Delivered, RawRecord
-from ddbstream.poller._core.shard import sequence_number
+from ddbstream.poller._core.shard import record_at, sequence_number
 from ddbstream.poller._handlers import PollContext, Router
 
 __all__ = ["Dispatcher", "check_concurrency", "check_router", "failure_in"]
@@ -152,7 +152,9 @@ class Dispatcher:
         if failure is not None:
             number = _number_of(failure)
             at_checkpoint = (
-                number is None or index is None or sequence_number(records[index]) == number
+                number is None
+                or index is None
+                or sequence_number(record_at(records, index)) == number
             )
             if not at_checkpoint:
                 failure = None  # one behind what was not started: it comes again, too
@@ -168,14 +170,12 @@ class Dispatcher:
 
     def _index_of(self, result: Any, records: Sequence[RawRecord]) -> int | None:
         """Which record is the first that is not done."""
-        for index, record in enumerate(records):
-            if result.checkpoint and sequence_number(record) == result.checkpoint:
-                return index
+        numbers = [sequence_number(record_at(records, index)) for index in range(len(records))]
         if result.checkpoint:
-            return None
+            return numbers.index(result.checkpoint) if result.checkpoint in numbers else None
         # The record that is not done has no number to be named by. With several items at once
         # it can only be told if there is one such record.
-        nameless = [i for i, record in enumerate(records) if sequence_number(record) is None]
+        nameless = [index for index, number in enumerate(numbers) if number is None]
         if self._concurrency == 1 and result.processed in nameless:
             return int(result.processed)
         return nameless[0] if len(nameless) == 1 else None

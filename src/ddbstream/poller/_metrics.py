@@ -22,7 +22,7 @@ from ddbstream.poller._core.events import (
     SaveFailed,
     ShardEnded,
 )
-from ddbstream.poller._core.shard import Shard, Stage, record_time
+from ddbstream.poller._core.shard import Shard, Stage, record_at, record_time
 
 __all__ = ["Metrics", "ShardStatus", "StreamStatus"]
 
@@ -216,7 +216,8 @@ def _shard_status(shard: Shard, at: Instant) -> ShardStatus:
 def _lag(shard: Shard, at: Instant) -> float:
     oldest: float | None = None
     if shard.page is not None:
-        oldest = record_time(shard.page.records[min(shard.page.index, len(shard.page.records) - 1)])
+        records, index = shard.page.records, shard.page.index
+        oldest = record_time(record_at(records, min(index, len(records) - 1)))
     elif shard.stage is Stage.READING and shard.empties < 2:
         oldest = shard.last_record_time
     return 0.0 if oldest is None else max(0.0, at.wall - oldest)

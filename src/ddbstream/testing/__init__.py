@@ -3,7 +3,7 @@
 ``insert``, ``modify`` and ``remove`` make wire records from models or items. `lambda_event` and its
 siblings put records into each form in which AWS hands them over. `FakeStream` serves records to a
 poller, `EventSourceMapping` to a function. Strategies for Hypothesis are in
-``ddbstream.testing.strategies``.
+``ddbstream.testing.strategies``, and pytest's fixtures in ``ddbstream.testing.pytest``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ddbstream.testing._assertions import assert_handled, assert_item
     from ddbstream.testing.builders import RecordFields, insert, modify, remove
     from ddbstream.testing.checkpoint_stores import CheckpointStoreConformance
     from ddbstream.testing.clock import FakeClock
@@ -46,6 +47,8 @@ __all__ = [
     "Outcome",
     "RecordFields",
     "RouterHarness",
+    "assert_handled",
+    "assert_item",
     "eventbridge_event",
     "full_export_line",
     "get_records_page",
@@ -76,6 +79,7 @@ _OTHER_HOMES = {
     "Faults": "fake_stream",
     "Outcome": "harness",
     "RouterHarness": "harness",
+    **dict.fromkeys(("assert_handled", "assert_item"), "_assertions"),
     **dict.fromkeys(("RecordFields", "insert", "modify", "remove"), "builders"),
 }
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from binascii import a2b_base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ddbstream._model import to_item
+from ddbstream._model.markers import KEYS
 from ddbstream._values.json_values import is_map
 from ddbstream._values.numbers import number_from_wire
 from ddbstream._values.times import aware_datetime, nanoseconds
@@ -25,8 +26,11 @@ __all__ = [
     "carries",
     "json_item",
     "json_record",
+    "key_names",
     "size_of_item",
 ]
+
+_USUAL_KEYS: Final = (("PK", "SK"), ("pk", "sk"), ("Id",), ("id",))
 
 IMAGES: Final = ("Keys", "NewImage", "OldImage")
 
@@ -44,6 +48,22 @@ def json_item(source: object) -> Item:
         item: Item = as_lambda_json(source)
         return item
     return to_item(source, wire="json")
+
+
+def key_names(
+    source: object, item: Mapping[str, Any], given: Sequence[str] | None
+) -> Sequence[str]:
+    """The key attributes of an item, as `ddbstream.testing.RecordFields` says."""
+    if given is not None:
+        missing = [name for name in given if name not in item]
+        if missing or not given:
+            raise ValueError(f"keys= names {', '.join(missing) or 'nothing'}: the item has no such")
+        return given
+    templates: Mapping[str, object] = getattr(type(source), KEYS, {})
+    if templates:
+        return list(templates)
+    usual = next((names for names in _USUAL_KEYS if all(name in item for name in names)), None)
+    return usual or list(item)[:1]
 
 
 def json_record(record: Record) -> dict[str, Any]:

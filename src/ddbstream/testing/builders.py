@@ -11,10 +11,16 @@ from datetime import datetime, timezone
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast, get_args
 
-from ddbstream._model.markers import KEYS
 from ddbstream._values.json_values import is_map
 from ddbstream._values.times import nanoseconds
-from ddbstream.testing._record_forms import IMAGES, ViewType, carries, json_item, size_of_item
+from ddbstream.testing._record_forms import (
+    IMAGES,
+    ViewType,
+    carries,
+    json_item,
+    key_names,
+    size_of_item,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -25,8 +31,6 @@ __all__ = ["RecordFields", "insert", "modify", "remove"]
 
 # A whole second, as DynamoDB Streams keeps it; always the same, so that a test's output is too.
 _CREATED: Final = datetime(2026, 1, 1, tzinfo=timezone.utc)
-
-_USUAL_KEYS: Final = (("PK", "SK"), ("pk", "sk"), ("Id",), ("id",))
 
 # 21 digits, the fewest that AWS documents for a sequence number.
 _FIRST_SEQUENCE_NUMBER: Final = 100_000_000_000_000_000_000
@@ -126,7 +130,7 @@ def _record(
     number = fields.get("sequence_number") or str(_FIRST_SEQUENCE_NUMBER + next(_sequence))
     change: dict[str, Any] = {
         "ApproximateCreationDateTime": nanoseconds(fields.get("created", _CREATED)) / 1_000_000_000,
-        "Keys": {name: whole[name] for name in _key_names(source, whole, fields.get("keys"))},
+        "Keys": {name: whole[name] for name in key_names(source, whole, fields.get("keys"))},
         **{name: image for name, image in images.items() if carries(view_type, name)},
         "SequenceNumber": number,
         "SizeBytes": 0,
@@ -171,18 +175,3 @@ def _check(event_name: str, old: object, new: object, fields: Mapping[str, objec
         raise ValueError(f"{about}(): view_type= is one of {', '.join(get_args(ViewType))}")
     if isinstance(fields.get("keys"), str):
         raise TypeError(f"{about}(): keys= takes the names of key attributes, in a list")
-
-
-def _key_names(
-    source: object, item: Mapping[str, Any], given: Sequence[str] | None
-) -> Sequence[str]:
-    if given is not None:
-        missing = [name for name in given if name not in item]
-        if missing or not given:
-            raise ValueError(f"keys= names {', '.join(missing) or 'nothing'}: the item has no such")
-        return given
-    templates: Mapping[str, object] = getattr(type(source), KEYS, {})
-    if templates:
-        return list(templates)
-    usual = next((names for names in _USUAL_KEYS if all(name in item for name in names)), None)
-    return usual or list(item)[:1]

@@ -12,69 +12,66 @@ Sources: DynamoDB's `data types`_ and `limits`_.
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from hypothesis import strategies as st
 
 from ddbstream import to_item
+from ddbstream.testing._item_strategies import names, numbers, values
+from ddbstream.testing._model_strategies import instances
+from ddbstream.testing._stream_strategies import (
+    ViewType,
+    WireShard,
+    a_batch,
+    a_shard_tree,
+    keyed_items,
+)
 from ddbstream.testing.builders import insert, modify, remove
 from ddbstream.testing.payloads import lambda_event
 
 if TYPE_CHECKING:
-    from typing import Literal
-
     from hypothesis.strategies import SearchStrategy
 
     from ddbstream.typing import Item, WireRecord
 
-__all__ = ["items", "lambda_events", "names", "numbers", "records", "values", "wire_items"]
+__all__ = [
+    "WireShard",
+    "batches",
+    "from_model",
+    "items",
+    "lambda_events",
+    "names",
+    "numbers",
+    "records",
+    "shard_trees",
+    "values",
+    "wire_items",
+]
 
-_DIGITS = 38
-_LEAST, _GREATEST = -130, 125
-
-
-def _texts(*, min_size: int = 0) -> SearchStrategy[str]:
-    """Text that UTF-8 can write: without lone surrogates."""
-    return st.text(st.characters(exclude_categories=["Cs"]), min_size=min_size, max_size=20)
-
-
-def names() -> SearchStrategy[str]:
-    """Attribute names: any text that is not empty, dots and all."""
-    return _texts(min_size=1)
-
-
-@st.composite
-def numbers(draw: st.DrawFn) -> Decimal:
-    """Numbers that DynamoDB stores exactly, to the edges of its precision and its range."""
-    digits = draw(st.one_of(st.integers(0, 6), st.integers(0, _DIGITS)))
-    if not digits:
-        return Decimal(0)
-    whole = draw(st.integers(10 ** (digits - 1), 10**digits - 1))
-    # The number's magnitude, its first digit's place, is what has a range.
-    first = len(str(whole)) - 1
-    magnitude = draw(st.one_of(st.integers(-6, 12), st.integers(_LEAST, _GREATEST)))
-    sign = draw(st.sampled_from(["", "-"]))
-    return Decimal(f"{sign}{whole}E{magnitude - first}")
+T = TypeVar("T")
 
 
-def values() -> SearchStrategy[Any]:
-    """Python values of all ten types, nested, as `ddbstream.from_item` gives them untyped."""
-    scalars = st.one_of(
-        _texts(), numbers(), st.binary(max_size=20), st.booleans(), st.none(), *_sets()
-    )
-    return st.recursive(
-        scalars,
-        lambda inner: st.one_of(
-            st.lists(inner, max_size=4), st.dictionaries(_texts(), inner, max_size=4)
-        ),
-        max_leaves=12,
-    )
+@overload
+def from_model(model: type[T], /, **fields: SearchStrategy[Any]) -> SearchStrategy[T]: ...
+@overload
+def from_model(model: Any, /, **fields: SearchStrategy[Any]) -> SearchStrategy[Any]: ...
+def from_model(model: Any, /, **fields: SearchStrategy[Any]) -> SearchStrategy[Any]:
+    """Instances of a model: any class with fields that `ddbstream.from_item` reads.
 
+    What is drawn can be written as an item and reads back equal. A field with a default is left to
+    it in some draws, text in an ``@keys`` template does without the template's separators, and
+    times have a zone. ``Field(gt=0)`` and ``Annotated[int, Gt(0)]`` are heeded.
 
-def _sets() -> list[SearchStrategy[set[Any]]]:
-    members = (_texts(), numbers(), st.binary(max_size=20))
-    return [st.sets(member, min_size=1, max_size=4) for member in members]
+    Args:
+        model: A dataclass, or a class of pydantic, attrs or msgspec; a named tuple or typed dict.
+        fields: Strategies for fields about which the annotation does not say enough:
+            ``from_model(Order, state=st.sampled_from(["open", "paid"]))``.
+
+    Raises:
+        TypeError: The model is no class with fields, or has no such field.
+    """
+    return instances(model, fields)
 
 
 def items() -> SearchStrategy[dict[str, Any]]:
@@ -91,8 +88,8 @@ def records(images: SearchStrategy[Any] | None = None) -> SearchStrategy[WireRec
     """Stream records in Lambda's form: an insert, a modify or a remove.
 
     Args:
-        images: What the images are made of: items, or models such as
-            ``st.builds(Product, price=numbers())``. Any item, if not given. A modify draws two
+        images: What the images are made of: items, or models such as ``from_model(Product)``.
+            Any item, if not given. A modify draws two
             that have nothing to do with each other, not even the key.
     """
     source: SearchStrategy[Any] = items() if images is None else images
@@ -106,3 +103,49 @@ def records(images: SearchStrategy[Any] | None = None) -> SearchStrategy[WireRec
 def lambda_events(images: SearchStrategy[Any] | None = None) -> SearchStrategy[dict[str, Any]]:
     """Whole Lambda events of up to ten records; ``images`` as for `records`."""
     return st.lists(records(images), max_size=10).map(lambda_event)
+
+
+def batches(
+    images: SearchStrategy[Any] | None = None,
+    *,
+    keys: Sequence[str] | None = None,
+    table_name: str | None = None,
+    view_type: ViewType = "NEW_AND_OLD_IMAGES",
+    min_size: int = 1,
+    max_size: int = 10,
+) -> SearchStrategy[list[WireRecord]]:
+    """A batch as a shard delivers it: each item's records in the order of its changes.
+
+    An item is inserted, modified and removed in an order that can be: the old image of a record is
+    the new one of the item's record before. Sequence numbers rise, and all records are of one
+    table. Some items were there before the batch, and some are deleted by Time to Live.
+
+    Args:
+        images: As for `records`: ``from_model(Order)``, or ``st.one_of`` of several models.
+        keys: The table's key attributes; by default as for `ddbstream.testing.insert`.
+        table_name: By default the class name of the first record's model, or ``Table``.
+        view_type: Which images the records carry.
+        min_size: Records at least.
+        max_size: Records at most.
+    """
+    return a_batch(
+        keyed_items() if images is None else images,
+        keys=keys,
+        table_name=table_name,
+        view_type=view_type,
+        sizes=(min_size, max_size),
+    )
+
+
+def shard_trees(*, max_shards: int = 12) -> SearchStrategy[list[WireShard]]:
+    """The shards of a stream as `DescribeStream`_ lists them, in any order.
+
+    Shards have split, or rolled over to one child; a parent may be gone already, after 24 hours; a
+    closed shard may have no child yet. A child's numbers come after those of its parent.
+
+    Args:
+        max_shards: How many at most.
+
+    .. _DescribeStream: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_DescribeStream.html
+    """
+    return a_shard_tree(max_shards)

@@ -33,7 +33,8 @@ def any_store(request, tmp_path, bench):
         bench.store = MemoryCheckpoints(clock=clock)
     else:
         bench.store = request.param(tmp_path / "positions", clock=clock)
-    return bench
+    yield bench
+    getattr(bench.store, "close", lambda: None)()
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -103,12 +104,12 @@ def test_a_stored_field_of_a_wrong_type_is_named_with_its_file(tmp_path, field, 
 
 @pytest.mark.parametrize("column", ["last_alive", "start"])
 def test_a_column_of_a_wrong_type_is_named_with_its_file(tmp_path, column):
-    store = SQLiteCheckpoints(tmp_path / "positions.db")
-    lease = store.acquire(ARN, "one", ttl=60)
-    store._db.execute(f"UPDATE ddbstream_stream SET {column} = 'x'")  # noqa: S608 - a test's own
-    with pytest.raises(CheckpointError, match=r"positions\.db"):
-        store.load(lease)
-    store.close()
+    with closing(SQLiteCheckpoints(tmp_path / "positions.db")) as store:
+        lease = store.acquire(ARN, "one", ttl=60)
+        # S608: a test's own names.
+        store._db.execute(f"UPDATE ddbstream_stream SET {column} = 'x'")  # noqa: S608
+        with pytest.raises(CheckpointError, match=r"positions\.db"):
+            store.load(lease)
 
 
 @pytest.fixture(params=[MemoryCheckpoints, FileCheckpoints, SQLiteCheckpoints])

@@ -36,7 +36,7 @@ from ddbstream.poller._core.events import (
 )
 from ddbstream.poller._core.lineage import Lineage
 from ddbstream.poller._core.positions import After, End, Position, rank
-from ddbstream.poller._core.shard import Shard, Stage, record_time, sequence_number
+from ddbstream.poller._core.shard import Shard, Stage, record_at, record_time, sequence_number
 from ddbstream.poller._core.shared import Shared
 
 __all__ = ["Delivery"]
@@ -111,7 +111,7 @@ class Delivery:
             # is done and saved.
             page.limit = (asked + 1) // 2
         shard.delivery_attempts += 1
-        record = page.records[page.index]
+        record = record_at(page.records, page.index)
         time = record_time(record)
         age = at.wall - time if time is not None else None
         # Only a record that is known to be the culprit is given up: any other may be innocent.
@@ -131,7 +131,7 @@ class Delivery:
         if not budget.tight or shard.fetching or shard.stage is not Stage.READING:
             return
         end = page.index + max(page.limit if page.limit < _KEPT else 0, _KEPT)
-        last = sequence_number(page.records[min(end, len(page.records)) - 1])
+        last = sequence_number(record_at(page.records, min(end, len(page.records)) - 1))
         if last is None or (len(page.records) <= end and shard.next_page is None):
             return
         for dropped in (shard.next_page, page):
@@ -149,7 +149,7 @@ class Delivery:
         page, policy = shard.page, self._shared.policy
         assert page is not None
         self._report_failure(shard, error, None, again if policy.then == "stop" else again - 1)
-        number = sequence_number(page.records[page.index])
+        number = sequence_number(record_at(page.records, page.index))
         if policy.then == "stop":
             # What came before it is saved first, so that the next run begins with this record.
             failure = PollerError("a record cannot be handled", sequence_number=number)
@@ -178,7 +178,7 @@ class Delivery:
 
     def _past(self, shard: Shard, how: Literal["skip", "dead_letter"], at: Instant) -> None:
         assert shard.page is not None
-        number = sequence_number(shard.page.records[shard.page.index])
+        number = sequence_number(record_at(shard.page.records, shard.page.index))
         self._shared.report(RecordGivenUp(self._shared.stream_arn, shard.shard_id, number, how))
         shard.delivery_attempts = 0
         self._done(shard, 1, at)
@@ -191,7 +191,7 @@ class Delivery:
             BatchFailed(
                 self._shared.stream_arn,
                 shard.shard_id,
-                sequence_number(shard.page.records[shard.page.index]),
+                sequence_number(record_at(shard.page.records, shard.page.index)),
                 shard.delivery_attempts,
                 wait,
                 error,

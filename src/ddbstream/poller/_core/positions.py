@@ -155,7 +155,7 @@ def load_position(value: Mapping[str, Any]) -> Position:
             return AtStart()
         if at == "end":
             return End()
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         raise CheckpointError("a stored position is unreadable") from None
     raise CheckpointError(
         "a stored position has an unknown form: was it written by a newer ddbstream?"
@@ -176,7 +176,7 @@ def parse_stored(text: object) -> Any:
     """
     try:
         return json.loads(text)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         raise CheckpointError("a stored position is unreadable") from None
 
 
@@ -189,7 +189,7 @@ def load_start(value: Mapping[str, Any]) -> Start:
     try:
         position = load_position(value["position"])
         fixed_at = float(value["fixed_at"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise CheckpointError("the stored start of the stream is unreadable") from None
     if isinstance(position, (AtStart, AtTime)):
         return Start(position, fixed_at)

@@ -33,7 +33,14 @@ from ddbstream.poller._core.commands import (
 from ddbstream.poller._core.events import BatchDelivered, CallFailed, Gap, PageRead
 from ddbstream.poller._core.lineage import Lineage
 from ddbstream.poller._core.positions import After, AtStart, AtTime
-from ddbstream.poller._core.shard import PendingPage, Shard, Stage, record_time, sequence_number
+from ddbstream.poller._core.shard import (
+    PendingPage,
+    Shard,
+    Stage,
+    record_at,
+    record_time,
+    sequence_number,
+)
 from ddbstream.poller._core.shared import Shared
 
 __all__ = ["Reader", "is_older"]
@@ -178,11 +185,21 @@ class Reader:
     def _take_records(self, shard: Shard, records: Sequence[RawRecord], size: int) -> None:
         shared = self._shared
         shard.last_size = size
-        first = next((n for n in map(sequence_number, records) if n is not None), None)
+        # What is looked at here must not have a page of text read whole.
+        places = range(len(records))
+        numbers = (sequence_number(record_at(records, place)) for place in places)
+        first = next((number for number in numbers if number is not None), None)
         self._report_trim(shard, until=first)
         # After a trim, reading starts over at the oldest record, but what is done stays done.
         before = shard.read if not isinstance(shard.read, AtStart) else shard.done
-        last = next((r for r in reversed(records) if sequence_number(r) is not None), None)
+        last = next(
+            (
+                r
+                for i in reversed(places)
+                if sequence_number(r := record_at(records, i)) is not None
+            ),
+            None,
+        )
         if last is not None:
             number = sequence_number(last)
             assert number is not None
@@ -192,7 +209,7 @@ class Reader:
         if shard.drop_before is not None:
             # Times are approximate: once a record is wanted, so are all that follow it.
             moment = shard.drop_before
-            dropped = next((i for i, r in enumerate(records) if not is_older(r, moment)), None)
+            dropped = next((i for i in places if not is_older(record_at(records, i), moment)), None)
             if dropped != 0:
                 count = len(records) if dropped is None else dropped
                 shared.report(BatchDelivered(shared.stream_arn, shard.shard_id, count))

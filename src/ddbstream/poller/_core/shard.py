@@ -12,7 +12,15 @@ from typing import Any
 from ddbstream.poller._core.commands import RawRecord
 from ddbstream.poller._core.positions import After, Position
 
-__all__ = ["PendingPage", "Shard", "Stage", "birth_of", "record_time", "sequence_number"]
+__all__ = [
+    "PendingPage",
+    "Shard",
+    "Stage",
+    "birth_of",
+    "record_at",
+    "record_time",
+    "sequence_number",
+]
 
 _DATED_ID = re.compile(r"shardId-(\d{20})-")
 # The start of 2014: no stream of DynamoDB's is older, so an id that says so has digits that are no
@@ -38,6 +46,12 @@ def birth_of(shard_id: str) -> float | None:
     match = _DATED_ID.match(shard_id)
     birth = int(match.group(1)) / 1000 if match else 0.0
     return birth if birth >= _FIRST_STREAM else None
+
+
+def record_at(records: Sequence[RawRecord], index: int) -> RawRecord:
+    """One record, to look at a few of its members: of a page that is text it stays text."""
+    view = getattr(records, "view", None)
+    return records[index] if view is None else view(index)
 
 
 def _body(record: Any) -> Any:
@@ -91,7 +105,8 @@ class PendingPage:
     def advance(self, count: int) -> None:
         """Note that ``count`` more records are done."""
         end = self.index + count
-        for record in reversed(self.records[self.index : end]):
+        for index in range(min(end, len(self.records)) - 1, self.index - 1, -1):
+            record = record_at(self.records, index)
             number = sequence_number(record)
             if number is not None:
                 self.position = After(number, record_time(record))

@@ -86,7 +86,7 @@ def key_of(stream_arn: str, consumer: object = DEFAULT_CONSUMER) -> str:
 def streams_in(keys: Iterable[str], table_arn: str, consumer: str) -> list[str]:
     """The ARNs, of those that `key_of` made a store's keys of, of a table and a consumer."""
     found = []
-    for key in keys:
+    for key in map(str, keys):  # a damaged file may hold anything
         arn, _, name = key.partition("#")
         if arn.startswith(f"{table_arn}/stream/") and (name or DEFAULT_CONSUMER) == consumer:
             found.append(arn)
@@ -169,8 +169,9 @@ def check_format(found: object, where: str) -> None:
         CheckpointError: It is another one than `FORMAT`.
     """
     if found != FORMAT:
+        shown = found if isinstance(found, int) and abs(found) < 10**9 else type(found).__name__
         raise CheckpointError(
-            f"{where} has checkpoint format {found}, and this ddbstream reads format {FORMAT}: "
+            f"{where} has checkpoint format {shown}, and this ddbstream reads format {FORMAT}: "
             "was it written by a newer version?"
         )
 
@@ -198,7 +199,10 @@ def number_or_none(value: object, what: str) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise CheckpointError(f"the stored {what} is no number but {type(value).__name__}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise CheckpointError(f"the stored {what} is larger than any time") from None
 
 
 def held_by_another() -> FencedError:

@@ -7,8 +7,9 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ddbstream.exceptions import CheckpointError
 from ddbstream.poller._core.positions import (
@@ -54,12 +55,18 @@ CREATE TABLE IF NOT EXISTS ddbstream_position (
 ) WITHOUT ROWID;
 """
 
+_COLUMNS = (
+    "SELECT stream_arn, epoch, owner, expires, start, last_alive FROM ddbstream_stream LIMIT 0",
+    "SELECT stream_arn, shard_id, position FROM ddbstream_position LIMIT 0",
+)
+
 
 class SQLiteCheckpoints:
     """Keeps positions in a SQLite file, which may hold other tables too.
 
     Every save is one transaction with ``synchronous=FULL``: it survives a crash and a power cut.
     Several processes may use one file; each save checks the epoch in its own transaction.
+    The file is closed by `close`, or once nobody holds the store any more.
 
     Args:
         path: Of the file; it is created.
@@ -86,19 +93,30 @@ class SQLiteCheckpoints:
             self._db = sqlite3.connect(
                 self._path, timeout=timeout, isolation_level=None, check_same_thread=False
             )
+            self._db.text_factory = _text
             try:
                 self._prepare()
             except BaseException:
                 self._db.close()
                 raise
-        except sqlite3.Error as error:
-            raise CheckpointError(f"cannot keep positions in {self._path}: {error}") from error
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise self._unusable(error) from error
+        # Not at the end of the process: a thread that was left behind may still be at it.
+        self._close = weakref.finalize(self, self._db.close)
+        self._close.atexit = False
+
+    def _unusable(self, error: Exception) -> CheckpointError:
+        # What SQLite says of a damaged file may itself be no text.
+        reason = error if isinstance(error, sqlite3.Error) else "it is damaged"
+        return CheckpointError(f"cannot keep positions in {self._path}: {reason}")
 
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._check_format()  # first: nothing is added to the file of a newer version
         self._db.executescript(_TABLES)
+        for columns in _COLUMNS:  # of tables that were there already, by whomever
+            self._db.execute(columns).close()
 
     def _check_format(self) -> None:
         with self._transaction():
@@ -112,9 +130,16 @@ class SQLiteCheckpoints:
                 check_format(row[0], self._path)
 
     def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._db.close()
+        """Close the file; again is no error.
+
+        A transaction that still runs is waited for as long as any other waits. One that hangs keeps
+        the file open until the process ends.
+        """
+        if self._lock.acquire(timeout=self._timeout + 1.0):
+            try:
+                self._close()
+            finally:
+                self._lock.release()
 
     def __repr__(self) -> str:
         return f"SQLiteCheckpoints({self._path!r})"
@@ -139,6 +164,7 @@ class SQLiteCheckpoints:
             epoch, holder, expires = row or (0, None, 0.0)
             with named(self._path):
                 number_or_none(expires, "end of the lease")
+                _check_epoch(epoch)
             if holder not in (None, owner) and expires > now and not takeover:
                 raise held_by_another()
             self._db.execute(
@@ -249,9 +275,14 @@ class SQLiteCheckpoints:
                     self._check(lease)
                 yield
             except BaseException:
-                self._db.execute("ROLLBACK")
+                with suppress(sqlite3.Error):  # an error has ended the transaction already
+                    self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
+        except sqlite3.OperationalError:
+            raise  # busy, full, not to be written: it may pass, and whoever uses the store sees it
+        except (sqlite3.DatabaseError, UnicodeDecodeError, OverflowError) as error:
+            raise self._unusable(error) from error
         finally:
             self._lock.release()
 
@@ -261,3 +292,13 @@ class SQLiteCheckpoints:
         ).fetchone()
         if row is None or row[0] != lease.epoch:
             raise taken_over()
+
+
+def _text(stored: bytes) -> str:
+    # SQLite keeps any bytes as text, and its own error about those quotes them.
+    return stored.decode("utf-8", "replace")
+
+
+def _check_epoch(stored: object) -> None:
+    if type(stored) is not int:
+        raise CheckpointError(f"the stored epoch is no number but {type(stored).__name__}")
