@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
-from contextlib import closing
+import threading
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING
 
@@ -163,3 +164,151 @@ def test_an_address_that_is_taken_is_said_in_one_line(address: str) -> None:
     taken = serving(echo, (LOOPBACK, port))
     with pytest.raises(click.ClickException, match=f"cannot listen on 127.0.0.1:{port}: "), taken:
         pass
+
+
+# --- requests that are none, and clients that are slow --------------------------------------------
+
+
+def answer(address: str, sent: bytes) -> bytes:
+    """All that comes back until the server hangs up, or is done with what was sent."""
+    with raw(address) as client:
+        client.sendall(sent)
+        client.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+HERE = b"Host: localhost\r\n"
+POST = b"POST / HTTP/1.1\r\n" + HERE
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (b"GET / HTTP/1.1\r\n" + HERE + b"\r\n", 200),
+        (b"GET / HTTP/1.0\r\n\r\n", 200),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n" + HERE + b"Host: rebound.example\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: rebound.example\r\n" + HERE + b"\r\n", 400),
+        (b"GET / HTTP/1.0\r\nHost: rebound.example\r\n\r\n", 403),
+        (b"GET http://rebound.example/ HTTP/1.1\r\nHost: rebound.example\r\n\r\n", 403),
+        (b"GET / HTTP/1.1\r\nHost: localhost.\r\n\r\n", 403),
+        (b"GET / HTTP/1.1\r\nHost: localhost@rebound.example\r\n\r\n", 403),
+        (b"GET / HTTP/1.1\r\n" + HERE + b"Sec-Fetch-Site: cross-site\r\n\r\n", 403),
+        (b"GET / HTTP/1.1\r\n" + HERE + b"Sec-Fetch-Site: same-site\r\n\r\n", 403),
+        (b"GET / HTTP/1.1\r\n" + HERE + b"Sec-Fetch-Site: none\r\n\r\n", 200),
+        (b"GET / HTTP/1.1\r\n" + HERE + b"Origin: null\r\n\r\n", 403),
+        (POST + b"Origin: http://localhost\r\nContent-Length: 2\r\n\r\n{}", 403),
+        (POST + b"Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}", 415),
+        (POST + b"Content-Type: multipart/form-data\r\nContent-Length: 2\r\n\r\n{}", 415),
+        (POST + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", 400),
+        (POST + b"Content-Length: 2\r\nContent-Length: 9\r\n\r\n{}", 400),
+        (POST + b"Content-Length: 2, 2\r\n\r\n{}", 400),
+        (POST + b"Content-Length: +2\r\n\r\n{}", 400),
+        (POST + b"Content-Length: -2\r\n\r\n{}", 400),
+        (POST + b"Content-Length: 0x2\r\n\r\n{}", 400),
+        (POST + b"Content-Length: \xb2\r\n\r\n{}", 400),
+        (POST + b"Content-Length: 101\r\n\r\n" + b" " * 101, 413),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 411),
+        (POST + b"Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n{}", 411),
+        (POST + b"Content-Length: 3\r\n\r\n\xff{}", 400),
+        (POST + b"Content-Length: 5\r\n\r\n\xef\xbb\xbf{}", 400),
+        (POST + b"Content-Length: 90\r\n\r\n" + b"[" * 90, 400),
+        (POST + b"Content-Length: 3\r\n\r\n\x1f\x8b\x08", 400),
+        (b"POST / HTTP/1.1\r\n" + HERE + b"\r\n", 200),
+        (b"OPTIONS / HTTP/1.1\r\n" + HERE + b"\r\n", 501),
+        (b"TRACE / HTTP/1.1\r\n" + HERE + b"\r\n", 501),
+        (b"GET / HTTP/2.0\r\n\r\n", 505),
+        (b"GET / HTTP/1.x\r\n\r\n", 400),
+        (b"GET /<script>alert(1)</script> \x1b[2J HTTP/1.1\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
+        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\n" + HERE + b"X: " + b"a" * 70_000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\n" + HERE + b"X: a\r\n" * 200 + b"\r\n", 431),
+    ],
+)
+def test_a_request_that_is_none_gets_an_answer_and_no_traceback(
+    address: str, sent: bytes, expected: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    head, _, body = answer(address, sent).partition(b"\r\n\r\n")
+    assert int(head.split()[1]) == expected
+    assert b"script" not in head + body
+    assert b"\x1b" not in head + body
+    if expected != 200:
+        assert list(json.loads(body)) == ["message"]
+        assert b"Content-Type: application/json" in head
+    assert capfd.readouterr().err == ""
+    assert status(address) == 200  # and the server serves on
+
+
+@pytest.mark.parametrize(
+    "sent", [b"GET /\r\n\r\n", b"POST /\r\n\r\n", b"\r\n\r\n", b"\n", b"\0" * 999]
+)
+def test_what_is_no_http_that_we_know_ends_the_connection(
+    address: str, sent: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    answer(address, sent)
+    assert status(address) == 200
+    assert capfd.readouterr().err == ""
+
+
+def test_requests_behind_one_another_are_answered_in_turn_until_one_is_refused(
+    address: str,
+) -> None:
+    def post(body: bytes) -> bytes:
+        return POST + f"Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+    answers = answer(address, post(b"1") + post(b"2") + post(b"no") + post(b"3"))
+    assert answers.count(b"HTTP/1.1 200 OK") == 3
+    assert answers.count(b"HTTP/1.1 400") == 1
+    answers = answer(address, post(b"1") + POST + b"Origin: x\r\n\r\n" + post(b"2"))
+    assert answers.count(b"HTTP/1.1 ") == 2  # what is behind a refusal may be its body
+
+
+def test_a_client_that_drips_bytes_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_http, "_PATIENCE", 0.3)
+    with serving(echo, (LOOPBACK, 0)) as url, raw(url.removeprefix("http://")) as client:
+        client.settimeout(0.02)
+        for _ in range(500):  # each byte comes in time, and the request would take ten seconds
+            try:
+                client.sendall(b"a")
+                if client.recv(1) == b"":
+                    break
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+        else:
+            pytest.fail("the client was served for as long as it liked")
+
+
+def test_a_client_that_does_not_take_its_answer_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(_http, "_PATIENCE", 0.3)
+    monkeypatch.setattr(_http, "_MOST_CLIENTS", 1)
+    large = Response(200, b"x" * 30_000_000)
+    with serving(lambda _: large, (LOOPBACK, 0)) as url:
+        address = url.removeprefix("http://")
+        with raw(address) as client:
+            client.sendall(b"GET / HTTP/1.1\r\n" + HERE + b"\r\n")
+            assert client.recv(12) == b"HTTP/1.1 200"
+            while True:  # there is room again, although it has not gone
+                with raw(address) as other:
+                    other.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                    if other.recv(12) == b"HTTP/1.1 200":
+                        break
+    assert capfd.readouterr().err == ""
+
+
+def test_many_idle_clients_hold_as_many_threads_as_there_is_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_http, "_MOST_CLIENTS", 5)
+    before = threading.active_count()
+    with serving(echo, (LOOPBACK, 0)) as url, ExitStack() as stack:
+        address = url.removeprefix("http://")
+        for _ in range(40):
+            stack.enter_context(raw(address))
+        with raw(address) as last:
+            assert last.recv(1) == b""
+        assert threading.active_count() - before <= 5 + 1

@@ -7,7 +7,9 @@ What a server says is a function from `Request` to `Response`. The rules are the
 * A client that hangs up is no error of the server's: nothing is printed.
 * On a loopback address the ``Host`` header must name this machine. A web page can have its own name
   resolve to 127.0.0.1 (DNS rebinding), but then the header still has that name.
-* A request with an ``Origin`` was sent by a web page and is refused.
+* A request with an ``Origin`` was sent by a web page and is refused, and so is one of which the
+  browser says that another site has asked for it (``Sec-Fetch-Site``).
+* What two readers could read in two ways is refused: several lengths, several hosts, chunks.
 * A body is JSON. Its content type says so, or is absent: what web pages may send to other sites
   without asking first is forms and text.
 """
@@ -20,6 +22,7 @@ import socket
 import sys
 import time
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from types import MappingProxyType
@@ -41,7 +44,9 @@ JSON = MappingProxyType({"Content-Type": "application/json"})
 
 _PATIENCE = 10.0  # seconds
 _MOST_CLIENTS = 64  # more connections than boto3 keeps in a pool, few enough for a thread each
+_MOST_UNREAD = 1 << 20  # bytes of a refused body
 _LOOK_AROUND = 0.1  # seconds between two looks at who is late, and at whether to stop
+_ASKED_HERE = {"none", "same-origin"}  # by a person in the browser, or by a page of this server
 _JSON = {"application/json", "application/x-amz-json-1.0", "application/x-amz-json-1.1"}
 
 
@@ -186,8 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         refusal = self._refusal()
         if refusal is not None:
-            self.close_connection = True  # the body is still on its way
-            self._send(refusal)
+            self._refuse(refusal)
             return
         length = int(self.headers.get("Content-Length", "0"))
         body = self.rfile.read(length)
@@ -201,13 +205,32 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815 - http.server's names
 
+    def _refuse(self, refusal: Response) -> None:
+        """Answer, and hang up: what comes next may be the body of what was refused."""
+        self.close_connection = True
+        self._send(refusal)
+        # A connection that is closed with bytes unread is reset, and the answer may go with it.
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            left = _MOST_UNREAD
+            while left > 0 and (unread := self.connection.recv(65536)):
+                left -= len(unread)
+
     def _refusal(self) -> Response | None:
         """Why the request is refused by its headers alone; None if it is not."""
-        length = self.headers.get("Content-Length", "0")
-        if self._server.is_local and not _is_this_machine(self.headers.get("Host")):
+        hosts = self.headers.get_all("Host", [])
+        lengths = self.headers.get_all("Content-Length", ["0"])
+        if len(hosts) > 1 or len(lengths) > 1:
+            return message(400, "Host and Content-Length may be there once")
+        if not hosts and self.request_version == "HTTP/1.1":
+            return message(400, "there is no Host header")
+        if self._server.is_local and not all(map(_is_this_machine, hosts)):
             return message(403, "the Host header does not name this machine")
-        if "Origin" in self.headers:
+        if "Origin" in self.headers or not _ASKED_HERE.issuperset(
+            self.headers.get_all("Sec-Fetch-Site", [])
+        ):
             return message(403, "web pages are not served")
+        (length,) = lengths
         if "Transfer-Encoding" in self.headers:
             return message(411, "a body needs a Content-Length")
         if not (length.isascii() and length.isdecimal()):
@@ -242,14 +265,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(response.body)
 
+    def send_error(self, code: int, _: str | None = None, __: str | None = None) -> None:
+        """Answer what is no request, without a word of it; its bytes are not worth reading on."""
+        self.request_version = self.protocol_version  # or the answer has no head
+        self._refuse(message(code, HTTPStatus(code).phrase))
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         """Say nothing: a probe comes every few seconds."""
 
 
-def _is_this_machine(host: str | None) -> bool:
-    """Whether a ``Host`` header names a loopback address; HTTP/1.0 may leave the header out."""
-    if host is None:
-        return True
+def _is_this_machine(host: str) -> bool:
+    """Whether a ``Host`` header names a loopback address."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
         return name == "localhost" or ipaddress.ip_address(name).is_loopback

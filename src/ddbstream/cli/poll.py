@@ -15,7 +15,7 @@ from ddbstream.cli._parameters import Address, Loaded, StartingPoint, aws_option
 from ddbstream.cli._poller_run import run
 from ddbstream.cli._signals import say_stopping
 from ddbstream.cli._standard_streams import LogFormatter
-from ddbstream.exceptions import CheckpointError, PollerArgumentError
+from ddbstream.exceptions import CheckpointError, PollerArgumentError, printable
 from ddbstream.poller import SQLiteCheckpoints, StreamPoller
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def health_of(poller: StreamPoller) -> Callable[[Request], Response]:
             return _text(405, "only GET is answered\n")
         if request.path == "/healthy":
             problem = poller.problem()
-            return _text(200 if problem is None else 503, f"{problem or 'ok'}\n")
+            return _text(200 if problem is None else 503, printable(problem or "ok") + "\n")
         if request.path == "/metrics":
             healthy = f"ddbstream_poller_healthy {int(poller.healthy())}\n"
             return _text(200, healthy + poller.metrics.prometheus())
