@@ -63,7 +63,7 @@ resource "aws_lambda_event_source_mapping" "stream" {
   # As report_batch_item_failures=True in the code: each needs the other.
   function_response_types = ["ReportBatchItemFailures"]
 
-  # What `ddbstream filters search_index:router --keys PK,SK` prints.
+  # What `ddbstream filters search_index:router --key PK --key SK --format terraform` prints.
   filter_criteria {
     filter {
       pattern = jsonencode({ dynamodb = { Keys = { PK = { S = [{ prefix = "Product#" }] } } } })
