@@ -8,7 +8,8 @@ Rules:
 - At a class, a field's name wins over an attribute's of the same name. Redaction hides both.
 - A field inside of a key means the attribute of the key. Several keys are several places.
 - In a union a part means what it means in any of the alternatives.
-- A map's key is named by its text, a list's member by its position.
+- A map's key is named by its text, a list's member by its position, and a named tuple's that is
+  stored as a list by its field as well. A tag outside of a class is a part of the path.
 - What is read without a model (``Any``, what a class collects, what the user's own function
   converts) has any part.
 """
@@ -21,7 +22,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ddbstream._model.class_specs import MISSING
 from ddbstream._model.containers import DictNode, ListNode, TupleNode
 from ddbstream._model.objects import ObjectNode
-from ddbstream._model.unions import ReferenceNode, TaggedNode, UnionNode
+from ddbstream._model.stored_as import NamedTupleNode
+from ddbstream._model.unions import OuterTagNode, ReferenceNode, TaggedNode, UnionNode
 from ddbstream._model.wrappers import AnyNode, ConvertedNode, OptionalNode
 
 if TYPE_CHECKING:
@@ -92,10 +94,10 @@ def _steps(node: Node, part: str | int) -> Iterator[_Step]:
         case TaggedNode():
             for _, alternative in node.classes:
                 yield from _steps(alternative, part)
-        case ListNode() if isinstance(part, int):
-            yield _Step(part, node.inner)
-        case TupleNode() if isinstance(part, int) and part < len(node.inners):
-            yield _Step(part, node.inners[part])
+        case OuterTagNode() if part in node.classes:
+            yield _Step(part, node.classes[str(part)][1])
+        case ListNode() | TupleNode() | NamedTupleNode():
+            yield from _steps_of_list(node, part)
         case DictNode() if isinstance(part, str) and _key(node, part) is not MISSING:
             yield _Step(part, node.inner)
         case ObjectNode() if isinstance(part, str):
@@ -119,6 +121,25 @@ def _steps_of_object(node: ObjectNode, part: str) -> Iterator[_Step]:
         yield _Step(part, None, by_attribute=True)
     if node.collector is not None and part not in node.known:
         yield _Step(part, node.collector[1], by_attribute=True)
+
+
+def _steps_of_list(node: ListNode | TupleNode | NamedTupleNode, part: str | int) -> Iterator[_Step]:
+    if isinstance(part, int):
+        inner = _at(node, part)
+        if inner is not None:
+            yield _Step(part, inner)
+    elif isinstance(node, NamedTupleNode):
+        for index, field in enumerate(node.row.fields):
+            if field.name == part:
+                yield _Step(index, field.node)
+
+
+def _at(node: ListNode | TupleNode | NamedTupleNode, position: int) -> Node | None:
+    """The node of a list's member; None if the list has no such position."""
+    if isinstance(node, ListNode):
+        return node.inner
+    nodes = node.inners if isinstance(node, TupleNode) else [f.node for f in node.row.fields]
+    return nodes[position] if position < len(nodes) else None
 
 
 def _key(node: DictNode, text: str) -> Any:
@@ -173,10 +194,12 @@ def _member(node: Node, value: Any, part: str | int) -> tuple[Node | None, Any]:
             return (None, MISSING) if alternative is None else _member(alternative, value, part)
         case TaggedNode():
             return _member(node.class_of(value), value, part)
-        case ListNode():
-            return node.inner, _plain_member(value, part)
-        case TupleNode() if isinstance(part, int) and part < len(node.inners):
-            return node.inners[part], _plain_member(value, part)
+        case OuterTagNode() if part in node.classes:
+            is_stored = node.tag_of(value) == part
+            return node.classes[str(part)][1], value if is_stored else MISSING
+        case ListNode() | TupleNode() | NamedTupleNode():
+            inner = _at(node, part) if isinstance(part, int) else None
+            return inner, MISSING if inner is None else _plain_member(value, part)
         case DictNode() if isinstance(part, str):
             return node.inner, value.get(_key(node, part), MISSING)
         case ObjectNode() if isinstance(part, str):

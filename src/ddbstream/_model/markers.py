@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
+from ddbstream._values.tags import SET_TAGS
 from ddbstream.exceptions import ModelDefinitionError
 
 if TYPE_CHECKING:
@@ -69,9 +70,16 @@ class Attribute(_Marker):
         name: The DynamoDB attribute's name, if it is not the field's.
         structure: Makes the field's value from the attribute's, as read without a model.
         unstructure: Turns the field's value into one that DynamoDB has a type for.
+        tags: The tag of each class of the annotation's union. What is stored is a map of one
+            attribute, the tag, around the instance: ``{"circle": {…}}``.
+        stored_as: The DynamoDB type, where it is not the usual one: ``"L"`` for a named tuple,
+            ``"SS"``, ``"NS"`` or ``"BS"`` for a list, whose members are then each another.
+
+    Raises:
+        ModelDefinitionError: What is said cannot be, or more than one way of storing is.
     """
 
-    __slots__ = ("name", "structure", "unstructure")
+    __slots__ = ("name", "stored_as", "structure", "tags", "unstructure")
     _names = __slots__
 
     def __init__(
@@ -80,12 +88,23 @@ class Attribute(_Marker):
         *,
         structure: Callable[[Any], Any] | None = None,
         unstructure: Callable[[Any], Any] | None = None,
+        tags: Mapping[str, Any] | None = None,
+        stored_as: Literal["L", "SS", "NS", "BS"] | None = None,
     ) -> None:
         if name is not None and (not name or not isinstance(name, str)):
             raise ModelDefinitionError("an attribute's name is text, and not empty")
+        if stored_as not in (None, "L", *sorted(SET_TAGS)):
+            raise ModelDefinitionError("stored_as= is one of L, SS, NS, BS")
+        if tags is not None and (not tags or "" in tags):
+            raise ModelDefinitionError("tags= has a tag for each class, and none is empty")
+        if sum((bool(structure or unstructure), tags is not None, stored_as is not None)) > 1:
+            raise ModelDefinitionError("conversions, tags= and stored_as= exclude each other")
         self.name = name if name is None else plain_name(name)
         self.structure = structure
         self.unstructure = unstructure
+        #: Pairs, since a dict has no hash.
+        self.tags = tags and tuple((plain_name(tag), cls) for tag, cls in tags.items())
+        self.stored_as = stored_as
 
 
 class Epoch(_Marker):

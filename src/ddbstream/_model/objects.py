@@ -126,6 +126,10 @@ class ObjectNode(MapNode):
         self._read_rest(item, values, path, errors)
         if len(errors.found) > before or any(value is FAILED for value in values.values()):
             return FAILED
+        return self.made(values, path, errors)
+
+    def made(self, values: dict[str, Any], path: Parts, errors: ReadErrors) -> Any:
+        """An instance of its fields' values; FAILED if it refuses them, which is noted."""
         try:
             return self.construct(values)
         except DDBStreamError:

@@ -12,7 +12,8 @@ from typing import Any, Final
 from ddbstream._model.containers import Container, DictNode, ListNode, TupleNode
 from ddbstream._model.nodes import Node
 from ddbstream._model.objects import ObjectNode
-from ddbstream._model.unions import ReferenceNode, TaggedNode, UnionNode
+from ddbstream._model.stored_as import NamedTupleNode
+from ddbstream._model.unions import OuterTagNode, ReferenceNode, TaggedNode, UnionNode
 from ddbstream._model.wrappers import ConvertedNode, OptionalNode
 from ddbstream._values.paths import Parts, path_text
 
@@ -66,6 +67,9 @@ def _step(nodes: list[Node], part: str | int) -> tuple[str, list[Node]]:
             found = next((f for f in node.fields if f.attribute == part and not f.in_key), None)
             if found is not None:
                 return part, _choices(found.node)
+    for node in nodes:
+        if isinstance(node, OuterTagNode) and part in node.classes:
+            return part, _choices(node.classes[part][1])
     dictionaries = [node for node in nodes if isinstance(node, DictNode)]
     if dictionaries:
         return "*", [choice for node in dictionaries for choice in _choices(node.inner)]
@@ -76,6 +80,8 @@ def _step(nodes: list[Node], part: str | int) -> tuple[str, list[Node]]:
 def _member(node: Node, position: int) -> Node | None:
     if isinstance(node, ListNode):
         return node.inner
+    if isinstance(node, NamedTupleNode) and position < len(node.row.fields):
+        return node.row.fields[position].node
     if isinstance(node, TupleNode) and position < len(node.inners):
         return node.inners[position]
     return None

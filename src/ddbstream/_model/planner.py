@@ -34,11 +34,13 @@ from ddbstream._model.scalars import (
     StrNode,
 )
 from ddbstream._model.standard_classes import class_spec, has_fields, is_typed_dict
+from ddbstream._model.stored_as import ListedSetNode, NamedTupleNode
 from ddbstream._model.temporal import DateNode, DatetimeNode, TimedeltaNode, TimeNode
 from ddbstream._model.unions import (
     DigitsNode,
     LiteralNode,
     LiteralScalar,
+    OuterTagNode,
     ReferenceNode,
     TaggedNode,
     UnionNode,
@@ -165,7 +167,24 @@ class Planner:
                 return self._epoch(inner, mark)
             if isinstance(mark, Attribute) and (mark.structure or mark.unstructure):
                 return self._optional(inner, partial(self._converted_by, mark))
+            if isinstance(mark, Attribute) and mark.tags:
+                return self._optional(inner, partial(self.classes.tagged_outside, mark.tags))
+            if isinstance(mark, Attribute) and mark.stored_as:
+                return self._optional(inner, partial(self._stored_as, mark.stored_as))
         return self.plan(inner)
+
+    def _stored_as(self, tag: str, annotation: Any) -> Node:
+        """The node of an annotation that ``Attribute`` asks to be stored as another type."""
+        node = self.plan(annotation)
+        if tag == "L" and isinstance(node, ObjectNode) and issubclass(node.cls, tuple):
+            if node.upgrades:
+                raise ModelDefinitionError(f"{node.name}: upgrades are of items, and not of an L")
+            return NamedTupleNode(node)
+        if tag in SET_TAGS and isinstance(node, ListNode):
+            member = self._set_member(annotation, node.inner)
+            if member.tag == tag[0]:
+                return ListedSetNode(member, node)
+        raise ModelDefinitionError(f"{show(annotation)} cannot be stored as {tag}")
 
     def _converted_by(self, mark: Attribute, annotation: Any) -> Node:
         return self.converted(annotation, mark.structure, mark.unstructure)
@@ -264,23 +283,20 @@ class Planner:
         if node is self.any:
             scalars = (StrNode(), DecimalNode(), BytesNode())
             return UnionNode([SetNode(scalar, make) for scalar in scalars], show(annotation))
+        inner = self._set_member(annotation, node)
+        if inner.python is bytearray:
+            raise ModelDefinitionError(f"{show(annotation)}: a bytearray has no hash")
+        return SetNode(inner, make)
+
+    def _set_member(self, annotation: Any, node: Node) -> Scalar:
+        """The node of a member of a stored set; raises ModelDefinitionError."""
         if isinstance(node, LiteralNode) and len(node.tags) == 1:
-            return self._literal_set(annotation, node, make)
+            node = LiteralScalar(node, *node.tags)
         if isinstance(node, Scalar) and node.tag in _SET_MEMBER_TAGS:
-            if node.python is bytearray:
-                raise ModelDefinitionError(f"{show(annotation)}: a bytearray has no hash")
-            return SetNode(node, make)
+            return node
         raise ModelDefinitionError(
             f"{show(annotation)}: DynamoDB's sets hold text, numbers or binaries"
         )
-
-    def _literal_set(self, annotation: Any, node: LiteralNode, make: type) -> Node:
-        (tag,) = node.tags
-        if tag not in _SET_MEMBER_TAGS:
-            raise ModelDefinitionError(
-                f"{show(annotation)}: DynamoDB's sets hold text, numbers or binaries"
-            )
-        return SetNode(LiteralScalar(node, tag), make)
 
     def _class(self, cls: Any) -> Node:
         if isinstance(cls, type) and not get_args(cls):
@@ -417,6 +433,24 @@ class ClassPlanner:
         # a named tuple is a tuple too: writing tries the classes first
         rest.sort(key=lambda node: not isinstance(node, MapNode))
         return UnionNode([*literals, *rest], name)
+
+    def tagged_outside(self, tags: tuple[tuple[str, Any], ...], annotation: Any) -> Node:
+        """The node of a union whose classes have tags outside; raises ModelDefinitionError."""
+        name = show(annotation)
+        is_union = get_origin(annotation) in (Union, types.UnionType)
+        parts = get_args(annotation) if is_union else (annotation,)
+        if len(parts) != len(tags) or any(cls not in parts for _, cls in tags):
+            raise ModelDefinitionError(f"{name}: tags= has one tag for each class of the union")
+        classes: dict[str, tuple[type, Node]] = {}
+        for tag, part in tags:
+            node = self._planner.plan(part)
+            cls = node.kind if isinstance(node, ConvertedNode) else getattr(node, "cls", None)
+            if cls is None or getattr(node, "mapping", False):
+                raise ModelDefinitionError(f"{name}: tags= are for classes, not {show(part)}")
+            if any(cls is other for other, _ in classes.values()):
+                raise ModelDefinitionError(f"{name}: two tags are for {cls.__name__}")
+            classes[tag] = (cls, node)
+        return OuterTagNode(classes, name)
 
     # --- classes --------------------------------------------------------------------------------
 

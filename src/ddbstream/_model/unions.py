@@ -1,8 +1,8 @@
-"""Literals, and unions distinguished by wire tag, by a literal, or by a class's literal field."""
+"""Literals, and unions distinguished by wire tag, by a class's literal field, or a tag outside."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from ddbstream._model.nodes import FAILED, MapNode, Node, ReadErrors
 from ddbstream._model.roads import DICTS
 from ddbstream._model.scalars import IntNode, Scalar
 from ddbstream._model.source import Emitter
-from ddbstream._values.tags import tag_words
+from ddbstream._values.tags import placed, tag_words
 from ddbstream.exceptions import EncodeError
 
 if TYPE_CHECKING:
@@ -269,6 +269,63 @@ class TaggedNode(MapNode):
 
     def holds(self, value: Any) -> bool:
         return any(node.holds(value) for _, node in self.classes)
+
+
+class OuterTagNode(MapNode):
+    """A union of classes, each stored in a map of one attribute, its tag: ``{"circle": {…}}``.
+
+    Args:
+        classes: For each tag its class, and the class's node.
+        name: What errors call it.
+    """
+
+    def __init__(self, classes: Mapping[str, tuple[type, Node]], name: str) -> None:
+        self.classes, self.name = classes, name
+
+    def read_map(self, item: Any, path: Parts, errors: ReadErrors) -> Any:
+        if not self.sound_map(item, path, errors):
+            return FAILED
+        names = list(item)
+        if len(names) != 1:
+            found = f"{len(names)} attributes" if names else "nothing"
+            return errors.note(path, f"one tag of {self.name}", found)
+        (tag,) = names
+        if tag not in self.classes:
+            return errors.note(path, f"a tag of {self.name}", "another attribute")
+        return self.classes[tag][1].read(item[tag], (*path, tag), errors)
+
+    def tag_of(self, value: Any) -> str:
+        """The tag that a value is stored under; raises EncodeError."""
+        for tag, (cls, _) in self.classes.items():
+            if type(value) is cls:
+                return tag
+        for tag, (_, node) in self.classes.items():
+            if node.holds(value):
+                return tag
+        raise EncodeError(expected=self.name, found=type(value).__name__)
+
+    def write_map(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        tag = self.tag_of(value)
+        try:
+            return {tag: self.classes[tag][1].write(value, json, depth)}
+        except EncodeError as error:
+            placed(error, tag)
+            raise
+
+    def emit_map(self, e: Emitter, item: str, target: str, road: Road = DICTS) -> None:
+        e.refuse_if(f"len({item}) != 1")
+        head = "if"
+        for tag, (_, node) in self.classes.items():
+            with e.block(f"{head} {tag!r} in {item}:"):
+                value = e.var("v")
+                e.line(f"{value} = {item}[{tag!r}]")
+                node.emit(e, value, target)
+            head = "elif"
+        with e.block("else:"):
+            e.line("raise Unreadable")
+
+    def holds(self, value: Any) -> bool:
+        return any(node.holds(value) for _, node in self.classes.values())
 
 
 class ReferenceNode(Node):
