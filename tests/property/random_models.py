@@ -129,6 +129,8 @@ integers = st.one_of(
 zones = st.builds(lambda m: timezone(timedelta(minutes=m)), st.integers(-1439, 1439))
 utc_times = st.datetimes(timezones=st.just(timezone.utc))
 texts = st.text(max_size=12)
+#: DynamoDB takes no empty attribute name, at any level.
+names = st.text(min_size=1, max_size=12)
 
 SCALARS: list[Kind] = [
     _kind(str, texts, "S", in_set=True, text=True),
@@ -177,10 +179,10 @@ plain_sets = st.one_of(
 )
 plain = st.recursive(
     st.one_of(st.none(), st.booleans(), texts, decimals(), st.binary(max_size=8), plain_sets),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(names, inner, max_size=3)),
     max_leaves=6,
 )
-plain_items = st.dictionaries(texts, plain, max_size=5)
+plain_items = st.dictionaries(names, plain, max_size=5)
 
 trees = st.recursive(
     st.builds(Tree, integers),
@@ -188,7 +190,7 @@ trees = st.recursive(
         Tree,
         integers,
         st.lists(inner, max_size=2),
-        st.dictionaries(texts, inner, max_size=2),
+        st.dictionaries(names, inner, max_size=2),
         st.one_of(st.none(), inner),
     ),
     max_leaves=4,
@@ -242,7 +244,8 @@ def _set(draw: Draw, depth: int) -> Kind:
 
 def _dict(draw: Draw, depth: int) -> Kind:
     key, inner = draw(scalars(lambda kind: kind.text)), draw(kinds(depth))
-    values = st.dictionaries(key.values, inner.values, max_size=3)
+    keys_of = key.values.filter(lambda key: key not in ("", b""))
+    values = st.dictionaries(keys_of, inner.values, max_size=3)
     form = draw(st.sampled_from([dict, Mapping, OrderedDict]))
     if form is OrderedDict:
         values = values.map(OrderedDict)

@@ -25,7 +25,7 @@ TEN_TAGS: list[tuple[dict[str, Any], Any]] = [
     ({"BOOL": False}, False),
     ({"NULL": True}, None),
     ({"L": [{"S": "x"}, {"N": "1"}, {"BOOL": True}, {"L": []}]}, ["x", Decimal(1), True, []]),
-    ({"M": {"a": {"S": "x"}, "": {"M": {}}}}, {"a": "x", "": {}}),
+    ({"M": {"a": {"S": "x"}, " ": {"M": {}}}}, {"a": "x", " ": {}}),
     ({"SS": ["x", "y"]}, {"x", "y"}),
     ({"NS": ["1", "2.5"]}, {Decimal(1), Decimal("2.5")}),
     ({"BS": [b"ab", b""]}, {b"ab", b""}),

@@ -22,6 +22,10 @@ class _Missing:
 MISSING: Any = _Missing()
 
 
+#: The field that stands for the items of a typed dict that no other field has: PEP 728.
+EXTRA_ITEMS = "__extra_items__"
+
+
 @dataclass
 class FieldSpec:
     """One field as its class declares it.

@@ -9,7 +9,7 @@ from ddbstream._model.nodes import FAILED, MapNode, Node, ReadErrors
 from ddbstream._model.roads import DICTS
 from ddbstream._model.scalars import Scalar
 from ddbstream._model.source import Emitter
-from ddbstream._values.attribute_values import check_depth, empty_set
+from ddbstream._values.attribute_values import check_depth, empty_name, empty_set
 from ddbstream._values.tags import MAX_DEPTH, placed, tag_words, type_words
 from ddbstream.exceptions import EncodeError
 
@@ -271,6 +271,8 @@ class DictNode(MapNode):
             if not isinstance(name, str):
                 raise EncodeError(expected="text as map keys", found=type(key).__name__)
             name = str.__str__(name)
+            if not name:
+                raise empty_name()
             if name in written:
                 raise EncodeError("two keys are written as the same text")
             written[name] = write_part(self.inner, name, member, json, depth)

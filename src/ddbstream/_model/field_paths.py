@@ -224,5 +224,6 @@ def _member_of_object(node: ObjectNode, value: Any, part: str) -> tuple[Node | N
             return field.node, node.get(field, value)
     if node.collector is not None and part not in node.known:
         name, inner = node.collector
-        return inner, _plain_member(getattr(value, name, None), part)
+        collecting = next(field for field in node.fields if field.name == name)
+        return inner, _plain_member(node.get(collecting, value), part)
     return None, MISSING

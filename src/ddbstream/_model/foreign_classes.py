@@ -5,17 +5,24 @@ Where a library's constant is needed, ``sys.modules`` has the library: the class
 
 from __future__ import annotations
 
+import re
 import sys
+from linecache import getline
 from typing import TYPE_CHECKING, Annotated, Any
 
 from ddbstream._model.class_specs import MISSING, ClassSpec, FieldSpec, Library, owner_of
 from ddbstream._model.hints import annotation_of, own_annotations
-from ddbstream.exceptions import ModelDefinitionError
+from ddbstream._model.nodes import raised
+from ddbstream._values.tags import path_of
+from ddbstream.exceptions import DecodeError, ModelDefinitionError
 
 if TYPE_CHECKING:
     from ddbstream._model.nodes import ReadErrors
     from ddbstream._model.objects import ObjectNode
     from ddbstream._values.paths import Parts
+
+#: How the constructor that attrs generates calls a field's validator or converter.
+_ATTRS_CALL = re.compile(r"__attr_(?:validator|converter)_(\w+)\(")
 
 #: Where a pydantic model with ``extra="allow"`` keeps the attributes of no field.
 _EXTRA = "__pydantic_extra__"
@@ -155,7 +162,23 @@ def _attrs(cls: Any, open_classes: tuple[Any, ...]) -> ClassSpec:
                 owner=owner,
             )
         )
-    return ClassSpec(specs)
+    return ClassSpec(specs, refused=_attrs_refused)
+
+
+def _attrs_refused(error: Exception, node: ObjectNode, path: Parts, errors: ReadErrors) -> bool:
+    """Note what a validator or converter raised, at its field: the constructor's line names it."""
+    place = error.__traceback__
+    while place is not None:
+        code = place.tb_frame.f_code
+        if code.co_filename.startswith("<attrs generated") and code.co_name == "__init__":
+            match = _ATTRS_CALL.search(getline(code.co_filename, place.tb_lineno))
+            found = [f for f in node.fields if match and f.name == match[1]]
+            for f in found:
+                problem = f"{node.name} refused the value with {raised(error)}"
+                errors.add(DecodeError(problem, path=path_of((*path, f.attribute))))
+            return bool(found)
+        place = place.tb_next
+    return False
 
 
 # --- msgspec ------------------------------------------------------------------------------------

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, get_args
 
-from ddbstream._values.tags import SET_TAGS
+from ddbstream._values.tags import StoredAs
 from ddbstream.exceptions import ModelDefinitionError
 
 if TYPE_CHECKING:
@@ -89,12 +89,12 @@ class Attribute(_Marker):
         structure: Callable[[Any], Any] | None = None,
         unstructure: Callable[[Any], Any] | None = None,
         tags: Mapping[str, Any] | None = None,
-        stored_as: Literal["L", "SS", "NS", "BS"] | None = None,
+        stored_as: StoredAs | None = None,
     ) -> None:
         if name is not None and (not name or not isinstance(name, str)):
             raise ModelDefinitionError("an attribute's name is text, and not empty")
-        if stored_as not in (None, "L", *sorted(SET_TAGS)):
-            raise ModelDefinitionError("stored_as= is one of L, SS, NS, BS")
+        if stored_as is not None and stored_as not in get_args(StoredAs):
+            raise ModelDefinitionError(f"stored_as= is one of {', '.join(get_args(StoredAs))}")
         if tags is not None and (not tags or "" in tags):
             raise ModelDefinitionError("tags= has a tag for each class, and none is empty")
         if sum((bool(structure or unstructure), tags is not None, stored_as is not None)) > 1:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
-from ddbstream._model.class_specs import MISSING
+from ddbstream._model.class_specs import EXTRA_ITEMS, MISSING
 from ddbstream._model.nodes import FAILED, MapNode, Node, ReadErrors, raised
 from ddbstream._model.roads import DICTS
 from ddbstream._model.scalars import StrNode
@@ -243,9 +243,17 @@ class ObjectNode(MapNode):
         if not self.holds(value):
             raise EncodeError(expected=self.name, found=type(value).__name__)
         written = self._written(value, json, depth)
-        if type(value) is not self.cls and not self.mapping:
+        if self.mapping:
+            self._check_items(value)
+        elif type(value) is not self.cls:
             self._check_subclass(value, written)
         return written
+
+    def _check_items(self, value: Mapping[Any, Any]) -> None:
+        """Refuse a typed dict with items of no field, which would be lost."""
+        names = {f.name for f in self.fields}
+        if EXTRA_ITEMS not in names and not names.issuperset(value):
+            raise EncodeError(expected=f"no items besides those of {self.name}", found="one")
 
     def _check_subclass(self, value: Any, written: dict[str, Any]) -> None:
         """Refuse an instance of a subclass, unless what is written of it is read as its equal."""
@@ -325,6 +333,9 @@ class ObjectNode(MapNode):
 
     def get(self, f: Field, value: Any) -> Any:
         """A field of an instance; MISSING if it is absent and may be; raises EncodeError."""
+        if f.name == EXTRA_ITEMS:
+            names = [field.name for field in self.fields if not field.collects]
+            return {name: member for name, member in value.items() if name not in names}
         if self.mapping:
             member = value.get(f.name, MISSING)
         else:

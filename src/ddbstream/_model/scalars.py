@@ -286,6 +286,11 @@ class IntNode(Scalar):
         return isinstance(value, int) and not isinstance(value, bool)
 
 
+#: DynamoDB's largest number, and the float that is nearest to it, which is above.
+_LARGEST = f"9.{'9' * 37}E+125"
+_ABOVE_LARGEST = float(_LARGEST)
+
+
 class FloatNode(Scalar):
     """``float``: the nearest; written by its shortest text."""
 
@@ -305,6 +310,8 @@ class FloatNode(Scalar):
             raise self.refuse(value)
         if isinstance(value, int) and not _is_exact_as_float(value):
             raise EncodeError(expected="float", found="an int that no float equals")
+        if abs(value) == _ABOVE_LARGEST:
+            return _LARGEST if value > 0 else f"-{_LARGEST}"
         return number_to_wire(value)
 
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:

@@ -10,7 +10,7 @@ import dataclasses
 from enum import Enum
 from typing import Any, get_args, get_origin
 
-from ddbstream._model.class_specs import MISSING, ClassSpec, FieldSpec, owner_of
+from ddbstream._model.class_specs import EXTRA_ITEMS, MISSING, ClassSpec, FieldSpec, owner_of
 from ddbstream._model.hints import annotation_of, own_annotations
 from ddbstream._model.markers import FIELD_MARKS
 
@@ -117,9 +117,40 @@ def _typed_dict(cls: Any, open_classes: tuple[Any, ...]) -> ClassSpec:
                 name=name, annotation=annotation, argument=name, omitted=not required, owner=cls
             )
         )
+    extra = _extra_items(cls)
+    is_never = getattr(extra, "_name", None) in ("Never", "NoReturn")
+    if extra is None or is_never:
+        forbid = is_never or getattr(cls, "__closed__", None) is True
+        return ClassSpec(specs, build=dict, mapping=True, forbid=forbid)
+    annotation = annotation_of(cls, EXTRA_ITEMS, dict[str, extra], open_classes)
+    specs.append(FieldSpec(EXTRA_ITEMS, annotation, argument=EXTRA_ITEMS, owner=cls))
     return ClassSpec(
-        specs, build=dict, mapping=True, forbid=getattr(cls, "__closed__", None) is True
+        specs,
+        build=_with_extra_items,
+        mapping=True,
+        collect=EXTRA_ITEMS,
+        reserved=frozenset(spec.name for spec in specs),
     )
+
+
+def _extra_items(cls: Any) -> Any:
+    """The annotation of PEP 728's ``extra_items``, also of a base; None if it has none."""
+    while True:
+        extra = getattr(cls, EXTRA_ITEMS, None)
+        while _special_form(extra) is not None:
+            (extra,) = get_args(extra)
+        # what a class without one has is shown so
+        if extra is not None and not repr(extra).strip("<>").endswith("NoExtraItems"):
+            return extra
+        bases = [base for base in getattr(cls, "__orig_bases__", ()) if is_typed_dict(base)]
+        if not bases:
+            return None
+        (cls, *_) = bases
+
+
+def _with_extra_items(arguments: dict[str, Any]) -> dict[str, Any]:
+    extra = arguments.pop(EXTRA_ITEMS)
+    return {**arguments, **extra}
 
 
 def _special_form(annotation: Any) -> str | None:

@@ -310,6 +310,8 @@ def write_map(
     for name, member in value.items():
         if not isinstance(name, str):
             raise EncodeError(expected="text as attribute names", found=type(name).__name__)
+        if not name:
+            raise empty_name()
         written[str.__str__(name)] = _write_at(name, member, json, depth, other)
     return written
 
@@ -342,6 +344,14 @@ def write_set(value: set[Any] | frozenset[Any], json: bool) -> dict[str, Any]:
     found = ", ".join(sorted({type(member).__name__ for member in members}))
     raise EncodeError(
         expected="a set of all text, all numbers or all bytes", found=f"a set of {found}"
+    )
+
+
+def empty_name() -> EncodeError:
+    """The error for an empty attribute name, at any level: DynamoDB takes none."""
+    return EncodeError(
+        expected="attribute names that are not empty (DynamoDB takes no other)",
+        found="an empty one",
     )
 
 

@@ -6,7 +6,7 @@ An attribute value is a map of one tag and its payload: ``{"S": "x"}``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ddbstream.exceptions import DDBStreamError, DecodeError, EncodeError
 
@@ -17,6 +17,7 @@ __all__ = [
     "MAX_DEPTH",
     "SET_TAGS",
     "TAGS",
+    "StoredAs",
     "Unreadable",
     "decode_error",
     "guarded",
@@ -29,6 +30,9 @@ __all__ = [
 
 #: The payload of each is a list of payloads of the tag that is its first letter.
 SET_TAGS: Final = frozenset({"SS", "NS", "BS"})
+
+#: The types that are not the usual one of a kind, and may be asked for.
+StoredAs = Literal["L", "SS", "NS", "BS"]
 
 #: All ten tags.
 TAGS: Final = frozenset({"S", "N", "B", "BOOL", "NULL", "L", "M"}) | SET_TAGS
