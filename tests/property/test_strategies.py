@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
-from ddbstream import Epoch, Insert, Modify, Remove, from_item, keys, parse, to_item
+from ddbstream import Attribute, Epoch, Insert, Modify, Remove, from_item, keys, parse, to_item
 from ddbstream.testing.strategies import (
     batches,
     from_model,
@@ -134,6 +134,9 @@ class Order:
     note: Note
     anything: Any
     tree: Node
+    first: Annotated[Address, Attribute(stored_as="L")]
+    seen: Annotated[list[str] | None, Attribute(stored_as="SS")]
+    owner: Annotated[Priced | Node, Attribute(tags={"priced": Priced, "node": Node})]
     count: int = 7
 
 

@@ -49,7 +49,7 @@ def values() -> SearchStrategy[Any]:
     return st.recursive(
         scalars,
         lambda inner: st.one_of(
-            st.lists(inner, max_size=4), st.dictionaries(texts(), inner, max_size=4)
+            st.lists(inner, max_size=4), st.dictionaries(names(), inner, max_size=4)
         ),
         max_leaves=12,
     )

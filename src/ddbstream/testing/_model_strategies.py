@@ -27,6 +27,7 @@ from ddbstream._model.class_specs import MISSING, ClassSpec, FieldSpec
 from ddbstream._model.hints import base_arguments, substitute, type_arguments
 from ddbstream._model.markers import KEYS, OPTIONS
 from ddbstream._model.standard_classes import class_spec
+from ddbstream._values.tags import SET_TAGS
 from ddbstream.exceptions import EncodeError
 from ddbstream.testing._item_strategies import names, numbers, texts, values
 
@@ -191,7 +192,9 @@ def _of(  # noqa: C901, PLR0912 - one line a form
         return _of(opened[-1], opened)
     origin, inner = origin_of(annotation), get_args(annotation)
     if origin is Annotated:
-        return _of(inner[0], opened, _limits_of(annotation))
+        drawn = _of(inner[0], opened, _limits_of(annotation))
+        is_set = any(getattr(mark, "stored_as", None) in SET_TAGS for mark in inner[1:])
+        return drawn.filter(_fits_a_set) if is_set else drawn
     if origin is Literal:
         return st.sampled_from(inner)
     if origin is Union or origin is types.UnionType:
@@ -211,6 +214,11 @@ def _of(  # noqa: C901, PLR0912 - one line a form
     if opened.count(kind) >= _OPENED:
         return st.nothing()  # a list of it is then empty, and an optional one None
     return _of_class(annotation, spec, {}, opened)
+
+
+def _fits_a_set(made: Any) -> bool:
+    """Whether a list that is stored as a set has members, and each once."""
+    return made is None or 0 < len(set(made)) == len(made)
 
 
 def _container(
