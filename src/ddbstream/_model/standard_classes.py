@@ -122,7 +122,7 @@ def _typed_dict(cls: Any, open_classes: tuple[Any, ...]) -> ClassSpec:
     if extra is None or is_never:
         forbid = is_never or getattr(cls, "__closed__", None) is True
         return ClassSpec(specs, build=dict, mapping=True, forbid=forbid)
-    annotation = annotation_of(cls, EXTRA_ITEMS, dict[str, extra], open_classes)
+    annotation = annotation_of(cls, EXTRA_ITEMS, dict[str, extra], open_classes)  # type: ignore[valid-type] # made here
     specs.append(FieldSpec(EXTRA_ITEMS, annotation, argument=EXTRA_ITEMS, owner=cls))
     return ClassSpec(
         specs,
