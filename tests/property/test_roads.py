@@ -215,6 +215,33 @@ def test_a_changed_route_takes_the_same_records_by_either_road(
         assert taken(unread_page(wire)) == taken(wire)
 
 
+def test_of_attributes_that_have_the_same_text_nothing_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from ddbstream._wire import unread_image
+
+    images = [{"price": {"N": n}, "dims": {"M": {"w": {"N": "1"}}}} for n in ("1", "1.0", "2")]
+
+    def taken(old: int, new: int, path: str) -> tuple[bool, int]:
+        router, seen, read = StreamRouter(), [], unread_image.read
+        reads: list[Any] = []
+        router.on_modify(changed=path)(seen.append)
+        wire = insert_of({})
+        wire["eventName"] = "MODIFY"
+        wire["dynamodb"] |= {"OldImage": images[old], "NewImage": images[new]}
+        page = unread_page([wire])
+        with monkeypatch.context() as patch:
+            patch.setattr(unread_image, "read", lambda text: reads.append(text) or read(text))
+            router.dispatch(page, stream_arn="arn:aws:dynamodb:r:1:table/T/stream/S")
+        return bool(seen), len(reads)
+
+    assert taken(0, 0, "price") == (False, 0)
+    assert taken(0, 2, "dims.w") == (False, 0)
+    assert taken(0, 2, "none") == (False, 0)
+    assert taken(0, 1, "price") == (False, 2)  # two spellings of one number
+    assert taken(0, 2, "price") == (True, 2)
+
+
 FORMS: dict[str, Any] = {
     "kinesis": kinesis_event,
     "kinesis page": kinesis_page,

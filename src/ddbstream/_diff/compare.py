@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from ddbstream._diff.values import ABSENT, dynamodb_type, same
 from ddbstream._values.attribute_values import from_attribute_value, read_quickly
+from ddbstream._values.json_values import Unread
 from ddbstream._values.paths import Parts, Path
 from ddbstream._values.tags import tag_of
 from ddbstream.exceptions import DDBStreamError, DecodeError, DiffError
@@ -272,7 +273,17 @@ def changed_between(
         DecodeError: The values differ, and one of them is no attribute value.
     """
     try:
-        if len(path) == 1 and old is not None and new is not None:
+        # A dict is the usual image; `isinstance` is for what else there is.
+        text = old.__class__ is not dict and isinstance(old, Unread) and isinstance(new, Unread)
+        if text:
+            # Attributes of the same text are equal, and so is all that is in them.
+            found = old.differing(new, path[0], ABSENT)  # type: ignore[union-attr]
+            if found is None:
+                return False
+            before, after = found
+            if len(path) > 1:
+                before, after = _inside(before, path), _inside(after, path)
+        elif len(path) == 1 and old is not None and new is not None:
             before = old.get(path[0], ABSENT)  # type: ignore[arg-type]
             after = new.get(path[0], ABSENT)  # type: ignore[arg-type]
         else:
@@ -293,7 +304,11 @@ def at(item: Mapping[str, Any] | None, path: Parts) -> Any:
     """The wire value at that path, or `ABSENT`."""
     if item is None:
         return ABSENT
-    value = item.get(path[0], ABSENT)  # type: ignore[arg-type]
+    return _inside(item.get(path[0], ABSENT), path)  # type: ignore[arg-type]
+
+
+def _inside(value: Any, path: Parts) -> Any:
+    """What is at a path, of whose first part this is the value."""
     for part in path[1:]:
         if not isinstance(value, (dict, Mapping)):
             return ABSENT

@@ -158,7 +158,15 @@ class SetNode(Container):
         return {self.tag: [self.inner.unparse(member, json) for member in value]}
 
     def payload_types(self, structs: Structs) -> dict[str, Any] | None:
+        if self.inner.native is not None and not self.inner.has_check:
+            return {self.tag: self.make[self.inner.native]}  # type: ignore[index] # made here
         return {self.tag: list[self.inner.json]}  # type: ignore[name-defined] # made here
+
+    def _emit(self, e: Emitter, payload: str, target: str, road: Road) -> None:
+        if e.typed and self.inner.native is not None and not self.inner.has_check:
+            e.line(f"{target} = {payload}")
+        else:
+            super()._emit(e, payload, target, road)
 
     def emit_members(self, e: Emitter, members: str, target: str, road: Road) -> None:
         self.inner.emit_many(e, members, target)

@@ -36,6 +36,7 @@ class Scalar(Node):
         detail: What an error says the payload should have been.
         json: What a payload is in JSON.
         native: What msgspec reads a payload as, if that is the value itself.
+        has_check: Whether `emit_check` checks more of that than msgspec has.
     """
 
     tag: str = "S"
@@ -43,6 +44,7 @@ class Scalar(Node):
     detail: str = "text in S"
     json: Any = str
     native: type | None = None
+    has_check = False
     has_text = True
 
     def __init__(self) -> None:
@@ -125,6 +127,8 @@ class Scalar(Node):
 
 class StrNode(Scalar):
     """``str``."""
+
+    native: type | None = str
 
     def parse(self, payload: Any) -> str:
         if not isinstance(payload, str):
@@ -297,6 +301,7 @@ class FloatNode(Scalar):
     tag = "N"
     python = float
     native = float
+    has_check = True
     detail = "a number in N"
 
     def parse(self, payload: Any) -> float:

@@ -138,6 +138,8 @@ class DatetimeNode(Scalar):
         self.tag = "S" if unit is None else "N"
         super().__init__()
         self.unit = unit
+        if unit == "s":
+            self.json = int
         self.tags = frozenset({"S", "N"})
         self.words = "S or N"
         self.detail = "ISO 8601 text in S, or an epoch number in N"
@@ -169,9 +171,11 @@ class DatetimeNode(Scalar):
             return
         e.line(f"{target} = {payload}")
         if self.unit == "s":  # a time to live is in whole seconds
-            e.refuse_if(f"not {target}.isdecimal()")
+            if not e.typed:
+                e.refuse_if(f"not {target}.isdecimal()")
+                e.line(f"{target} = int({target})")
             quick = e.const(datetime.fromtimestamp, "fromtimestamp")
-            e.line(f"{target} = {quick}(int({target}), {e.const(timezone.utc, 'utc')})")
+            e.line(f"{target} = {quick}({target}, {e.const(timezone.utc, 'utc')})")
         else:
             e.line(f"{target} = {e.const(self.parse, 'epoch')}({target})")
 

@@ -309,7 +309,12 @@ class StreamRecord(Generic[T_co]):
 
     def _image(self, name: str, *, view: bool = False) -> Mapping[str, Any]:
         change = self._change
-        image = change.view(name) if view and isinstance(change, Unread) else change.get(name)
+        if view and type(change) is not dict and isinstance(change, Unread):
+            image = change.view(name)
+            if isinstance(image, Unread):  # it has been seen to be a map
+                return image
+        else:
+            image = change.get(name)
         if image is None:
             raise MissingImageError(
                 f"no {name} captured: the stream's view type is "

@@ -19,11 +19,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ddbstream._router.awaiting import finish
 from ddbstream._router.failures import settle
-from ddbstream._router.handlers import failed
+from ddbstream._router.handlers import failed, read_with
 from ddbstream._router.results import BatchResult, Failure, identifier
 
 if TYPE_CHECKING:
-    from ddbstream._model import Codec
     from ddbstream._records import StreamRecord
     from ddbstream._router.failures import DeadLetterSink, Decisions
     from ddbstream._router.handlers import Handlers
@@ -56,14 +55,6 @@ class BatchOptions(NamedTuple):
         return settle(failure, self.decisions, self.sink, self.context)
 
 
-def _typed(record: StreamRecord[Any], codec: Codec[Any], own: Codec[Any]) -> StreamRecord[Any]:
-    """The record read with another codec; the same object if it is this router's own."""
-    if record._codec is own and record._new is None and record._old is record._diff is None:
-        record._codec = codec
-        return record
-    return record._with_codec(codec)
-
-
 def _route_of(candidates: Candidates | None, handler: object) -> Route | None:
     return candidates.route_of(handler) if candidates and handler else None
 
@@ -82,7 +73,8 @@ def run_in_order(
     context, stop_when, folding = options.context, options.stop_when, options.folding
     processed = 0
     for record in records:
-        if stop_when is not None and processed and finish(stop_when()):
+        # False is what nearly every answer is, and a call less.
+        if stop_when and processed and (ends := stop_when()) is not False and finish(ends):
             return BatchResult(processed, (), identifier(record))
         failure = handler = candidates = None
         typed = record
@@ -99,7 +91,7 @@ def run_in_order(
                     failure = handlers.handle(record, context, candidates)
                 else:
                     if record._codec is not candidates.codec and candidates.codec is not None:
-                        typed = _typed(record, candidates.codec, own)
+                        typed = read_with(record, candidates.codec, own)
                     for handler in candidates.handlers:
                         result = handler(typed)
                         if result is not None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ddbstream._router.observers import Observers
     from ddbstream._router.routes import Route
 
-__all__ = ["Handlers", "failed"]
+__all__ = ["Handlers", "failed", "read_with"]
 
 Views = dict["Codec[Any]", "StreamRecord[Any]"]
 
@@ -64,6 +64,8 @@ class Handlers:
         self, record: StreamRecord[Any], context: object, candidates: Candidates | None = None
     ) -> Failure | None:
         """Run every handler that wants the record, here; the failure, if one failed."""
+        if candidates is not None and candidates.plain:
+            return self._run_plain(record, candidates)
         run = _Run(record, context, self._observers)
         try:
             if candidates is None:
@@ -79,6 +81,25 @@ class Handlers:
                     run.call(route, run.view(route.codec))
         except Exception as error:  # noqa: BLE001 - its record's failure, whatever it is
             return failed(run.record, error, run.route)
+        return None
+
+    def _run_plain(self, record: StreamRecord[Any], candidates: Candidates) -> Failure | None:
+        """As `handle`, where nothing is around the handlers of routes that read one model."""
+        codec, route = candidates.codec, None
+        if codec is not None and record._codec is not codec:
+            record = read_with(record, codec, self.codec)
+        try:
+            # Each is asked before the first is called.
+            wanted = []
+            for route in candidates.routes:
+                if not route.guards or route.wants(record):
+                    wanted.append(route)  # noqa: PERF401 - a failure is of the route that is asked
+            for route in wanted:
+                result = route.handler(record)
+                if result is not None:
+                    finish(result)
+        except Exception as error:  # noqa: BLE001 - its record's failure, whatever it is
+            return failed(record, error, route)
         return None
 
     async def handle_async(
@@ -226,6 +247,14 @@ class _Run:
         if self._observers is not None:
             seconds = perf_counter() - started
             await self._observers.handled_async(record, route.name, seconds, None)
+
+
+def read_with(record: StreamRecord[Any], codec: Codec[Any], own: Codec[Any]) -> StreamRecord[Any]:
+    """The record read with another codec; the same object if it is this router's own."""
+    if record._codec is own and record._new is None and record._old is record._diff is None:
+        record._codec = codec
+        return record
+    return record._with_codec(codec)
 
 
 def failed(record: StreamRecord[Any], error: Exception, route: Route | None) -> Failure:

@@ -80,11 +80,12 @@ class Candidates:
         handlers: Their functions, where there is nothing to do but call them; else None.
         codec: The one that all of them read with; None if they differ, or there are none.
         guarded: Whether some route asks for more than class and entity.
+        plain: Whether there is nothing to do but ask that, and call the functions.
         wrapped: Whether there is middleware anywhere.
         is_async: Whether there is something to run, and all of it can be awaited.
     """
 
-    __slots__ = ("codec", "guarded", "handlers", "is_async", "nodes", "routes", "wrapped")
+    __slots__ = ("codec", "guarded", "handlers", "is_async", "nodes", "plain", "routes", "wrapped")
 
     def __init__(self, placed: Sequence[PlacedRoute], *, observed: bool, unmatched: bool) -> None:
         self.routes = routes = tuple(one.route for one in placed)
@@ -100,10 +101,11 @@ class Candidates:
             and all(route.is_async for route in routes)
             and all(one.is_async for one in around)
         )
-        special = self.guarded or self.wrapped or observed or len(codecs) > 1
-        if special or any(route.wants_context for route in routes) or (unmatched and not routes):
-            self.handlers: tuple[Callable[[Any], object], ...] | None = None
-        else:
+        special = self.wrapped or observed or len(codecs) > 1
+        special = special or any(route.wants_context for route in routes)
+        self.plain = not (special or (unmatched and (self.guarded or not routes)))
+        self.handlers: tuple[Callable[[Any], object], ...] | None = None
+        if self.plain and not self.guarded:
             self.handlers = tuple(route.handler for route in routes)
 
     def route_of(self, handler: object) -> Route:

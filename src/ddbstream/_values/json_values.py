@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+if TYPE_CHECKING:
+    _Mapping = Mapping[str, Any]
+else:
+    _Mapping = object
 
 __all__ = ["Unread", "is_map", "text_of"]
 
 
-class Unread(Mapping[str, Any]):
-    """A mapping that is still JSON text: members are read when they are asked for."""
+class Unread(_Mapping):
+    """A mapping that is still JSON text: members are read when they are asked for.
+
+    Those that inherit it are Mappings too. At run time it is none itself, since a check for a class
+    with abstract methods costs as much as reading an attribute.
+    """
 
     __slots__ = ()
 
-    @abstractmethod
     def parsed(self) -> dict[str, Any]:
         """All of it as a dict, the same one each time."""
+        raise NotImplementedError
 
     def unread(self, name: str) -> Any:
         """The JSON text of a member, as bytes of any kind; None if there is no such text."""
@@ -26,8 +34,19 @@ class Unread(Mapping[str, Any]):
         """A member as `get` gives it; if it is a map, one of which single members are read."""
         return self.get(name)
 
+    def differing(self, other: Unread, name: str, absent: Any) -> tuple[Any, Any] | None:
+        """A member here and in another map, as the values that `get` gives.
+
+        None if they are the same text, of which nothing is read then.
+        """
+        return self.get(name, absent), other.get(name, absent)
+
     def __getitem__(self, name: str) -> Any:
         return self.parsed()[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As that of every Mapping."""
+        return self.parsed().get(name, default)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.parsed())

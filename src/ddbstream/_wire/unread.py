@@ -81,7 +81,7 @@ _read_line = msgspec.json.Decoder(_Line).decode
 _read_slices = msgspec.json.Decoder(_Slices).decode
 
 
-class UnreadChange(Unread):
+class UnreadChange(Unread, Mapping[str, Any]):
     """The ``dynamodb`` of an unread record."""
 
     __slots__ = ("_members", "_read", "_record")
@@ -130,7 +130,7 @@ class UnreadChange(Unread):
             return default
 
 
-class UnreadRecord(Unread):
+class UnreadRecord(Unread, Mapping[str, Any]):
     """A record's wire mapping.
 
     Args:

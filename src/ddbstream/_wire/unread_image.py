@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -50,7 +50,7 @@ def read(text: Any) -> Any:
         return loads(text)
 
 
-class UnreadImage(Unread):
+class UnreadImage(Unread, Mapping[str, Any]):
     """A map of attribute values: an image, of which single attributes are read."""
 
     __slots__ = ("_parsed", "_text")
@@ -67,6 +67,17 @@ class UnreadImage(Unread):
 
     def unread(self, name: str) -> Any:
         return find(self._text, name)
+
+    def differing(self, other: Unread, name: str, absent: Any) -> tuple[Any, Any] | None:
+        if self._parsed is not None or type(other) is not UnreadImage or other._parsed is not None:
+            return super().differing(other, name, absent)
+        ours, theirs = find(self._text, name), find(other._text, name)
+        if ours == theirs:
+            return None
+        return (
+            absent if ours is None else read(ours),
+            absent if theirs is None else read(theirs),
+        )
 
     def __getitem__(self, name: str) -> Any:
         if self._parsed is not None:
