@@ -94,6 +94,25 @@ def test_streams_lists_a_tables_stream_with_its_shards(
     assert [shard["to"] is None for shard in shards] == [False] * (len(shards) - 1) + [True]
 
 
+def test_describe_shows_every_shard_whole_on_a_terminal_of_80_columns(
+    on_a_terminal: Callable[..., str],
+    aws: list[str],
+    local_table: Table,
+    dynamodb_local: DynamoDBLocal,
+) -> None:
+    local_table.put(product(1))
+    for _ in range(3):
+        dynamodb_local.control.rollover()
+    seen = on_a_terminal("streams", "describe", local_table.name, *aws, columns=80)
+    description = dynamodb_local.streams.describe_stream(StreamArn=local_table.stream_arn)
+    shards = description["StreamDescription"]["Shards"]
+    assert len(shards) >= 3
+    assert all(shard["ShardId"] in seen for shard in shards)
+    assert local_table.stream_arn in seen
+    assert seen.count("oldest record") == 1  # the others are empty
+    assert "* NEW_AND_OLD_IMAGES" in seen
+
+
 def test_streams_without_a_table_lists_every_stream(
     run: Run, aws: list[str], local_table: Table
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +16,6 @@ from rich.console import Group, RenderableType
 from rich.highlighter import JSONHighlighter, ReprHighlighter
 from rich.padding import Padding
 from rich.text import Text
-from rich.tree import Tree
 
 from ddbstream import Added, Insert, Modify, Remove, Removed, Replaced, SetChanged
 from ddbstream.cli._json import dumps
@@ -87,7 +87,7 @@ class Output:
         if self.as_json:
             self.line(stream)
         else:
-            self._print(_stream_tree(stream))
+            self._print(_stream_lines(stream))
 
     def line(self, value: object) -> None:
         """One line of JSON on standard output."""
@@ -170,39 +170,57 @@ def change_as_text(record: Change[Any], entity: str | None = None) -> Renderable
     return Group(heading, *(Padding(part, (0, 0, 0, 2), expand=False) for part in body), "")
 
 
-def _stream_tree(stream: dict[str, Any]) -> Tree:
+def _stream_lines(stream: dict[str, Any]) -> Group:
+    """A stream and its shards, each in a line of its own that nothing cuts off.
+
+    rich's own tree cuts lines off at the terminal's edge, where the end of a shard's id may be.
+    """
     shards = stream["shards"]
     count = shards if isinstance(shards, int) else len(shards)
     colour = "green" if stream["status"] == "ENABLED" else "yellow"
-    tree = Tree(
+    lines = [
         styled(
             (stream["table"], "bold"),
             (f"  {stream['status']}", colour),
             f"  {stream['view_type']}  {plural(count, 'shard')}, {stream['open_shards']} open",
-            Text("\n"),
-            (stream["stream_arn"], "dim"),
-        )
-    )
+        ),
+        styled((stream["stream_arn"], "dim")),
+    ]
     if isinstance(shards, list):
-        branches = {shard["shard_id"]: shard for shard in shards}
-        grown: dict[str, Tree] = {}
-        # A parent is listed before its children by no rule; one that is gone leaves a root behind.
-        for shard in shards:
-            _grow(tree, shard["shard_id"], branches, grown)
-    return tree
+        lines += _branches(shards)
+    return Group(*lines)
 
 
-def _grow(
-    root: Tree, shard_id: str, shards: dict[str, dict[str, Any]], grown: dict[str, Tree]
-) -> Tree:
-    if shard_id not in grown:
-        shard = shards[shard_id]
-        parent = _grow(root, shard["parent"], shards, grown) if shard["parent"] in shards else root
+def _branches(shards: list[dict[str, Any]]) -> Iterator[Text]:
+    """The tree of shards; one whose parent is no longer listed is a root."""
+    known = {shard["shard_id"] for shard in shards}
+    children: dict[str | None, list[dict[str, Any]]] = {}
+    for shard in sorted(shards, key=itemgetter("shard_id")):
+        parent = shard["parent"] if shard["parent"] in known else None
+        children.setdefault(parent, []).append(shard)
+    left = [(shard, "", shard is children[None][-1]) for shard in reversed(children.get(None, []))]
+    while left:
+        shard, indent, is_last = left.pop()
         state = "open" if shard["to"] is None else "closed"
-        grown[shard_id] = parent.add(
-            styled(shard_id, (f"  {state}", "green" if state == "open" else "dim"))
+        seconds = shard.get("lag_seconds")
+        lag = "" if seconds is None else f", oldest record {_age(seconds)}"
+        yield styled(
+            f"{indent}{'└── ' if is_last else '├── '}{shard['shard_id']}",
+            (f"  {state}", "green" if state == "open" else "dim"),
+            (lag, "dim"),
         )
-    return grown[shard_id]
+        inner = children.get(shard["shard_id"], [])
+        below = indent + ("    " if is_last else "│   ")
+        left += [(child, below, child is inner[-1]) for child in reversed(inner)]
+
+
+def _age(seconds: float) -> str:
+    """As ``3 h 5 min old``: two units at most, as nobody needs more."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min old"
+    return f"{minutes} min {rest} s old" if minutes else f"{rest} s old"
 
 
 def _images(record: Change[Any]) -> Iterator[tuple[str, Any]]:
