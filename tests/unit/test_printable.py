@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import pickle
+import subprocess
+import sys
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -160,3 +162,23 @@ def test_a_pollers_log_lines_and_metrics_are_printable(caplog: pytest.LogCapture
     assert all(map(harmless, lines))
     (label,) = [line for line in lines if "calls_failed" in line]
     assert label.endswith('\\"\\\\"} 1')
+
+
+def test_nothing_depends_on_comparing_bytes_with_text() -> None:
+    """Where ``python -bb`` makes that an error, the answers are the same."""
+    code = """
+from ddbstream import diff, parse
+from ddbstream.exceptions import DDBStreamError
+old, new = {"a": {"B": b"x"}, "b": {"BS": [b"x"]}}, {"a": {"B": "eA=="}, "b": {"BS": ["eQ=="]}}
+print(len(diff(old, new, wire=True)))
+for payload in ({b"a": 1}, [{"eventName": "INSERT", "dynamodb": {
+    "NewImage": {}, "ApproximateCreationDateTime": b"1"}}]):
+    try:
+        print([record.approximate_creation_datetime for record in parse(payload)])
+    except DDBStreamError as error:
+        print(type(error).__name__)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-bb", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (ran.stdout, ran.stderr) == ("1\nPayloadError\nRecordError\n", "")

@@ -10,6 +10,7 @@ inside what only one of them has, nor where the type changed.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from operator import itemgetter
@@ -46,6 +47,11 @@ def wire_edits(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Edit]:
     edits: list[Edit] = []
     try:
         _wire_map(old, new, (), edits)
+    except BytesWarning:  # `python -bb`, and binary that is bytes in one and text in the other
+        edits.clear()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", BytesWarning)
+            _wire_map(old, new, (), edits)
     except RecursionError:
         raise DiffError("nested too deeply to compare") from None
     if len(edits) > 1:

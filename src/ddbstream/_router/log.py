@@ -19,11 +19,31 @@ if TYPE_CHECKING:
     from ddbstream._records import StreamRecord
     from ddbstream._router.results import Failure
 
-__all__ = ["log", "log_failure"]
+__all__ = ["PrintableFormatter", "log", "log_failure"]
 
 _logger = logging.getLogger("ddbstream")
 
 Level = Literal["debug", "info", "warning", "error"]
+
+
+class PrintableFormatter(logging.Formatter):
+    """Log lines for people: a message is one line, and its traceback is indented below it.
+
+    What a handler raised may quote a stored value, with newlines in it: at the beginning of a line
+    it would pass for a message.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As usual, printable, also what another formatter has left of a traceback."""
+        return printable(super().format(record), lines=True)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """A message, in one line."""
+        return printable(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """A traceback, each line behind two spaces."""
+        return "  " + printable(super().formatException(ei), lines=True).replace("\n", "\n  ")
 
 
 def log(

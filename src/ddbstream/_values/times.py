@@ -46,7 +46,7 @@ def nanoseconds(value: object, precision: object = None) -> int:
         stamp = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
         since = stamp - _EPOCH
         return (since.days * 86_400 + since.seconds) * _SECOND + since.microseconds * 1_000
-    if isinstance(value, bool):
+    if isinstance(value, (bool, bytes)):
         raise TypeError
     if isinstance(value, int):
         if abs(value) > _LIMIT:

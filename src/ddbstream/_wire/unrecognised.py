@@ -52,5 +52,5 @@ def looks_like(payload: object) -> str:
 
 
 def _some(names: Iterable[object]) -> str:
-    listed = sorted(str(name)[:40] for name in names)
+    listed = sorted((name if isinstance(name, str) else repr(name))[:40] for name in names)
     return ", ".join(listed[:8]) + (" and others" if len(listed) > 8 else "")

@@ -118,6 +118,7 @@ def serving(
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # a burst that finds no place waits a second to be tried again
 
     def __init__(
         self, address: tuple[str, int], respond: Callable[[Request], Response], longest_body: int

@@ -24,7 +24,7 @@ from ddbstream.cli._parameters import aws_options
 from ddbstream.cli._remedies import enabling, in_words
 from ddbstream.cli._standard_streams import console
 from ddbstream.cli._table_scan import TableScan
-from ddbstream.exceptions import DDBStreamError, MissingImageError
+from ddbstream.exceptions import DDBStreamError, MissingImageError, printable
 from ddbstream.export import open_export, read_records
 from ddbstream.poller import StreamPoller
 
@@ -164,7 +164,7 @@ def reading(source: Source, what: str, sample: int | None) -> Iterator[Callable[
         transient=True,
         disable=not sys.stderr.isatty(),
     ) as progress:
-        task = progress.add_task(f"{what} {source.name}", total=total or None)
+        task = progress.add_task(printable(f"{what} {source.name}"), total=total or None)
         yield lambda: progress.advance(task)
 
 

@@ -14,7 +14,6 @@ Rules:
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import traceback
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 import click
 from rich.console import Console
 
+from ddbstream._router.log import PrintableFormatter
 from ddbstream.exceptions import printable
 
 if TYPE_CHECKING:
@@ -129,7 +129,12 @@ def is_plain() -> bool:
 
 def console(*, stderr: bool = False) -> Console:
     """A console on standard output, or on standard error."""
-    return Console(stderr=stderr, highlight=False, color_system=None if is_plain() else "auto")
+    return Console(
+        stderr=stderr,
+        highlight=False,
+        emoji=False,  # a key ":bug:" stays what it is
+        color_system=None if is_plain() else "auto",
+    )
 
 
 def plural(count: int, noun: str) -> str:
@@ -168,12 +173,8 @@ def short_traceback(error: BaseException) -> str:
     return "".join(told.format()).rstrip()
 
 
-class LogFormatter(logging.Formatter):
+class LogFormatter(PrintableFormatter):
     """Log lines, and the tracebacks in them, for people."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
-
-    def format(self, record: logging.LogRecord) -> str:
-        """As usual, printable."""
-        return printable(super().format(record), lines=True)

@@ -29,7 +29,7 @@ from ddbstream.cli._signals import (
     stopping_on_signals,
 )
 from ddbstream.cli._standard_streams import complain, console, plural
-from ddbstream.exceptions import ExportError, MissingImageError
+from ddbstream.exceptions import ExportError, MissingImageError, printable
 from ddbstream.export import SQLiteProgress, open_export
 from ddbstream.export import backfill as scan_table
 from ddbstream.export import load as load_export
@@ -222,7 +222,7 @@ class _Bar:
             disable=not sys.stderr.isatty(),
             redirect_stdout=sys.stdout.isatty(),  # what handlers print goes where it would
         )
-        self._task = self._progress.add_task(what, total=None)
+        self._task = self._progress.add_task(printable(what), total=None)
 
     def __enter__(self) -> Self:
         self._progress.start()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 from functools import reduce
 from importlib import import_module
 
+from ddbstream._router.log import PrintableFormatter
 from ddbstream._router.router import StreamRouter
 from ddbstream.kcl import RecordProcessor
 from ddbstream.kcl._run import processor_of, speak, take_standard_streams
@@ -23,11 +23,11 @@ def main() -> None:
     parser.add_argument("--checkpoint-seconds", type=float)
     parser.add_argument("--stream-arn")
     arguments = vars(parser.parse_args())
-    logging.basicConfig(
-        level=logging.INFO,
-        stream=sys.stderr,
-        format="%(levelname)s %(name)s %(message)s",  # the daemon puts the time in front
-    )
+    shown = logging.StreamHandler()
+    shown.setFormatter(
+        PrintableFormatter("%(levelname)s %(name)s %(message)s")
+    )  # the daemon has the time
+    logging.basicConfig(level=logging.INFO, handlers=[shown])
     name = arguments.pop("router")
     options = {key: value for key, value in arguments.items() if value is not None}
     # Before the user's module: it may print while it is imported.
