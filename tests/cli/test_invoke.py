@@ -123,3 +123,77 @@ def test_what_cannot_be_invoked_is_said_in_words(
     assert result.returncode == code
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+SEEN = """
+from ddbstream import LambdaHandler, StreamRouter, by_key_prefix
+
+router = StreamRouter(classify=by_key_prefix("PK"))
+
+@router.on_change()
+def seen(record):
+    print(record.event_name, record.table_name, record.keys, record.is_ttl_removal, record.diff)
+
+handler = LambdaHandler(router)
+"""
+OLD, NEW = '{"PK": "Order#1", "total": 5.10}', '{"PK": {"S": "Order#1"}, "total": {"N": "6"}}'
+
+
+@pytest.fixture
+def seen_app(tmp_path: Path) -> Path:
+    (tmp_path / "seen.py").write_text(SEEN)
+    (tmp_path / "old.json").write_text(OLD)
+    (tmp_path / "new.json").write_text(json.dumps({"Item": json.loads(NEW)}))
+    return tmp_path
+
+
+@pytest.mark.parametrize(("old", "new"), [(OLD, NEW), ("old.json", "new.json")])
+def test_an_event_is_made_of_items(seen_app: Path, run: Run, old: str, new: str) -> None:
+    asked = ["--remove", new, "--insert", old, "--modify", old, new, "--insert", new, "--ttl"]
+    result = run("invoke", "seen:handler", *asked, "--table", "Shop")
+    assert result.returncode == 0, result.stderr
+    lines = result.stderr.splitlines()
+    assert [line.split()[0] for line in lines if "Shop" in line] == [
+        *("INSERT", "INSERT", "MODIFY", "REMOVE")
+    ]
+    assert "total: 5.10 -> 6" in result.stderr
+    assert [line.split()[4] for line in lines if "Shop" in line] == [*3 * ["False"], "True"]
+
+
+def test_the_records_carry_what_is_asked_for(seen_app: Path, run: Run) -> None:
+    result = run("invoke", "seen:handler", "--insert", OLD, "--view-type", "KEYS_ONLY")
+    assert result.returncode == 1
+    assert "KEYS_ONLY" in result.stderr
+    assert json.loads(result.stdout)["errorType"] == "MissingImageError"
+    keyed = run("invoke", "seen:handler", "--insert", OLD, "--key", "PK", "--key", "total")
+    assert "'total'" in keyed.stderr.partition("}")[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--insert", "{"], "--insert: this is not JSON"),
+        (["--insert", "nothere.json"], "no such file"),
+        (["--insert", "{}"], "takes an item"),
+        (["--remove", "old.json", "--key", "id"], "--remove: keys= names id"),
+        (["--modify", OLD], "requires 2 arguments"),
+        (["old.json", "--insert", OLD], "give EVENT, or items"),
+        (["--ttl"], "need an item"),
+        (["--insert", '{"PK": NaN}'], "--insert: "),
+    ],
+)
+def test_items_that_are_none_are_wrong_usage(
+    seen_app: Path, run: Run, arguments: list[str], message: str
+) -> None:
+    result = run("invoke", "seen:handler", *arguments, stdin="{}")
+    assert result.returncode == 2, result.stderr
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_on_a_terminal_of_80_columns_the_response_is_json(
+    seen_app: Path, on_a_terminal: Callable[..., str]
+) -> None:
+    seen = on_a_terminal("invoke", "seen:handler", "--insert", OLD, columns=80)
+    assert "INSERT Table" in seen
+    assert '"batchItemFailures": []' in seen

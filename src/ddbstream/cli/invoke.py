@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import traceback
 from decimal import Decimal
@@ -12,6 +13,7 @@ import click
 from ddbstream.cli._documents import whole_document
 from ddbstream.cli._json import dumps
 from ddbstream.cli._parameters import Loaded
+from ddbstream.cli._records_given import event_of, record_options
 from ddbstream.cli._standard_streams import complain_of, prints_apart, write_out
 from ddbstream.exceptions import PayloadError
 from ddbstream.testing._lambda_context import LambdaContext
@@ -24,7 +26,8 @@ __all__ = ["invoke"]
 
 @click.command()
 @click.argument("handler", type=Loaded("function"))
-@click.argument("event", type=click.File("rb"), default="-")
+@click.argument("event", type=click.File("rb"), required=False)
+@record_options
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0),
@@ -32,18 +35,27 @@ __all__ = ["invoke"]
     show_default=True,
     help="Seconds that the context says are left. Nothing stops the handler after them.",
 )
-def invoke(handler: Callable[..., Any], event: IO[bytes], timeout: float) -> None:
+def invoke(
+    handler: Callable[..., Any], event: IO[bytes] | None, timeout: float, **given: Any
+) -> None:
     """Call HANDLER (module:name) with EVENT, a JSON file or standard input, as Lambda would.
+
+    In place of EVENT, `--insert`, `--modify` and `--remove` make one from items; each can be given
+    several times.
 
     Prints the response as Lambda encodes it. If the handler raises, prints Lambda's error document,
     the traceback goes to standard error, and the exit code is 1.
     """
     if not callable(handler):
         raise click.UsageError("HANDLER cannot be called")
-    try:
-        payload = whole_document(event)
-    except PayloadError as error:
-        raise click.ClickException(f"the event is {error}") from None
+    payload = event_of(given)
+    if payload is not None and event is not None:
+        raise click.UsageError("give EVENT, or items with --insert, --modify and --remove")
+    if payload is None:
+        try:
+            payload = whole_document(event or sys.stdin.buffer)
+        except PayloadError as error:
+            raise click.ClickException(f"the event is {error}") from None
     name = getattr(handler, "__name__", type(handler).__name__)
     try:
         with prints_apart():  # standard output is for the response
