@@ -2,13 +2,15 @@
 
 Wheel and sdist are built twice, the second wheel from the sdist, and must be the same bytes. They
 are checked by check-wheel-contents and twine, and installed into fresh environments, alone and with
-each extra, on every Python of this machine.
+each extra, on every Python of this machine. What mypy and pyright infer from the wheel, with
+boto3-stubs and Powertools beside it, is what `typing_tests/` says.
 """
 
 from __future__ import annotations
 
 import email
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -84,6 +86,7 @@ def main() -> int:
     run(BIN / "twine", "check", "--strict", wheel, sdist)
     print_sizes(wheel, sdist)
     try_out(wheel)
+    check_types(wheel)
     return 0
 
 
@@ -158,6 +161,22 @@ def try_one(wheel: Path, python: str, extra: str) -> None:
         wanted = f"{wheel}[{extra}]" if extra else str(wheel)
         run(BIN / "uv", "pip", "install", "--quiet", "--python", inside, wanted)
         run(inside, "-W", "error", "-c", ALONE + SMOKE[extra], cwd=Path(folder))
+
+
+def check_types(wheel: Path) -> None:
+    """The typing tests, far from the sources, with the packages of the lock and the wheel."""
+    with tempfile.TemporaryDirectory() as folder:
+        inside, tests = Path(folder) / "bin" / "python", Path(folder) / "typing_tests"
+        run(BIN / "uv", "venv", "--quiet", "--python", sys.executable, folder)
+        install = (BIN / "uv", "pip", "install", "--quiet", "--python", inside)
+        run(*install, "--require-hashes", "-r", ROOT / "requirements" / "dev.txt")
+        run(*install, "--no-deps", wheel)
+        shutil.copytree(ROOT / "typing_tests", tests)
+        run(inside, "-m", "mypy", "--strict", "--python-executable", inside, tests, cwd=tests)
+        strict = {"typeCheckingMode": "strict", "reportTypedDictNotRequiredAccess": False}
+        (tests / "pyrightconfig.json").write_text(json.dumps(strict))
+        run(inside, "-m", "pyright", "--pythonpath", inside, cwd=tests)
+        print("mypy and pyright: as typing_tests/ says, from the wheel")
 
 
 if __name__ == "__main__":

@@ -33,8 +33,11 @@ PAIRS = ANY_PAIRS.map(_besides_the_key)
 
 
 def many(test: Any) -> Any:
-    """A property over pairs enough for every branch of an expression: 1000 take some 20 s."""
-    enough = settings(max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
+    """A property that DynamoDB Local answers 20 times a second: more pairs in the thorough profile."""
+    enough = settings(
+        max_examples=max(250, settings().max_examples),
+        suppress_health_check=[HealthCheck.too_slow],
+    )
     return pytest.mark.slow(enough(test))
 
 
