@@ -263,9 +263,7 @@ def test_without_the_library_the_classes_are_written_and_not_proven(
 
 
 @pytest.mark.slow
-def test_forty_thousand_items_take_no_more_memory_than_a_thousand(
-    folder: Path, run: Run
-) -> None:
+def test_forty_thousand_items_take_no_more_memory_than_a_thousand(folder: Path, run: Run) -> None:
     with (folder / "large.ndjson").open("w") as file:
         for number in range(8):
             for item in single_table(5000):

@@ -12,36 +12,14 @@ import pytest
 
 from ddbstream import from_item
 
-moto = pytest.importorskip("moto")
-boto3 = pytest.importorskip("boto3")
+pytest.importorskip("moto")
+pytest.importorskip("boto3")
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from types import ModuleType
 
 DESK = '{"name": "Walnut desk", "price": 1299.99, "category": "furniture"}'
-
-
-@pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch, add_product: ModuleType) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")
-    monkeypatch.setenv("TABLE_NAME", "Product")
-    with moto.mock_aws():
-        add_product.dynamodb.cache_clear()
-        client = boto3.client("dynamodb")
-        client.create_table(
-            TableName="Product",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")
-            ],
-            KeySchema=[
-                {"AttributeName": "PK", "KeyType": "HASH"},
-                {"AttributeName": "SK", "KeyType": "RANGE"},
-            ],
-        )
-        yield client
 
 
 @pytest.fixture

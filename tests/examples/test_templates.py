@@ -144,6 +144,20 @@ def test_both_templates_post_product_to_the_same_function_with_the_same_environm
     assert by_sam["Environment"]["Variables"] == by_serverless["environment"]
 
 
+def test_both_templates_patch_and_delete_a_product_by_the_same_function(
+    sam: dict[str, Any], serverless: dict[str, Any]
+) -> None:
+    by_sam = sam["Resources"]["ChangeProduct"]["Properties"]
+    by_serverless = serverless["functions"]["changeProduct"]
+    routes = [event["Properties"] for event in by_sam["Events"].values()]
+    assert (
+        [{"httpApi": f"{route['Method']} {route['Path']}"} for route in routes]
+        == by_serverless["events"]
+        == [{"httpApi": "PATCH /product/{id}"}, {"httpApi": "DELETE /product/{id}"}]
+    )
+    assert by_sam["Environment"]["Variables"] == by_serverless["environment"]
+
+
 def test_both_templates_run_the_same_runtime_and_log_json(
     sam: dict[str, Any], serverless: dict[str, Any]
 ) -> None:
@@ -157,7 +171,12 @@ def test_both_templates_run_the_same_runtime_and_log_json(
 
 
 @pytest.mark.parametrize(
-    ("sam_name", "name"), [("AddProduct", "addProduct"), ("ProductChanges", "productChanges")]
+    ("sam_name", "name"),
+    [
+        ("AddProduct", "addProduct"),
+        ("ChangeProduct", "changeProduct"),
+        ("ProductChanges", "productChanges"),
+    ],
 )
 def test_each_function_has_its_own_role_and_a_handler_that_exists(
     sam: dict[str, Any], serverless: dict[str, Any], catalogue: Path, sam_name: str, name: str
@@ -199,4 +218,15 @@ def test_the_stream_function_may_read_this_stream_and_write_its_failures_and_not
 def test_add_product_may_put_items_in_this_table_and_nothing_else(sam: dict[str, Any]) -> None:
     assert statements(sam, "AddProductRole") == {
         "dynamodb:PutItem": {"Fn::GetAtt": ["ProductTable", "Arn"]}
+    }
+
+
+def test_change_product_may_read_change_and_delete_items_of_this_table_and_nothing_else(
+    sam: dict[str, Any],
+) -> None:
+    table = {"Fn::GetAtt": ["ProductTable", "Arn"]}
+    assert statements(sam, "ChangeProductRole") == {
+        "dynamodb:GetItem": table,
+        "dynamodb:UpdateItem": table,
+        "dynamodb:DeleteItem": table,
     }

@@ -33,7 +33,7 @@ PAIRS = ANY_PAIRS.map(_besides_the_key)
 
 
 def many(test: Any) -> Any:
-    """A property that DynamoDB Local answers 20 times a second: more pairs in the thorough profile."""
+    """A property that asks DynamoDB Local; the thorough profile tries more pairs."""
     enough = settings(
         max_examples=max(250, settings().max_examples),
         suppress_health_check=[HealthCheck.too_slow],

@@ -1,40 +1,20 @@
-"""``POST /product``: check the body, write the item, answer 201 with the new id.
-
-API Gateway calls ``handler``, as a REST API (payload 1.0) or an HTTP API (payload 2.0).
-The table's name comes from the environment variable ``TABLE_NAME``.
-"""
+"""``POST /product``: check the body, write the item, answer 201 with the new id."""
 
 from __future__ import annotations
 
-import binascii
-import json
 import logging
 import os
-from decimal import Decimal
-from functools import cache
-from typing import Any, NoReturn
+from typing import Any
 from uuid import uuid4
 
-import boto3
 from models import Product
+from product_api import BadRequest, dynamodb, json_body, price, response, text
 
 from ddbstream import to_item
 from ddbstream.exceptions import EncodeError
 
 logger = logging.getLogger(__name__)
 logger.setLevel(logging.INFO)
-
-LONGEST_TEXT = 1_000  # characters; an item, with its names and both keys, may have 400 KB
-
-
-class BadRequest(Exception):
-    """The caller's mistake; its text is what the caller gets to read."""
-
-
-@cache
-def dynamodb() -> Any:
-    """The client, made at the first request and kept by the execution environment."""
-    return boto3.client("dynamodb")
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
@@ -49,9 +29,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     try:
         product = product_from(json_body(event))
         item = to_item(product)
-    except EncodeError as error:  # a price that DynamoDB has no number for
-        return response(400, {"message": str(error)})
-    except BadRequest as error:
+    except (BadRequest, EncodeError) as error:  # a price that DynamoDB has no number for
         return response(400, {"message": str(error)})
     dynamodb().put_item(TableName=os.environ["TABLE_NAME"], Item=item)
     logger.info("product added", extra={"id": str(product.id)})
@@ -63,53 +41,3 @@ def product_from(body: dict[str, Any]) -> Product:
     return Product(
         id=uuid4(), name=text(body, "name"), price=price(body), category=text(body, "category")
     )
-
-
-def price(body: dict[str, Any]) -> Decimal:
-    """The price: a JSON number, exactly as it was written."""
-    value = body.get("price")
-    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-        raise BadRequest("price must be a number")
-    if value < 0:
-        raise BadRequest("price must not be negative")
-    return Decimal(value)
-
-
-def text(body: dict[str, Any], field: str) -> str:
-    """A field that must be text with something in it."""
-    value = body.get(field)
-    if not isinstance(value, str) or not value.strip():
-        raise BadRequest(f"{field} must be text and not empty")
-    if len(value) > LONGEST_TEXT:
-        raise BadRequest(f"{field} must not be longer than {LONGEST_TEXT} characters")
-    if any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise BadRequest(f"{field} must be valid Unicode")  # JSON can spell half a character
-    return value
-
-
-def json_body(event: dict[str, Any]) -> dict[str, Any]:
-    """The body as JSON, its fractions as ``Decimal``: a price that was a float is a wrong price."""
-    try:
-        raw: Any = event.get("body") or ""
-        if event.get("isBase64Encoded"):
-            raw = binascii.a2b_base64(raw)
-        body = json.loads(raw, parse_float=Decimal, parse_constant=no_such_number)
-    except (ValueError, ArithmeticError, RecursionError):
-        raise BadRequest("the body must be JSON") from None
-    if not isinstance(body, dict):
-        raise BadRequest("the body must be a JSON object")
-    return body
-
-
-def no_such_number(name: str) -> NoReturn:
-    """``NaN`` and ``Infinity``, which Python reads but JSON does not have."""
-    raise ValueError(name)
-
-
-def response(status: int, body: dict[str, str], **headers: str) -> dict[str, Any]:
-    """A proxy response that both kinds of API accept."""
-    return {
-        "statusCode": status,
-        "headers": {"Content-Type": "application/json", **headers},
-        "body": json.dumps(body),
-    }

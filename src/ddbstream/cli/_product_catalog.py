@@ -1,4 +1,4 @@
-"""The product catalogue of ``examples/``, on this machine: its two functions, its table, its API.
+"""The product catalogue of ``examples/``, on this machine: its functions, its table, its API.
 
 The functions are the example's own files, the ones that are deployed. A wheel carries them beside
 this module (``pyproject.toml`` puts them there); in a checkout they are read from ``examples/``.
@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from ddbstream import diff, from_item
 from ddbstream.cli._http import JSON, Request, Response, message
 from ddbstream.cli._local_dynamodb import make_table
 
@@ -27,8 +25,8 @@ __all__ = ["LONGEST_BODY", "ProductApi", "ProductTable", "functions", "product_t
 LONGEST_BODY = 10 * 1024 * 1024  # bytes; API Gateway's limit
 
 
-def functions() -> tuple[ModuleType, ModuleType]:
-    """The modules ``add_product`` and ``product_changes``, imported as Lambda imports them.
+def functions() -> tuple[ModuleType, ModuleType, ModuleType]:
+    """``add_product``, ``change_product`` and ``product_changes``, imported as Lambda imports them.
 
     That is with their folder on ``sys.path``, where each finds ``models``.
     """
@@ -42,7 +40,8 @@ def functions() -> tuple[ModuleType, ModuleType]:
         raise FileNotFoundError(f"no add_product.py in {places[0]} or {places[1]}")
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
-    return import_module("add_product"), import_module("product_changes")
+    add, change, follow = map(import_module, ("add_product", "change_product", "product_changes"))
+    return add, change, follow
 
 
 class ProductTable(NamedTuple):
@@ -75,86 +74,45 @@ def product_table(client: Any) -> Iterator[ProductTable]:
 
 
 class ProductApi:
-    """The API, in API Gateway's place.
-
-    ``POST /product`` calls the example's own function. ``PATCH`` and ``DELETE /product/<id>`` are
-    this demo's, to make changes that a stream can show: the example has no such functions.
+    """The API, in API Gateway's place: each request goes to the function that is deployed for it.
 
     Args:
-        add_product: The example's module.
-        table: The table that has its products.
+        add_product: The example's module for ``POST /product``.
+        change_product: Its module for ``PATCH`` and ``DELETE /product/{id}``.
     """
 
-    def __init__(self, add_product: ModuleType, table: ProductTable) -> None:
-        self._example = add_product
-        self._table = table
+    def __init__(self, add_product: ModuleType, change_product: ModuleType) -> None:
+        self._functions = {
+            ("POST", False): add_product,
+            ("PATCH", True): change_product,
+            ("DELETE", True): change_product,
+        }
 
     def respond(self, request: Request) -> Response:
-        """One request, handed on as API Gateway's proxy event where the example handles it."""
-        event = proxy_event(request)
-        if (request.method, request.path) == ("POST", "/product"):
-            result: dict[str, Any] = self._example.handler(event, None)
-            body = (result.get("body") or "").encode() + b"\n"
-            return Response(result["statusCode"], body, {**JSON, **result.get("headers", {})})
-        key = _key(request.path)
-        if key is None:
+        """The function's answer to API Gateway's proxy event of this request."""
+        head, _, product_id = request.path.removeprefix("/").partition("/")
+        if head != "product" or "/" in product_id:
             return message(
                 404, "no such path: there is POST /product, PATCH and DELETE /product/<id>"
             )
-        try:
-            if request.method == "PATCH":
-                return self._patch(key, self._example.json_body(event))
-            if request.method == "DELETE":
-                return self._delete(key)
-        except self._example.BadRequest as error:
-            return message(400, str(error))
-        return message(405, f"{request.method} is not for {request.path}")
-
-    def _patch(self, key: dict[str, Any], body: dict[str, Any]) -> Response:
-        client, table, _ = self._table
-        item = client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
-        if item is None:
-            return message(404, "no such product")
-        old: Any = from_item(item, self._example.Product)
-        changes: dict[str, Any] = {
-            name: self._example.text(body, name) for name in ("name", "category") if name in body
-        }
-        if "price" in body:
-            changes["price"] = self._example.price(body)
-        change = diff(old, replace(old, **changes))
-        if not change:
-            return message(200, "nothing to change")
-        update = change.to_update_expression(condition="changes")
-        client.update_item(TableName=table, Key=key, **update)
-        return message(200, "changed")
-
-    def _delete(self, key: dict[str, Any]) -> Response:
-        client, table, _ = self._table
-        gone = client.delete_item(TableName=table, Key=key, ReturnValues="ALL_OLD")
-        return message(200, "deleted") if "Attributes" in gone else message(404, "no such product")
+        function = self._functions.get((request.method, bool(product_id)))
+        if function is None:
+            return message(405, f"{request.method} is not for {request.path}")
+        result: dict[str, Any] = function.handler(proxy_event(request, product_id), None)
+        body = (result.get("body") or "").encode() + b"\n"
+        return Response(result["statusCode"], body, {**JSON, **result.get("headers", {})})
 
 
-def _key(path: str) -> dict[str, Any] | None:
-    """The key of the product that a path names."""
-    head, _, product_id = path.rpartition("/")
-    try:
-        product_id = str(UUID(product_id))
-    except ValueError:
-        return None
-    if head != "/product":
-        return None
-    return {"PK": {"S": f"Product#{product_id}"}, "SK": {"S": "User#Product"}}
-
-
-def proxy_event(request: Request) -> dict[str, Any]:
+def proxy_event(request: Request, product_id: str) -> dict[str, Any]:
     """What API Gateway's HTTP API sends a function (payload format 2.0), as far as one reads it."""
     return {
         "version": "2.0",
-        "routeKey": f"{request.method} {request.path}",
+        "routeKey": f"{request.method} /product" + ("/{id}" if product_id else ""),
         "rawPath": request.path,
         "rawQueryString": "",
         "headers": {"content-type": "application/json"},
         "requestContext": {"http": {"method": request.method, "path": request.path}},
+        "pathParameters": {"id": product_id},
         "body": request.body.decode(),
         "isBase64Encoded": False,
     }

@@ -74,13 +74,13 @@ def demo(endpoint_url: str | None, port: int | None, *, serve: bool, as_json: bo
 
 
 def _run(output: Output, port: int, *, serve: bool) -> bool:
-    add_product, product_changes = functions()
+    add_product, change_product, product_changes = functions()
     add_product.dynamodb.cache_clear()  # a client of this run, not of one before in this process
     client = boto3_client("dynamodb")
     with product_table(client) as table, environment({"TABLE_NAME": table.name}):
         watch = Watch(product_changes, output)
         api = serving(
-            ProductApi(add_product, table).respond,
+            ProductApi(add_product, change_product).respond,
             (LOOPBACK, port),
             longest_body=LONGEST_BODY,
             refusal=PORT_TAKEN,
