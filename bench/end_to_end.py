@@ -335,8 +335,8 @@ def export(rounds: int) -> list[Row]:
     count = 3_000
     lines = b"\n".join(json.dumps({"Item": image(n)}).encode() for n in range(count))
     router = StreamRouter(classify=by_key_prefix("PK"))
-    router.on_insert(Wide)(lambda record: record.new)
     router.bind("Product", Wide)
+    router.on_insert(Wide)(lambda record: record.new)
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data.json.gz"
         data.write_bytes(gzip.compress(lines))

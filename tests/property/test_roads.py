@@ -6,6 +6,7 @@ import copy
 import gc
 import json
 import pickle
+from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -332,3 +333,28 @@ def test_a_record_is_freed_without_the_collector() -> None:
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+@given(st.one_of(st.binary().map(lambda data: b2a_base64(data).decode()), st.text("Aa/+=\n -_ü")))
+def test_base64_that_the_quick_road_reads_is_what_binascii_reads(text: str) -> None:
+    found = unread_text.decoded_base64(text)
+    assert found is None or found == a2b_base64(text)
+    assert unread_text.decoded_base64(b2a_base64(text.encode(), newline=False).decode()) == (
+        text.encode()
+    )
+
+
+def test_a_list_that_begins_with_a_kinesis_record_may_hold_anything() -> None:
+    record = json.loads(json.dumps(insert({"PK": "a"})))
+    (entry,) = kinesis_event([record])["Records"]
+    broken = {**entry, "kinesis": {**entry["kinesis"], "data": "?"}}
+    event = {"Records": [entry, record, broken, {"eventName": "x"}, entry | {"dynamodb": {}}, 3]}
+    found = every_record(event)
+    assert [each[0] for each in found[1]][2:] == ["error"] * 4
+    paths = [each[1][2] for each in found[1] if each[0] == "error"]
+    assert paths == [
+        "Records[2].kinesis.data",
+        "Records[3].dynamodb",
+        "Records[4].eventName",
+        "Records[5]",
+    ]

@@ -57,6 +57,13 @@ class Origin:
             return self
         return Origin(form, self.stream_arn, identifier, message)
 
+    def inside_kinesis(self, entry: Mapping[str, Any], identifier: Any) -> Origin:
+        """The origin of what a Kinesis record holds, of which its envelope may say the stream."""
+        arn = entry.get("eventSourceARN") if self.stream_arn is None else self.stream_arn
+        if self.envelope is not None:
+            return self.with_stream(arn)
+        return Origin("kinesis", arn if isinstance(arn, str) else None, identifier, entry)
+
 
 def table_of(arn: object) -> str | None:
     """The table name in the ARN of a table or stream; ``None`` if it is no such ARN."""

@@ -12,7 +12,6 @@ Source of the fields: AWS's `Record`_ and `StreamRecord`_.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast
 
 from ddbstream._model import codec_for
@@ -165,10 +164,11 @@ class StreamRecord(Generic[T_co]):
         if value is None:
             return None
         precision = self._change.get("ApproximateCreationDateTimePrecision")
-        since = None
-        # Refused outside the `with`: the error that it swallows quotes the value.
-        with suppress(ValueError, TypeError, ArithmeticError):
-            since = nanoseconds(value, precision)
+        try:
+            since: int | None = nanoseconds(value, precision)
+        except (ValueError, TypeError, ArithmeticError):
+            since = None
+        # Outside the `except`: the error that it swallows quotes the value.
         if since is None:
             self._refuse("ApproximateCreationDateTime", "a time", value)
         return since

@@ -81,7 +81,10 @@ def _nanoseconds_per_unit(number: int, precision: object) -> int:
     if named is not None:
         return named
     size = abs(number)
-    return next((scale for limit, scale in _UNITS if size < limit), 1)
+    for limit, scale in _UNITS:
+        if size < limit:
+            return scale
+    return 1
 
 
 def _is_number(text: str) -> bool:

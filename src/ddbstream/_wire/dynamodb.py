@@ -28,7 +28,12 @@ __all__ = ["malformed", "record", "records"]
 
 
 def records(
-    entries: Iterable[Any], origin: Origin, codec: Codec[Any], at: str, read_other: Reader
+    entries: Iterable[Any],
+    origin: Origin,
+    codec: Codec[Any],
+    at: str,
+    read_other: Reader,
+    first: int = 0,
 ) -> Iterator[StreamRecord[Any]]:
     """One record from each entry; an entry of another form becomes what it holds.
 
@@ -38,8 +43,9 @@ def records(
         codec: Reads the images.
         at: Where in the payload the list is: ``Records``.
         read_other: Reads an entry that is no everyday record.
+        first: At which place of that list the entries begin.
     """
-    index = -1
+    index = first - 1
     for entry in entries:
         index += 1
         try:

@@ -23,7 +23,7 @@ from ddbstream._records import MalformedRecord, Origin, StreamRecord
 from ddbstream._values.json_values import is_map, text_of
 from ddbstream._wire.dynamodb import record
 from ddbstream._wire.text import load
-from ddbstream._wire.unread_text import unread_record
+from ddbstream._wire.unread_text import decoded_base64, unread_record
 from ddbstream.exceptions import PayloadError, RecordError
 
 if TYPE_CHECKING:
@@ -41,13 +41,11 @@ def kinesis_record(
     entry: Mapping[str, Any], origin: Origin, codec: Codec[Any], where: str
 ) -> StreamRecord[Any]:
     """The DynamoDB change that a Kinesis record carries, malformed or not."""
-    if "kinesis" in entry:
-        carrier, at = entry["kinesis"], f"{where}.kinesis.data"
-    else:
-        carrier, at = entry, f"{where}.Data" if "Data" in entry else f"{where}.data"
-    carrier = carrier if is_map(carrier) else {}
+    carrier = entry.get("kinesis", entry)
+    if type(carrier) is not dict:
+        carrier = carrier if is_map(carrier) else {}
     number = carrier.get("sequenceNumber", carrier.get("SequenceNumber"))
-    inside = origin.with_stream(entry.get("eventSourceARN")).inside("kinesis", entry, number)
+    inside = origin.inside_kinesis(entry, number)
     try:
         data = _bytes_of(carrier.get("data", carrier.get("Data")))
         unread = unread_record(data)
@@ -55,13 +53,22 @@ def kinesis_record(
             return unread.made(inside, codec)
         change = _change(data)
     except PayloadError as error:
-        fault = RecordError(str(error), path=at, sequence_number=text_of(number))
+        fault = RecordError(str(error), path=_place(entry, where), sequence_number=text_of(number))
         return MalformedRecord(entry, inside, fault)
-    return record(change, inside, codec, at)
+    return record(change, inside, codec, _place(entry, where))
+
+
+def _place(entry: Mapping[str, Any], where: str) -> str:
+    if "kinesis" in entry:
+        return f"{where}.kinesis.data"
+    return f"{where}.Data" if "Data" in entry else f"{where}.data"
 
 
 def _bytes_of(data: object) -> bytes | bytearray | memoryview:
     if isinstance(data, str):
+        found = decoded_base64(data)
+        if found is not None:
+            return found
         try:
             data = a2b_base64(data)
         except (Base64Error, ValueError):

@@ -14,7 +14,15 @@ try:
 except ImportError:  # msgspec makes it faster, and nothing needs it
     unread = None
 
-__all__ = ["unread", "unread_payload", "unread_record"]
+__all__ = ["decoded_base64", "unread", "unread_payload", "unread_record"]
+
+
+def decoded_base64(text: str) -> bytes | None:
+    """The bytes that base64 text stands for; None where `binascii` has to say."""
+    if unread is None:
+        return None
+    found: bytes | None = unread.decoded_base64(text)
+    return found
 
 
 def unread_record(data: object) -> UnreadRecord | None:
