@@ -174,3 +174,16 @@ def test_the_wheel_needs_nothing_but_python_unless_asked(wheel):
         b"=",
         b"ddbstream.cli:main",
     ]
+
+
+def test_actions_are_pinned_by_hash_with_their_version_beside_it():
+    workflows = sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))
+    used = [
+        line.partition("uses:")[2].strip()
+        for path in workflows
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if "uses:" in line
+    ]
+    assert used
+    for action in used:
+        assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
