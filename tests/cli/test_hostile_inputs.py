@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import sys
+import tracemalloc
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -323,6 +324,53 @@ def export(here: Path, **changed: Any) -> Path:
     (folder / "manifest-summary.json").write_text(json.dumps(SUMMARY | changed))
     (folder / "manifest-files.json").write_text(json.dumps(file) + "\n")
     return folder
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        (["--max-line-bytes", "20"], "a.json.gz, line 1: the line has over 20 bytes"),
+        (["--max-file-bytes", "30"], "a.json.gz, line 1: the file unpacks to over 30 bytes"),
+    ],
+    ids=["line", "file"],
+)
+def test_limits_of_an_export_can_be_set(here: Path, limit: list[str], words: str) -> None:
+    export(here)
+    command = ["export", "load", "hostile_app:router", "export"]
+    result = CliRunner().invoke(cli, [*command, *limit])
+    assert result.exit_code == 1
+    assert words in result.stderr
+    is_a_sentence(result)
+    assert CliRunner().invoke(cli, [*command, limit[0], "1000"]).exit_code == 0
+
+
+def test_a_line_that_unpacks_to_much_more_is_not_unpacked(here: Path) -> None:
+    folder = export(here)
+    with gzip.open(folder / "data" / "a.json.gz", "wb", compresslevel=1) as file:
+        for _ in range(64):
+            file.write(b"a" * (1 << 20))
+    tracemalloc.start()
+    try:
+        result = CliRunner().invoke(cli, ["export", "load", "hostile_app:router", "export"])
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert result.exit_code == 1
+    assert "line 1: the line has over 16777216 bytes" in result.stderr
+    assert most < 45 << 20
+
+
+def test_counts_of_a_manifest_that_no_table_has_are_told(here: Path) -> None:
+    folder = export(here, itemCount=int("9" * 4300))
+    result = CliRunner().invoke(cli, ["export", "load", "hostile_app:router", "export"])
+    assert "manifest-summary.json: itemCount is no number of items" in result.stderr
+    is_a_sentence(result)
+    export(here)
+    file = {"itemCount": int("9" * 4300), "dataFileS3Key": "AWSDynamoDB/1/data/a.json.gz"}
+    (folder / "manifest-files.json").write_text(f"{json.dumps(file)}\n" * 11)
+    result = CliRunner().invoke(cli, ["export", "load", "hostile_app:router", "export"])
+    assert "manifest-files.json, line 1: itemCount is no number of items" in result.stderr
+    is_a_sentence(result)
 
 
 @pytest.mark.parametrize(

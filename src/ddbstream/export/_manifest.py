@@ -46,6 +46,7 @@ _LONGEST_KEY: Final = 1024  # S3's limit
 _LONGEST_NAME: Final = 255  # of a file, on the usual systems
 # A line is about 300 bytes, and a file of an export some 100 MB: a table of petabytes.
 _LONGEST_MANIFEST: Final = 1 << 28
+_MOST_ITEMS: Final = 10**15  # of an export; no table has as many
 
 
 @dataclass(frozen=True)
@@ -174,11 +175,14 @@ def _loaded(place: Place) -> Any:
 
 
 def _read(place: Place) -> bytes:
+    data = bytearray()
     with place.open() as stream:
-        data: bytes = stream.read(_LONGEST_MANIFEST + 1)
-    if len(data) > _LONGEST_MANIFEST:
-        raise ExportError(f"{place.name} is longer than a manifest can be")
-    return data
+        # Piece by piece: a file makes room for all that it is asked for.
+        while piece := stream.read(1 << 16):
+            data += piece
+            if len(data) > _LONGEST_MANIFEST:
+                raise ExportError(f"{place.name} is longer than a manifest can be")
+    return bytes(data)
 
 
 def _check_md5(place: Place, data: bytes) -> None:
@@ -240,7 +244,7 @@ def _one_of(known: tuple[str, ...], value: object, what: str) -> Any:
 def _count(value: object, where: str) -> int | None:
     if value is None:
         return None
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_ITEMS:
         return value
     raise ExportError(f"{where}: itemCount is no number of items")
 
