@@ -17,9 +17,11 @@ from threading import Event
 
 import pytest
 
-from ddbstream.exceptions import CheckpointError
+from ddbstream import parse
+from ddbstream.exceptions import CheckpointError, RecordError
 from ddbstream.poller import After, FileCheckpoints, SQLiteCheckpoints
 from ddbstream.poller._fast_records import take_records
+from ddbstream.testing import insert, kinesis_event
 
 pytest.importorskip("click")
 pytest.importorskip("msgspec")
@@ -152,6 +154,15 @@ def test_an_answer_that_is_no_page_has_no_records(body: bytes) -> None:
         answer, taken = {"status_code": 200, "headers": headers, "body": body}, {}
         take_records(answer, taken)
         assert (answer["body"], taken) == (b"{}", {})
+
+
+@pytest.mark.parametrize("data", ["AA\ud800==", "\ud800", "\u00e9", "AA\0=", "AAE", 1, None])
+def test_base64_that_is_none_is_a_malformed_record(data: object) -> None:
+    event = kinesis_event([insert({"PK": "a"}), insert({"PK": "b"})])
+    event["Records"][0]["kinesis"]["data"] = data
+    bad, good = parse(json.dumps(event))
+    assert isinstance(bad.error, RecordError)  # type: ignore[attr-defined]
+    assert good.new == {"PK": "b"}  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("line", [b"\xff\n", b"[" * 200_000 + b"\n", b'{"action": "\xff"}\n'])

@@ -317,7 +317,7 @@ def decoded_base64(text: str) -> bytes | None:
     """
     try:
         return msgspec.convert(text, bytes)
-    except msgspec.ValidationError:
+    except ValueError:  # msgspec's own, or text with half of a surrogate pair
         return None
 
 
