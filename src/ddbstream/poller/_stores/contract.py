@@ -83,10 +83,12 @@ def key_of(stream_arn: str, consumer: object = DEFAULT_CONSUMER) -> str:
     return stream_arn if consumer == DEFAULT_CONSUMER else f"{stream_arn}#{consumer}"
 
 
-def streams_in(keys: Iterable[str], table_arn: str, consumer: str) -> list[str]:
+def streams_in(keys: Iterable[object], table_arn: str, consumer: str) -> list[str]:
     """The ARNs, of those that `key_of` made a store's keys of, of a table and a consumer."""
     found = []
-    for key in map(str, keys):  # a damaged file may hold anything
+    for key in keys:
+        if not isinstance(key, str):
+            continue  # a damaged file may hold anything, and none of it is an ARN
         arn, _, name = key.partition("#")
         if arn.startswith(f"{table_arn}/stream/") and (name or DEFAULT_CONSUMER) == consumer:
             found.append(arn)
