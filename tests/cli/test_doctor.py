@@ -36,6 +36,9 @@ def added(record):
 
 handler = LambdaHandler(router, report_batch_item_failures=True)
 
+stopping = LambdaHandler(router, report_batch_item_failures=True, deadline_margin=0.5)
+late = LambdaHandler(router, report_batch_item_failures=True, deadline_margin=60)
+
 unknown = StreamRouter()
 raising = LambdaHandler(StreamRouter())
 not_an_app = 7
@@ -108,15 +111,27 @@ def mapped(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[...,
     """``mapped(MaximumRetryAttempts=3)``: a table whose stream a function is mapped to."""
     stubbers = []
 
-    def mapped(*, others: int = 0, arn: str | None = None, **settings: Any) -> str:
+    def mapped(
+        *,
+        others: int = 0,
+        arn: str | None = None,
+        timeout: int = 60,
+        named: bool = True,
+        **settings: Any,
+    ) -> str:
         stream = make_table()
         mapping = {"UUID": UUID, "EventSourceArn": arn or stream, "State": "Enabled", **settings}
         client: Any = boto3.client("lambda", region_name=REGION)
         stubber = Stubber(client)
         answer = {"EventSourceMappings": [mapping]}
         stubber.add_response("list_event_source_mappings", answer, {"FunctionName": "changes"})
+        if not named:
+            stubber.add_response("list_event_source_mappings", answer, {"FunctionName": "changes"})
         readers = {"EventSourceMappings": [mapping] * (1 + others)}
         stubber.add_response("list_event_source_mappings", readers, {"EventSourceArn": stream})
+        if arn is None:
+            about = {"FunctionName": "changes"}
+            stubber.add_response("get_function_configuration", {"Timeout": timeout}, about)
         stubber.activate()
         stubbers.append(stubber)
         monkeypatch.setattr(
@@ -264,7 +279,10 @@ def test_a_mapping_that_is_as_it_should_be_is_all_ok(mapped: Callable[..., Any],
         ({"BisectBatchOnFunctionError": False, "FunctionResponseTypes": []}, "bisect", "warning"),
         ({"BatchSize": 1}, "batch size", "warning"),
         ({"FilterCriteria": {}}, "filters", "warning"),
-        ({"FilterCriteria": {"Filters": [{"Pattern": '{"a": ["b"]}'}]}}, "filters", "warning"),
+        ({"timeout": 1, "BatchSize": 1000}, "timeout", "warning"),
+        ({"timeout": 10, "BatchSize": 1000}, "timeout", "ok"),
+        ({"TumblingWindowInSeconds": 60}, "window", "warning"),
+        ({"ParallelizationFactor": 10}, "parallelization", "ok"),
         ({"others": 1}, "readers", "warning"),
         ({"others": 2}, "readers", "problem"),
     ],
@@ -291,6 +309,112 @@ def test_a_handler_that_raises_or_is_not_known_is_a_warning(
     _, checks = doctor("Catalogue", "--function", "changes", "--app", f"doctors_app:{app}")
     assert checks["partial responses"]["status"] == "warning"
     assert message in checks["partial responses"]["message"]
+
+
+KEYS_OF_PRODUCTS = {"PK": {"S": [{"prefix": "Product#"}]}}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "status", "message"),
+    [
+        ({"a": ["b"]}, "problem", "filter 1 can never match: a: no stream record has it"),
+        ({"eventName": ["INSRT"]}, "problem", "filter 1 can never match"),
+        ({"eventName": ["MODIFY"]}, "problem", "leave out INSERT that the route added wants"),
+        ({"dynamodb": {"OldImage": {"a": {"S": [{"exists": True}]}}}}, "problem", "leave out"),
+        ({"dynamodb": {"Keys": {"PK": {"S": [{"prefix": "Order#"}]}}}}, "problem", "leave out"),
+        ({"dynamodb": {"NewImage": {"PK": {"S": ["Order#1"]}}}}, "problem", "leave out"),
+        ({"$or": [{"eventName": ["MODIFY"]}, {"eventName": ["REMOVE"]}]}, "problem", "leave out"),
+        ({"dynamodb": {"Keys": KEYS_OF_PRODUCTS}}, "warning", "may leave out"),
+        ({"eventName": ["INSERT"]}, "warning", "may leave out"),
+        ({"$or": [{"eventName": ["INSERT"]}, {"eventName": ["REMOVE"]}]}, "warning", "may"),
+        ({"dynamodb": {"NewImage": {"price": {"N": ["5"]}}}}, "warning", "may leave out"),
+        ({"dynamodb": {"OldImage": {"PK": {"S": [{"exists": False}]}}}}, "warning", "may leave"),
+        ({"eventName": [{"wildcard": "*"}]}, "warning", "cannot read"),
+    ],
+)
+def test_filters_that_lose_what_a_route_wants_or_never_match_are_problems(
+    mapped: Callable[..., Any], pattern: dict[str, Any], status: str, message: str
+) -> None:
+    mapped(**{**GOOD, "FilterCriteria": {"Filters": [{"Pattern": json.dumps(pattern)}]}})
+    result, checks = doctor("Catalogue", "--function", "changes", "--app", "doctors_app:handler")
+    assert checks["filters"]["status"] == status
+    assert message in checks["filters"]["message"]
+    assert "ddbstream filters" in checks["filters"]["remedy"]
+    assert result.exit_code == (status == "problem")
+
+
+def test_a_second_filter_may_let_through_what_the_first_leaves_out(
+    mapped: Callable[..., Any],
+) -> None:
+    two = [{"Pattern": '{"eventName": ["REMOVE"]}'}, {"Pattern": '{"eventName": ["INSERT"]}'}]
+    mapped(**{**GOOD, "FilterCriteria": {"Filters": two}})
+    result, checks = doctor("Catalogue", "--function", "changes", "--app", "doctors_app:handler")
+    assert (result.exit_code, checks["filters"]["status"]) == (0, "warning")
+
+
+@pytest.mark.parametrize(
+    ("app", "timeout", "status"),
+    [("stopping", 60, "ok"), ("stopping", 1, "ok"), ("late", 60, "warning"), ("late", 120, "ok")],
+)
+def test_a_deadline_is_held_against_the_timeout(
+    mapped: Callable[..., Any], app: str, timeout: int, status: str
+) -> None:
+    mapped(**{**GOOD, "timeout": timeout, "BatchSize": 1000})
+    _, checks = doctor("Catalogue", "--function", "changes", "--app", f"doctors_app:{app}")
+    assert checks["timeout"]["status"] == status
+
+
+def test_lanes_share_no_state_of_a_window(mapped: Callable[..., Any]) -> None:
+    mapped(**GOOD, TumblingWindowInSeconds=60, ParallelizationFactor=2)
+    result, checks = doctor("Catalogue", "--function", "changes", "--app", "doctors_app:folding")
+    assert checks["window"]["status"] == "ok"
+    assert checks["parallelization"]["status"] == "warning"
+    assert result.exit_code == 1  # GOOD has the filters of another router
+    assert checks["filters"]["status"] == "problem"
+
+
+def test_a_function_finds_its_table(mapped: Callable[..., Any]) -> None:
+    mapped(**GOOD, named=False)
+    result, checks = doctor("--function", "changes", "--app", "doctors_app:handler")
+    assert result.exit_code == 0, result.output
+    assert "/Catalogue/stream/" in checks["stream"]["message"]
+    assert checks["filters"]["status"] == "ok"
+
+
+@pytest.mark.parametrize("mappings", [[], ["arn:aws:kinesis:eu-west-1:1:stream/changes"]])
+def test_a_function_without_a_dynamodb_stream_is_a_problem(
+    aws: None, monkeypatch: pytest.MonkeyPatch, mappings: list[str]
+) -> None:
+    client: Any = boto3.client("lambda", region_name=REGION)
+    answer = {"EventSourceMappings": [{"UUID": UUID, "EventSourceArn": arn} for arn in mappings]}
+    with Stubber(client) as stubber:
+        stubber.add_response("list_event_source_mappings", answer, {"FunctionName": "changes"})
+        monkeypatch.setattr(module, "boto3_client", lambda service, **where: client)
+        result, checks = doctor("--function", "changes")
+    assert result.exit_code == 1
+    assert "changes is mapped to no DynamoDB stream" in checks["mapping"]["message"]
+    assert all(arn in checks["mapping"]["message"] for arn in mappings)
+
+
+def test_routes_are_tried_on_what_the_stream_holds(aws: None) -> None:
+    make_table()
+    client: Any = boto3.client("dynamodb", region_name=REGION)
+
+    def tried(*more: str) -> dict[str, Any]:
+        result, checks = doctor("Catalogue", "--app", "doctors_app:router", *more)
+        assert result.exit_code == 0, result.output
+        return checks.get("routes", {})
+
+    assert tried()["message"] == "not tried: the stream holds no record now"
+    client.put_item(TableName="Catalogue", Item={"PK": {"S": "Prodct#1"}})
+    missed = tried()
+    assert missed["status"] == "warning"
+    assert missed["message"].startswith("added: none of 1 recent record reaches it")
+    assert "this is Prodct" in missed["message"]
+    assert "the entities seen: Prodct" in missed["remedy"]
+    client.put_item(TableName="Catalogue", Item={"PK": {"S": "Product#1"}})
+    assert tried()["message"] == "each is reached by one of 2 recent records"
+    assert tried("--no-records") == {}
 
 
 def test_folds_need_a_window(mapped: Callable[..., Any]) -> None:
@@ -332,8 +456,7 @@ def test_what_aws_refuses_is_a_problem_without_its_message(
     assert "security-token" not in result.output
 
 
-def test_a_function_needs_a_table_and_an_app_is_a_router_or_handler(aws: None) -> None:
-    assert doctor("--function", "changes")[0].exit_code == 2
+def test_an_app_is_a_router_or_handler(aws: None) -> None:
     result = CliRunner().invoke(cli, ["doctor", "--app", "doctors_app:not_an_app"])
     assert result.exit_code == 2
     assert "no StreamRouter or LambdaHandler" in result.output

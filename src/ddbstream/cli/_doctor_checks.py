@@ -10,7 +10,6 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ddbstream.cli._kinesis_destinations import to_enable, to_order
@@ -22,7 +21,15 @@ if TYPE_CHECKING:
     from ddbstream._router.descriptions import RouteDescription
     from ddbstream.cli._kinesis_destinations import Destination
 
-__all__ = ["App", "Check", "check_kinesis", "check_mapping", "check_readers", "check_view_type"]
+__all__ = [
+    "App",
+    "Check",
+    "check_kinesis",
+    "check_mapping",
+    "check_readers",
+    "check_timeout",
+    "check_view_type",
+]
 
 
 class Check(NamedTuple):
@@ -47,10 +54,12 @@ class App(NamedTuple):
     Attributes:
         router: Where the records go.
         reports: Whether its `LambdaHandler` reports batch item failures; None if that is unknown.
+        margin: Its `LambdaHandler`'s ``deadline_margin`` in seconds, if it has one.
     """
 
     router: StreamRouter
     reports: bool | None
+    margin: float | None = None
 
 
 _CARRIED: dict[str, frozenset[str]] = {
@@ -64,7 +73,8 @@ _IMAGES: dict[str, frozenset[str]] = {
     "MODIFY": frozenset({"new", "old"}),
     "REMOVE": frozenset({"old"}),
 }
-_OTHER_FILTERS = "not those that the routes ask for: they may leave out what a route wants"
+_LEAST_MS = 10
+"""Milliseconds: a handler that asks another service takes as much for a record, and more."""
 _REMEDY = "switch the stream off and on again with NEW_AND_OLD_IMAGES; it gets a new ARN"
 
 
@@ -117,15 +127,12 @@ def check_kinesis(table: str, found: Sequence[Destination]) -> Iterator[Check]:
             yield Check(name, "ok", f"{message}, in microseconds")
 
 
-def check_mapping(
-    mapping: Mapping[str, Any], app: App | None, keys: Sequence[str]
-) -> Iterator[Check]:
+def check_mapping(mapping: Mapping[str, Any], app: App | None) -> Iterator[Check]:
     """How an event source mapping is set.
 
     Args:
         mapping: As ``ListEventSourceMappings`` gives it.
         app: What the function runs, if it is known.
-        keys: The table's key attributes.
     """
     partial = "ReportBatchItemFailures" in (mapping.get("FunctionResponseTypes") or ())
     retries = mapping.get("MaximumRetryAttempts", -1)
@@ -143,7 +150,6 @@ def check_mapping(
     yield _batch_size(mapping)
     if app is not None:
         yield from _window(mapping, app)
-        yield _filters(mapping, app, keys)
 
 
 def _state(mapping: Mapping[str, Any]) -> Check:
@@ -219,39 +225,50 @@ def _batch_size(mapping: Mapping[str, Any]) -> Check:
 
 
 def _window(mapping: Mapping[str, Any], app: App) -> Iterator[Check]:
-    if not app.router.has_folds:
-        return
     seconds = mapping.get("TumblingWindowInSeconds") or 0
-    if seconds:
-        yield Check("window", "ok", f"{seconds} seconds")
-    else:
+    lanes = mapping.get("ParallelizationFactor") or 1
+    if app.router.has_folds and not seconds:
         message = "none, but the router has folds: each invocation fails"
         yield Check("window", "problem", message, "set TumblingWindowInSeconds")
+    elif seconds and not app.router.has_folds:
+        message = f"{seconds} seconds, but the router has no folds: nothing is kept over a window"
+        remedy = "set TumblingWindowInSeconds to 0, or write @router.fold(...)"
+        yield Check("window", "warning", message, remedy)
+    elif seconds:
+        yield Check("window", "ok", f"{seconds} seconds")
+    if lanes > 1 and app.router.has_folds:
+        message = (
+            f"{lanes} lanes a shard, but folds have one state a shard: order is kept within an "
+            "item alone, and each lane sees a part of the window"
+        )
+        yield Check("parallelization", "warning", message, "set ParallelizationFactor to 1")
+    elif lanes > 1:
+        message = f"{lanes} lanes a shard: order is kept within an item, and not between items"
+        yield Check("parallelization", "ok", message)
 
 
-def _filters(mapping: Mapping[str, Any], app: App, keys: Sequence[str]) -> Check:
-    name, remedy = "filters", "set what `ddbstream filters` prints for the router"
-    present = _canonical(mapping.get("FilterCriteria"))
-    derived = [
-        _canonical(app.router.filter_criteria(keys=known, max_filters=most))
-        for known in (keys, None)
-        for most in (5, 10)
-    ]
-    if present in derived:
-        return Check(name, "ok", "as the routes want them" if present else "none, as it has to be")
-    if not present:
-        message = "none: the function is called for records that no route wants, too"
+def check_timeout(mapping: Mapping[str, Any], app: App | None, seconds: float) -> Check:
+    """Whether a whole batch can be handled before the function is ended.
+
+    Args:
+        mapping: As ``ListEventSourceMappings`` gives it.
+        app: What the function runs, if it is known.
+        seconds: The function's timeout.
+    """
+    name, size = "timeout", mapping.get("BatchSize", 100)
+    margin = None if app is None else app.margin
+    each = seconds * 1000 / size
+    if margin is not None and margin >= seconds:
+        message = f"{seconds:g} s, and deadline_margin={margin:g}: only one record an invocation"
+        return Check(name, "warning", message, "make deadline_margin= less than the timeout")
+    if each < _LEAST_MS and margin is None:
+        message = (
+            f"{seconds:g} s for up to {size:,} records, {each:.3g} ms each: when it is over, all "
+            "of them come again"
+        )
+        remedy = "a longer Timeout, a smaller BatchSize, or LambdaHandler(deadline_margin=...)"
         return Check(name, "warning", message, remedy)
-    if not any(derived):
-        message = "the router wants every record, and does not get those that the filters leave out"
-        return Check(name, "warning", message, "take the filters away")
-    return Check(name, "warning", _OTHER_FILTERS, remedy)
-
-
-def _canonical(criteria: Any) -> frozenset[str]:
-    """Filters that compare equal whatever their order and spelling."""
-    patterns = [one["Pattern"] for one in (criteria or {}).get("Filters") or ()]
-    return frozenset(json.dumps(json.loads(text), sort_keys=True) for text in patterns)
+    return Check(name, "ok", f"{seconds:g} s for up to {size:,} records")
 
 
 def check_readers(mappings: Sequence[Mapping[str, Any]]) -> Check:

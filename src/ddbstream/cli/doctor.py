@@ -20,8 +20,10 @@ from ddbstream.cli._doctor_checks import (
     check_kinesis,
     check_mapping,
     check_readers,
+    check_timeout,
     check_view_type,
 )
+from ddbstream.cli._doctor_routes import check_filters, check_routes
 from ddbstream.cli._kinesis_destinations import destinations
 from ddbstream.cli._parameters import Loaded, aws_options, json_option
 from ddbstream.cli._remedies import enabling
@@ -43,6 +45,8 @@ _EXTRAS = {
     "testing": "hypothesis",
     "demo": "moto",
 }
+# Enough to see each kind of record that is written at all often, in a few calls.
+_RECORDS_READ, _SHARDS_READ, _PAGES_READ = 500, 8, 4
 _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "bold red")}
 
 
@@ -59,6 +63,15 @@ class _Where(NamedTuple):
     region_name: str | None
 
 
+class _Asked(NamedTuple):
+    """What the command line names."""
+
+    table: str | None
+    function: str | None
+    app: App | None
+    tries_routes: bool
+
+
 class _Stream(NamedTuple):
     arn: str
     keys: list[str]
@@ -70,15 +83,17 @@ def _loaded_app(ctx: click.Context, param: click.Parameter, value: str | None) -
         return None
     found = Loaded("router").convert(value, param, ctx)
     if isinstance(found, LambdaHandler):
-        return App(found.router, found.report_batch_item_failures)
+        return App(found.router, found.report_batch_item_failures, found.deadline_margin)
     if not isinstance(found, StreamRouter):
         raise click.BadParameter(
             f"{value} is a {type(found).__name__}, and no StreamRouter or LambdaHandler", ctx, param
         )
     module = value.partition(":")[0] if ":" in value else value.rpartition(".")[0]
     handlers = [one for one in vars(sys.modules[module]).values() if isinstance(one, LambdaHandler)]
-    reports = {one.report_batch_item_failures for one in handlers if one.router is found}
-    return App(found, reports.pop() if len(reports) == 1 else None)
+    own = [one for one in handlers if one.router is found]
+    reports = {one.report_batch_item_failures for one in own}
+    margin = own[0].deadline_margin if len(own) == 1 else None
+    return App(found, reports.pop() if len(reports) == 1 else None, margin)
 
 
 @click.command()
@@ -90,6 +105,7 @@ def _loaded_app(ctx: click.Context, param: click.Parameter, value: str | None) -
     metavar="MODULE:NAME",
     help="The function's LambdaHandler, or its router.",
 )
+@click.option("--no-records", is_flag=True, help="Do not try the routes on the stream's records.")
 @aws_options
 @json_option
 def doctor(
@@ -97,23 +113,25 @@ def doctor(
     function: str | None,
     app: App | None,
     *,
+    no_records: bool,
     as_json: bool,
     endpoint_url: str | None,
     region_name: str | None,
 ) -> None:
     """Check the installation, the stream of TABLE, and a function's event source mapping.
 
-    TABLE is a table's name, or a stream's ARN. Nothing is changed, no record is read, and no
-    credentials are printed.
+    TABLE is a table's name, or a stream's ARN; without it, --function finds the tables whose
+    streams the function is mapped to. Nothing is changed, and no credentials are printed. With
+    --app some records of the stream are read, and the router's classifier and predicates are asked
+    about them; no handler runs.
 
     Exit codes: 0 no problem, at most warnings; 1 a problem; 2 wrong usage.
     """
-    if function is not None and table is None:
-        raise click.UsageError("--function needs TABLE")
     output = Output(as_json=as_json)
     problems = 0
     try:
-        for check in _checks(table, function, app, _Where(endpoint_url, region_name)):
+        asked = _Asked(table, function, app, tries_routes=app is not None and not no_records)
+        for check in _checks(asked, _Where(endpoint_url, region_name)):
             _show(check, output)
             problems += check.status == "problem"
     except _Failed as failed:
@@ -134,33 +152,78 @@ def _show(check: Check, output: Output) -> None:
         output.note(f"    {check.remedy}", "dim")
 
 
-def _checks(
-    table: str | None, function: str | None, app: App | None, where: _Where
-) -> Iterator[Check]:
+def _checks(asked: _Asked, where: _Where) -> Iterator[Check]:
     yield Check("python", "ok", platform.python_version())
     yield Check("ddbstream", "ok", __version__)
-    yield from _boto3(needed=table is not None)
+    table = asked.table
+    yield from _boto3(needed=table is not None or asked.function is not None)
     extras = ", ".join(extra for extra, module in _EXTRAS.items() if find_spec(module))
     yield Check("extras", "ok", extras)
     if find_spec("boto3") is None:
         return
-    checks, where = _access(table, where)
+    checks, where = _access(asked, where)
     yield from checks
-    if table is None:
-        return
+    if table is not None:
+        yield from _of_table(table, asked, where)
+    elif asked.function is not None:
+        for arn in _streams_of(asked.function, where):
+            yield from _of_table(arn, asked, where)
+
+
+def _streams_of(function: str, where: _Where) -> list[str]:
+    """The streams that a function is mapped to."""
+    client = _client("lambda", where._replace(endpoint_url=None))
+    with _asking("mapping", "lambda:ListEventSourceMappings"):
+        arns = [str(one.get("EventSourceArn")) for one in _mappings(client, FunctionName=function)]
+    found = sorted({arn for arn in arns if ":dynamodb:" in arn})
+    if not found:
+        others = f"; it is mapped to {', '.join(arns)}" if arns else ""
+        message = f"{function} is mapped to no DynamoDB stream{others}"
+        raise _Failed(Check("mapping", "problem", message, "name its TABLE, or map it to a stream"))
+    return found
+
+
+def _of_table(table: str, asked: _Asked, where: _Where) -> Iterator[Check]:
     client = _client("dynamodbstreams", where)
     with _asking("stream", "dynamodb:DescribeTable and dynamodb:DescribeStream"):
         description = _description(table, client, where)
     yield _status(description)
-    yield from check_view_type(str(description.get("StreamViewType")), app)
+    yield from check_view_type(str(description.get("StreamViewType")), asked.app)
     name = description["TableName"]
     with _asking("kinesis", "dynamodb:DescribeKinesisStreamingDestination"):
         found = destinations(_client("dynamodb", where), name)
     if found is not None:
         yield from check_kinesis(name, found)
-    if function is not None:
+    if asked.app is not None and asked.tries_routes:
+        arn = description["StreamArn"]
+        with _asking("routes", "dynamodb:GetShardIterator and dynamodb:GetRecords"):
+            records = _recent(client, description)
+        yield from check_routes(asked.app.router, records, arn)
+    if asked.function is not None:
         keys = [key["AttributeName"] for key in description.get("KeySchema") or ()]
-        yield from _of_function(function, _Stream(description["StreamArn"], keys), app, where)
+        stream = _Stream(description["StreamArn"], keys)
+        yield from _of_function(asked.function, stream, asked.app, where)
+
+
+def _recent(client: Any, description: dict[str, Any]) -> list[Any]:
+    """Some of the records that the newest shards hold."""
+    found: list[Any] = []
+    shards = sorted(description["Shards"], key=lambda shard: shard["ShardId"], reverse=True)
+    for shard in shards[:_SHARDS_READ]:
+        iterator = client.get_shard_iterator(
+            StreamArn=description["StreamArn"],
+            ShardId=shard["ShardId"],
+            ShardIteratorType="TRIM_HORIZON",
+        )["ShardIterator"]
+        for _ in range(_PAGES_READ):
+            page = client.get_records(ShardIterator=iterator, Limit=_RECORDS_READ)
+            found += page["Records"]
+            iterator = page.get("NextShardIterator")
+            if not iterator or len(found) >= _RECORDS_READ:
+                break
+        if len(found) >= _RECORDS_READ:
+            break
+    return found
 
 
 def _boto3(*, needed: bool) -> Iterator[Check]:
@@ -179,9 +242,10 @@ def _boto3(*, needed: bool) -> Iterator[Check]:
             yield Check(name, "ok", found)
 
 
-def _access(table: str | None, where: _Where) -> tuple[list[Check], _Where]:
+def _access(asked: _Asked, where: _Where) -> tuple[list[Check], _Where]:
     """Region and credentials, and where to ask from here on."""
     checks = []
+    table, goes_on = asked.table, (asked.table or asked.function) is not None
     with _asking("credentials", "it"):
         session = boto3_session()
         credentials = session.get_credentials()
@@ -193,14 +257,14 @@ def _access(table: str | None, where: _Where) -> tuple[list[Check], _Where]:
         region = named
     elif region is None:
         status = Check("region", "problem", "none found", "--region, or set AWS_DEFAULT_REGION")
-        if table is not None:
+        if goes_on:
             raise _Failed(status)
         checks.append(status)
     else:
         checks.append(Check("region", "ok", region))
     if credentials is None:
         check = Check("credentials", "problem", "none found", "aws configure, or an IAM role")
-        if table is not None:
+        if goes_on:
             raise _Failed(check)
         checks.append(check)
     else:
@@ -241,9 +305,23 @@ def _of_function(function: str, stream: _Stream, app: App | None, where: _Where)
         message = "is mapped to an older stream of the table" if old else "is not mapped to it"
         remedy = f"aws lambda create-event-source-mapping --event-source-arn {stream.arn} ..."
         yield Check("mapping", "problem", f"{function} {message}", remedy)
+    seconds = _timeout(client, function) if found else None
     for mapping in found:
-        yield from check_mapping(mapping, app, stream.keys)
+        yield from check_mapping(mapping, app)
+        if seconds is not None:
+            yield check_timeout(mapping, app, seconds)
+        if app is not None:
+            yield from check_filters(mapping, app, stream.keys)
     yield check_readers(readers)
+
+
+def _timeout(client: Any, function: str) -> float | None:
+    """A function's timeout in seconds; None where that may not be asked."""
+    try:
+        found = client.get_function_configuration(FunctionName=function).get("Timeout")
+    except aws_errors():
+        return None
+    return None if found is None else float(found)
 
 
 def _mappings(client: Any, **of: str) -> Iterator[dict[str, Any]]:
