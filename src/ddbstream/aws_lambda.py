@@ -26,6 +26,7 @@ from ddbstream._router.router import (
     default_router,
 )
 from ddbstream._router.signatures import check_takes
+from ddbstream._values.callables import check_methods
 from ddbstream._wire import holds_records
 from ddbstream.exceptions import BatchError, RouteDefinitionError, RouterArgumentError
 from ddbstream.kinesis import arrange
@@ -115,6 +116,7 @@ class LambdaHandler:
             if not callable(other):
                 raise RouteDefinitionError("other= takes a function (event, context)")
             check_takes(other, 2, "other= takes (event, context)")
+        check_methods(newest, "newest=", RouterArgumentError, "load", "save")
         self._other = other
         self._router = router
         self._report = report_batch_item_failures

@@ -27,6 +27,8 @@ from typing import Any, Final, final
 from uuid import uuid4
 
 from ddbstream._router.failures import DeadLetterSink
+from ddbstream._values.callables import check_methods
+from ddbstream.exceptions import RouterArgumentError
 
 __all__ = ["DeadLetterSink", "JSONLinesSink", "S3Sink", "SNSSink", "SQSSink"]
 
@@ -39,8 +41,10 @@ class _AWSSink:
     """What the AWS sinks share: a client that is made when it is first needed."""
 
     _service = ""
+    _method = ""
 
     def __init__(self, client: Any = None) -> None:
+        check_methods(client, "client=", RouterArgumentError, self._method)
         self._made = client
         self._lock = Lock()
 
@@ -68,7 +72,7 @@ class SQSSink(_AWSSink):
             what remains says where in the stream the record is, for 24 hours.
     """
 
-    _service = "sqs"
+    _service, _method = "sqs", "send_message"
 
     def __init__(self, queue_url: str, *, client: Any = None, max_bytes: int = _SQS_LIMIT) -> None:
         super().__init__(client)
@@ -98,7 +102,7 @@ class SNSSink(_AWSSink):
         max_bytes: As for `SQSSink`.
     """
 
-    _service = "sns"
+    _service, _method = "sns", "publish"
 
     def __init__(self, topic_arn: str, *, client: Any = None, max_bytes: int = _SNS_LIMIT) -> None:
         super().__init__(client)
@@ -120,7 +124,7 @@ class S3Sink(_AWSSink):
         client: A boto3 S3 client.
     """
 
-    _service = "s3"
+    _service, _method = "s3", "put_object"
 
     def __init__(self, bucket: str, *, prefix: str = "ddbstream/", client: Any = None) -> None:
         super().__init__(client)

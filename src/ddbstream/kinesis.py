@@ -32,8 +32,9 @@ from importlib import import_module
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, final
 
+from ddbstream._values.callables import check_methods
 from ddbstream._wire import read
-from ddbstream.exceptions import RecordError
+from ddbstream.exceptions import RecordError, RouterArgumentError
 
 if TYPE_CHECKING:
     from ddbstream._records import StreamRecord
@@ -123,6 +124,7 @@ class DynamoDBNewest:
 
     def __init__(self, table_name: str, *, client: Any = None, keep_days: float = 2.0) -> None:
         self._table = table_name
+        check_methods(client, "client=", RouterArgumentError, "batch_get_item", "update_item")
         self._made = client
         self._keep = keep_days * 86_400
         self._lock = Lock()
@@ -278,7 +280,9 @@ def arrange(payload: object, store: NewestStore) -> Arranged:
 
     Raises:
         PayloadError: Nothing in the payload looks like stream records.
+        RouterArgumentError: The store's methods would have to be awaited.
     """
+    check_methods(store, "store=", RouterArgumentError, "load", "save")
     batch = list(read(payload))
     changes = {
         index: change

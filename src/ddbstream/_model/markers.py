@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, get_args
 
+from ddbstream._values.callables import check_function
 from ddbstream._values.tags import StoredAs
 from ddbstream.exceptions import ModelDefinitionError
 
@@ -93,6 +94,9 @@ class Attribute(_Marker):
     ) -> None:
         if name is not None and (not name or not isinstance(name, str)):
             raise ModelDefinitionError("an attribute's name is text, and not empty")
+        for about, function in (("structure=", structure), ("unstructure=", unstructure)):
+            if function is not None:
+                check_function(function, about, ModelDefinitionError)
         if stored_as is not None and stored_as not in get_args(StoredAs):
             raise ModelDefinitionError(f"stored_as= is one of {', '.join(get_args(StoredAs))}")
         if tags is not None and (not tags or "" in tags):
@@ -184,9 +188,13 @@ def options_of(given: dict[str, Any]) -> Options:
         value = said.get(name, choices[0])
         if value not in choices and not (name == "rename" and callable(value)):
             raise ModelDefinitionError(f"{name}= is one of {', '.join(choices)}")
+    for name in ("rename", "structure", "unstructure"):
+        if name in said and not isinstance(said[name], str):
+            check_function(said[name], f"{name}=", ModelDefinitionError)
     for step in said.get("upgrades", ()):
         if isinstance(step, type) or not callable(step):
             raise ModelDefinitionError(f"an upgrade's step is a function, not a {_kind(step)}")
+        check_function(step, "an upgrade's step", ModelDefinitionError)
     return Options(said)
 
 

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ddbstream._model.markers import OPTIONS, Options, options_of
+from ddbstream._values.callables import check_function
 from ddbstream._values.numbers import number_from_wire
 from ddbstream._values.tags import TAGS, tag_words
 from ddbstream.exceptions import DecodeError, ModelDefinitionError
@@ -173,6 +174,7 @@ def retyped(attribute: str, was: str, function: Callable[[AttributeValue], Attri
     """
     if not attribute or was not in TAGS or not callable(function):
         raise ModelDefinitionError('retyped() takes an attribute, a tag such as "S", a function')
+    check_function(function, "retyped()", ModelDefinitionError)
     return _Retyped(attribute, was, function)
 
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_origin
 
 from ddbstream._model.markers import KEYS
 from ddbstream._router.awaiting import at_once
-from ddbstream._router.signatures import check_takes, is_async
+from ddbstream._router.signatures import check_takes
+from ddbstream._values.callables import is_async
 from ddbstream._values.json_values import Unread
 from ddbstream.exceptions import MissingImageError, RecordError, RouteDefinitionError
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ddbstream._router.awaiting import finish, finish_async, on_event_loop, the_loop
 from ddbstream._router.names import name_of
-from ddbstream._router.signatures import check_takes, is_async
+from ddbstream._router.signatures import check_takes
+from ddbstream._values.callables import is_async
 from ddbstream.exceptions import RouteDefinitionError
 
 if TYPE_CHECKING:

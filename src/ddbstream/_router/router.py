@@ -48,6 +48,7 @@ from ddbstream._router.middleware import Middleware, make_middleware
 from ddbstream._router.names import name_of
 from ddbstream._router.routes import Route, build_route, entity_of, kinds_of
 from ddbstream._router.signatures import check_takes, positional_count, read_fold
+from ddbstream._values.callables import check_function
 from ddbstream._wire import read_with
 from ddbstream.exceptions import (
     BatchError,
@@ -966,8 +967,8 @@ def check_options(stream_arn: object, stop_when: object, dead_letter: object) ->
     """Raise RouterArgumentError unless each is what `StreamRouter.dispatch` takes, or None."""
     if stream_arn is not None and (not isinstance(stream_arn, str) or not stream_arn):
         raise RouterArgumentError("stream_arn= takes a stream's ARN, as text")
-    if stop_when is not None and not callable(stop_when):
-        raise RouterArgumentError("stop_when= takes a function of no arguments")
+    if stop_when is not None:
+        check_function(stop_when, "stop_when=", RouterArgumentError, awaited=True)
     if dead_letter is not None and not callable(dead_letter):
         raise RouterArgumentError(
             "dead_letter= takes a function of a dead letter, such as those of "

@@ -17,7 +17,8 @@ from ddbstream._router.annotations import EVERY_KIND
 from ddbstream._router.awaiting import at_once
 from ddbstream._router.middleware import Middleware, make_middleware
 from ddbstream._router.names import name_of
-from ddbstream._router.signatures import Signature, check_takes, is_async, read_signature
+from ddbstream._router.signatures import Signature, check_takes, read_signature
+from ddbstream._values.callables import is_async
 from ddbstream.exceptions import DDBStreamError, RouteDefinitionError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from types import CodeType, FunctionType, MethodType
+from types import FunctionType, MethodType
 from typing import Any, Final, NamedTuple
 
 from ddbstream._router.annotations import (
@@ -26,12 +26,12 @@ from ddbstream._router.annotations import (
     names_a_record,
 )
 from ddbstream._router.names import name_of
+from ddbstream._values.callables import GENERATORS, call_of, flags_of, is_async
 from ddbstream.exceptions import RouteDefinitionError
 
 __all__ = [
     "Signature",
     "check_takes",
-    "is_async",
     "positional_count",
     "read_fold",
     "read_signature",
@@ -39,9 +39,6 @@ __all__ = [
 
 # inspect's constants, without importing it
 _VAR_POSITIONAL: Final = 0x04
-_GENERATOR: Final = 0x20
-_COROUTINE: Final = 0x80
-_ASYNC_GENERATOR: Final = 0x200
 
 _ANY: Final = "*"  # stands for `*args` among parameters
 _CONTEXT: Final = frozenset({"context", "ctx", "lambda_context", "_context", "_ctx"})
@@ -72,7 +69,7 @@ def read_fold(function: object, names: Mapping[str, Any]) -> tuple[Any, Signatur
     if not callable(function) or isinstance(function, type):
         raise RouteDefinitionError("a fold is a function (state, record)")
     about = name_of(function)
-    if _flags(function) & (_GENERATOR | _ASYNC_GENERATOR | _COROUTINE):
+    if flags_of(function) & GENERATORS or is_async(function):
         raise RouteDefinitionError(f"{about}: a fold only computes, so it cannot be async")
     check_takes(function, 2, "a fold takes the state and the record")
     inside, bound = _innermost(function)
@@ -99,7 +96,7 @@ def read_signature(handler: Callable[..., Any], names: Mapping[str, Any]) -> Sig
     """
     if not callable(handler):
         raise RouteDefinitionError(f"a handler is a callable, not a {type(handler).__name__}")
-    if _flags(handler) & (_GENERATOR | _ASYNC_GENERATOR):
+    if flags_of(handler) & GENERATORS:
         raise RouteDefinitionError(f"{name_of(handler)} is a generator: it would never run")
     called, bound = _called(handler)
     parameters = _takes(handler)
@@ -143,7 +140,7 @@ def positional_count(function: Callable[..., Any]) -> int:
     """How many arguments a function needs; raises RouteDefinitionError if it is none."""
     if not callable(function):
         raise RouteDefinitionError(f"a function is wanted, not a {type(function).__name__}")
-    if _flags(function) & (_GENERATOR | _ASYNC_GENERATOR):
+    if flags_of(function) & GENERATORS:
         raise RouteDefinitionError(f"{name_of(function)} is a generator: it would never run")
     found = _takes(function)
     if [name for name, _ in found] == [_ANY]:
@@ -162,7 +159,7 @@ def check_takes(function: Callable[..., Any], count: int, rule: str) -> None:
         count: How many positional arguments it will get.
         rule: What such a function takes, for the message.
     """
-    if _flags(function) & (_GENERATOR | _ASYNC_GENERATOR):
+    if flags_of(function) & GENERATORS:
         raise RouteDefinitionError(f"{name_of(function)} is a generator: it would never run")
     parameters = _takes(function)
     needed = sum(not optional for _, optional in parameters)
@@ -171,30 +168,11 @@ def check_takes(function: Callable[..., Any], count: int, rule: str) -> None:
         raise RouteDefinitionError(f"{name_of(function)} takes {needed} arguments: {rule}")
 
 
-def is_async(handler: object) -> bool:
-    """Whether calling it makes a coroutine, as far as can be seen without calling it."""
-    return bool(_flags(handler) & _COROUTINE)
-
-
-def _flags(handler: object) -> int:
-    """What the code of what is called says of itself; 0 for what has none."""
-    while isinstance(handler, partial):
-        handler = handler.func
-    code = getattr(handler, "__code__", None)
-    if code is None and not isinstance(handler, type):
-        code = getattr(_call_of(handler), "__code__", None)
-    return code.co_flags if isinstance(code, CodeType) else 0
-
-
-def _call_of(thing: object) -> object:
-    return getattr(type(thing), "__call__", None)  # noqa: B004 - the method, not whether there is one
-
-
 def _called(handler: object) -> tuple[FunctionType | None, int]:
     """The Python function that a call runs, and how many of its parameters are bound."""
     target, bound = handler, 0
     if not isinstance(target, (FunctionType, MethodType, type)):
-        call = _call_of(target)
+        call = call_of(target)
         if isinstance(call, FunctionType):
             target, bound = call, 1
     if isinstance(target, MethodType):

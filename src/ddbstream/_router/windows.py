@@ -31,6 +31,7 @@ from ddbstream._router.awaiting import at_once, finish
 from ddbstream._router.handlers import failed
 from ddbstream._router.log import log
 from ddbstream._router.results import Failure
+from ddbstream._values.callables import check_function
 from ddbstream._values.plain_json import from_plain, to_plain
 from ddbstream.exceptions import BatchError, DDBStreamError, RouteDefinitionError
 
@@ -141,8 +142,7 @@ def make_fold_state(
                 f"({type(error).__name__}): give initial="
             ) from error
         initial = made
-    if not callable(initial):
-        raise RouteDefinitionError(f"fold {name}: initial= takes a function of no arguments")
+    check_function(initial, f"fold {name}: initial=", RouteDefinitionError)
     return FoldState(name, annotation, initial, registry)
 
 

@@ -23,6 +23,8 @@ from threading import Event, Lock, Thread
 from time import time
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from ddbstream._router.awaiting import finish
+from ddbstream._values.callables import check_function, check_methods
 from ddbstream.exceptions import ExportError
 from ddbstream.export._load import LoadProgress, LoadReport
 from ddbstream.progress import MemoryProgress, Progress
@@ -63,11 +65,16 @@ def backfill(  # noqa: PLR0913 - each is a choice of its own
         progress: Remembers how far each segment is.
         context: What handlers with a second parameter get there.
         on_progress: Told of each page that is done, from the segments' threads, one at a time.
+            It may be async.
 
     Raises:
-        ExportError: There is no such table.
+        ExportError: There is no such table, or what is given would have to be awaited and is not.
         Exception: What the client raised, where a segment could not be read; the first, if several.
     """
+    check_methods(client, "client=", ExportError, "describe_table", "scan")
+    check_methods(progress, "progress=", ExportError, "load", "save")
+    if on_progress is not None:
+        check_function(on_progress, "on_progress=", ExportError, awaited=True)
     client = client or _make_client(endpoint_url, region_name, segments)
     scan = _Scan(client, _described(client, table_name), router, progress or MemoryProgress())
     scan.options = {"Limit": page_size} if page_size else {}
@@ -207,9 +214,8 @@ class _Scan:
             self.report.records += result.processed
             self.report.failures.extend(result.failures)
             if self.on_progress is not None:
-                self.on_progress(
-                    LoadProgress(self.report.records, self._total, f"segment {number}")
-                )
+                progress = LoadProgress(self.report.records, self._total, f"segment {number}")
+                finish(self.on_progress(progress))
         if result.checkpoint is not None:
             self._stop.set()
         return result.checkpoint is None

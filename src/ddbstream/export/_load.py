@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from ddbstream._router.awaiting import finish
+from ddbstream._values.callables import check_function, check_methods
 from ddbstream.exceptions import ExportError
 from ddbstream.export._files import MOST_FILE_BYTES, MOST_LINE_BYTES, read_records
 from ddbstream.export._manifest import Export, ExportFile
@@ -107,12 +109,15 @@ def load(  # noqa: PLR0913 - each is a choice of its own
         s3_client: boto3's ``s3`` client, for files in S3; made if not given.
         max_line_bytes: As in `read_records`.
         max_file_bytes: As in `read_records`.
-        on_progress: Told of each batch that is done.
+        on_progress: Told of each batch that is done. It may be async.
 
     Raises:
         ExportError: A file is missing, damaged, incomplete or over a limit. What came before in it
-            is done and saved.
+            is done and saved. Or what is given would have to be awaited, and is not.
     """
+    check_methods(progress, "progress=", ExportError, "load", "save")
+    if on_progress is not None:
+        check_function(on_progress, "on_progress=", ExportError, awaited=True)
     files = _files(source)
     store = progress or MemoryProgress()
     report = LoadReport(total=len(files))
@@ -142,7 +147,9 @@ def load(  # noqa: PLR0913 - each is a choice of its own
             report.records += result.processed
             store.save(key, str(done))
             if on_progress is not None:
-                on_progress(LoadProgress(report.records + report.skipped, total, file.location))
+                finish(
+                    on_progress(LoadProgress(report.records + report.skipped, total, file.location))
+                )
             if result.failures or result.checkpoint is not None:
                 report.failures.extend(result.failures)
                 return report

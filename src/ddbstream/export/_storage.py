@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
+from ddbstream._values.callables import check_methods
 from ddbstream.exceptions import ExportError
 
 __all__ = ["Place", "make_s3_client", "place_of"]
@@ -49,7 +50,8 @@ class Place(Protocol):
 
 
 def place_of(location: str, s3_client: Any = None) -> Place:
-    """The place that a path or an S3 URL names."""
+    """The place that a path or an S3 URL names; raises ExportError for an async client."""
+    check_methods(s3_client, "s3_client=", ExportError, "get_object")
     if not location.startswith(_SCHEME):
         return _LocalPlace(Path(location))
     bucket, _, key = location[len(_SCHEME) :].partition("/")

@@ -27,6 +27,8 @@ from typing import TYPE_CHECKING, Final, Literal, NoReturn, final
 
 from ddbstream._router.awaiting import finish
 from ddbstream._router.router import StreamRouter
+from ddbstream._values.callables import check_function, check_methods
+from ddbstream.exceptions import RouterArgumentError
 from ddbstream.kcl._batch import Batch
 from ddbstream.kcl._checkpoints import CannotGoOnError, Checkpoints, LeaseLostError
 from ddbstream.poller import DeadLetter, FailurePolicy, block, skip, stop
@@ -145,11 +147,16 @@ class RecordProcessor:
             raise ValueError("checkpoint_seconds= takes seconds from 0 on")
         if not isinstance(on_failure, FailurePolicy) and on_failure not in _POLICIES:
             raise ValueError('on_failure= takes "block", "skip", "stop" or a policy')
-        self._router = router
-        self._concurrency = concurrency
         self._policy = (
             on_failure if isinstance(on_failure, FailurePolicy) else _POLICIES[on_failure]()
         )
+        for about, sink in (("dead_letter=", dead_letter), ("on_failure=", self._policy.sink)):
+            if sink is not None:
+                check_function(sink, about, RouterArgumentError, awaited=True)
+        check_methods(newest, "newest=", RouterArgumentError, "load", "save")
+        check_methods(clock, "clock=", RouterArgumentError, "monotonic", "sleep")
+        self._router = router
+        self._concurrency = concurrency
         self._at_once = checkpoint_records
         self._checkpoints = Checkpoints(checkpoint_records, checkpoint_seconds)
         self._dead_letter = dead_letter or self._policy.sink

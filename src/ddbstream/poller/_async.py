@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+from ddbstream._values.callables import is_async
 from ddbstream.exceptions import PollerArgumentError, PollerError
 from ddbstream.poller._base import PollerBase
 from ddbstream.poller._batches import BatchLoop, HandedOut
@@ -40,6 +40,7 @@ from ddbstream.poller._dispatching import failure_in
 from ddbstream.poller._driver import Driver, Interrupt, Takers
 from ddbstream.poller._handlers import PollContext, Router
 from ddbstream.poller._lanes import joined, split_by_item
+from ddbstream.poller._own_loop import in_thread, wait_in_loop
 from ddbstream.poller._setup import StoppedWaitingError
 from ddbstream.poller._stream import Stream
 from ddbstream.poller._workers import Lane, lane_sizes
@@ -175,8 +176,12 @@ class AsyncStreamPoller(PollerBase):
             a `PollContext`; all of them come again if it raises. Or a router, whose ``dispatch``
             runs in a thread.
         options: As `StreamPoller`'s, except ``clock``. The methods of ``client`` may be coroutine
-            functions.
+            functions. ``on_event``, ``dead_letter`` and a policy's sink are called in a thread, and
+            what they give is awaited in the loop that the poller runs in.
     """
+
+    _is_async = True
+    _event_loop: asyncio.AbstractEventLoop | None = None
 
     def __init__(
         self,
@@ -189,7 +194,7 @@ class AsyncStreamPoller(PollerBase):
         super().__init__(table_or_stream_arn, router, **options)
         client = options.get("client")
         method = getattr(client, "get_records", None)
-        self._awaits_client = inspect.iscoroutinefunction(method)
+        self._awaits_client = is_async(method)
         self._setup.commits_itself = handler is not None
 
     async def run(self, *, install_signals: bool = False) -> Exit:
@@ -254,6 +259,7 @@ class AsyncStreamPoller(PollerBase):
     async def _driving(
         self, workers: LoopWorkers, takers: Takers, timeout: float | None = None
     ) -> AsyncIterator[Driver]:
+        self._event_loop = asyncio.get_running_loop()
         driver = self._begin(workers, takers)
         self._wait_at_most(timeout)
         lock, over = threading.Lock(), False
@@ -273,15 +279,18 @@ class AsyncStreamPoller(PollerBase):
 
         try:
             self._stop_if_asked(driver)
-            await _in_thread(open_all)
+            await in_thread(open_all)
             yield driver
         finally:
             with lock:
                 over = True
             workers.close()
             await workers.gone(min(self._grace, 5.0))
-            await _in_thread(partial(self._close, driver))
+            await in_thread(partial(self._close, driver))
             self._finish()
+
+    def _own(self, function: Callable[..., object]) -> Callable[..., object]:
+        return lambda *arguments: wait_in_loop(function(*arguments), self._event_loop)
 
     def _takers(self, workers: LoopWorkers) -> Takers:
         """The commands that are awaited, and not run in a thread."""
@@ -328,32 +337,6 @@ def _is_coroutine_handler(handler: object) -> bool:
         return False
     # Only a call can tell whether it gives something to await: see `_handled`.
     return not hasattr(handler, "router")
-
-
-async def _in_thread(work: Callable[[], object]) -> None:
-    """As `asyncio.to_thread`, in a daemon: a store that hangs must not keep the process."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
-
-    def tell(error: BaseException | None) -> None:
-        if done.done():
-            return
-        if error is None:
-            done.set_result(None)
-        else:
-            done.set_exception(error)
-
-    def run() -> None:
-        error: BaseException | None = None
-        try:
-            work()
-        except BaseException as raised:  # noqa: BLE001 - raised again where it is awaited
-            error = raised
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(tell, error)
-
-    threading.Thread(target=run, name="ddbstream-poller-store", daemon=True).start()
-    await done
 
 
 async def _handled(

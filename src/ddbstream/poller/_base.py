@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any, Literal
 
+from ddbstream._router.awaiting import finish
+from ddbstream._values.callables import check_function, check_methods
 from ddbstream.exceptions import FencedError, PollerArgumentError, PollerError, StreamNotFoundError
 from ddbstream.poller import _fences as fences
 from ddbstream.poller._batches import BODY, BatchLoop
@@ -42,12 +44,17 @@ __all__ = ["PollerBase"]
 
 logger = logging.getLogger("ddbstream.poller")
 
+_CLIENT_METHODS = ("describe_stream", "get_shard_iterator", "get_records", "list_streams")
 _STANDS_STILL = 120.0  # seconds: the lease alone has it turn every ten
 _LAST_WORDS = 10.0  # seconds for the store and the listener when a run is over
 
 
 class PollerBase:
     """What both pollers have in common; `StreamPoller` explains the arguments."""
+
+    _is_async = False
+    _listening: Listening | None = None
+    _driver: Driver | None = None
 
     def __init__(  # noqa: PLR0913 - keyword-only: what a poller can be told
         self,
@@ -78,10 +85,12 @@ class PollerBase:
         self._router = router
         self._consumer = consumer
         self._concurrency = check_concurrency(concurrency)
-        _check_callables(router, dead_letter, concurrency)
+        _check_callables(router, dead_letter, on_event, concurrency)
+        _check_objects(None if self._is_async else client, clock)
         self._dead_letter = dead_letter
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._setup = Setup(
+            own=self._own,
             commits_itself=router is not None,
             consumer=consumer,
             checkpoints=checkpoints,
@@ -103,8 +112,6 @@ class PollerBase:
         self._max_workers = max_workers
         self._grace = grace
         self._ongoing = Ongoing(self._clock.monotonic)
-        self._listening: Listening | None = None
-        self._driver: Driver | None = None
         self._stop_asked = False
         self.metrics = Metrics()
         self.exit: Exit | None = None
@@ -202,8 +209,9 @@ class PollerBase:
             takers=takers,
         )
         if self._listener is not None:
-            threaded = isinstance(self._clock, SystemClock)
-            self._listening = Listening(self._listener, self._ongoing, threaded=threaded)
+            threaded = self._is_async or isinstance(self._clock, SystemClock)
+            listener = self._own(self._listener)
+            self._listening = Listening(listener, self._ongoing, threaded=threaded)
         self._setup.dispatcher = self._make_dispatcher(self._driver)
         self._setup.stop_asked = self._driver.is_stopping
         return self._driver
@@ -242,8 +250,12 @@ class PollerBase:
             self._router,
             concurrency=self._concurrency,
             stop_when=driver.is_stopping,
-            dead_letter=self._dead_letter or self._setup.sink,
+            dead_letter=self._own(self._dead_letter) if self._dead_letter else self._setup.sink,
         )
+
+    def _own(self, function: Callable[..., object]) -> Callable[..., object]:
+        """A function of the user's as the poller calls it: what it gives is awaited."""
+        return lambda *arguments: finish(function(*arguments))
 
     def _signals(self, *, install_signals: bool) -> AbstractContextManager[None]:
         return stop_on_signals(self.stop) if install_signals else nullcontext()
@@ -284,11 +296,21 @@ class PollerBase:
             self._listening.put(event)
 
 
-def _check_callables(router: object, dead_letter: object, concurrency: int) -> None:
+def _check_callables(
+    router: object, dead_letter: object, on_event: object, concurrency: int
+) -> None:
     if router is not None:
         check_router(router, concurrency=concurrency)
     if dead_letter is not None and not callable(dead_letter):
         raise PollerArgumentError("dead_letter is a sink: a function of one document")
+    for about, function in (("dead_letter=", dead_letter), ("on_event=", on_event)):
+        if function is not None:
+            check_function(function, about, PollerArgumentError, awaited=True)
+
+
+def _check_objects(client: object, clock: object) -> None:
+    check_methods(client, "client=", PollerArgumentError, *_CLIENT_METHODS)
+    check_methods(clock, "clock=", PollerArgumentError, "monotonic", "time", "sleep")
 
 
 def _names(given: object) -> list[str]:

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ddbstream._values.callables import is_async
 from ddbstream.exceptions import PollerArgumentError, PollerError
 from ddbstream.poller._core.commands import Delivered, RawRecord
 from ddbstream.poller._core.shard import record_at, sequence_number
@@ -49,7 +50,7 @@ def check_router(router: object, *, concurrency: int = 1) -> None:
                 "@router.on_change() and give the poller the router"
             )
         raise PollerArgumentError("a poller needs a StreamRouter, or an object with its dispatch()")
-    if inspect.iscoroutinefunction(dispatch):
+    if is_async(dispatch):
         raise PollerArgumentError(
             "a router's dispatch() must not be a coroutine function; its handlers may be"
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import logging
 import os
 import random
@@ -14,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any, Literal
 
+from ddbstream._values.callables import check_function, check_methods, is_async
 from ddbstream.exceptions import (
     CheckpointError,
     DDBStreamError,
@@ -46,6 +46,7 @@ __all__ = ["Setup", "StoppedWaitingError"]
 
 logger = logging.getLogger("ddbstream.poller")
 
+_STORE_METHODS = ("acquire", "load", "fix_start", "save", "renew", "forget", "release", "reset")
 _POLICIES: dict[str, Callable[[], FailurePolicy]] = {"block": block, "skip": skip, "stop": stop}
 
 
@@ -59,6 +60,7 @@ class Setup:
     def __init__(  # noqa: PLR0913 - keyword-only: what a poller can be told
         self,
         *,
+        own: Callable[[Callable[..., object]], Callable[..., object]],
         commits_itself: bool,
         consumer: str,
         checkpoints: CheckpointStore | None,
@@ -85,6 +87,11 @@ class Setup:
         self._endpoint_url = endpoint_url
         self._region_name = region_name
         self._policy = _policy(on_failure)
+        sink = self._policy.sink
+        if sink is not None:
+            check_function(sink, "the sink of on_failure=", PollerArgumentError, awaited=True)
+        self.sink = None if sink is None else own(sink)  # takes records that are given up
+        check_methods(checkpoints, "checkpoints=", PollerArgumentError, *_STORE_METHODS)
         self._takeover = takeover
         if on_missing not in ("fail", "skip"):
             raise PollerArgumentError("on_missing is 'fail' or 'skip'")
@@ -99,11 +106,6 @@ class Setup:
         self.settings = settings if settings is not None else Settings()
         if on_gap is not None:
             self.settings = replace(self.settings, on_gap=on_gap)
-
-    @property
-    def sink(self) -> Callable[[Any], object] | None:
-        """Takes records that are given up."""
-        return self._policy.sink
 
     def rewind(self, name: str) -> None:
         """Forget the consumer's start and positions of a name's streams."""
@@ -128,7 +130,7 @@ class Setup:
         try:
             arn = self._resolve(name)
             call = self._streams_client().describe_stream
-            if not inspect.iscoroutinefunction(call):
+            if not is_async(call):
                 call(StreamArn=arn, Limit=1)
         except Exception as error:
             if not isinstance(error, StreamNotFoundError) and failure_of(error).kind != "gone":
@@ -205,7 +207,7 @@ class Setup:
         """ARNs of the table's streams, oldest first; empty if that cannot be asked for."""
         client = self._streams_client()
         call = getattr(client, "list_streams", None)
-        if call is None or inspect.iscoroutinefunction(call):
+        if call is None or is_async(call):
             return []
         try:
             return list_streams(client, table_of(arn).rpartition("/")[2])
@@ -321,7 +323,7 @@ class Setup:
         )
         core.auto_commit(enabled=self.commits_itself)
         api = StreamsApi(client, arn, page_limit=settings.page_limit)
-        return Stream(core, api, self._store, lease, self.dispatcher, self._policy.sink)
+        return Stream(core, api, self._store, lease, self.dispatcher, self.sink)
 
     def _resolve(self, name: str) -> str:
         if name.startswith("arn:") and "/stream/" in name:

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from ddbstream._values.callables import check_function
+from ddbstream.exceptions import PollerArgumentError
+
 __all__ = ["stop_on_signals"]
 
 
@@ -25,7 +28,11 @@ def stop_on_signals(stop: Callable[[], object]) -> Iterator[None]:
 
     Args:
         stop: Must return at once, and may be called between any two steps of the main thread.
+
+    Raises:
+        PollerArgumentError: ``stop`` would have to be awaited.
     """
+    check_function(stop, "stop", PollerArgumentError)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def put_back() -> None:

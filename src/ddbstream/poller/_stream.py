@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from ddbstream._router.awaiting import finish
 from ddbstream.exceptions import FencedError
 from ddbstream.poller._client import StreamsApi
 from ddbstream.poller._core.commands import (
@@ -115,18 +114,15 @@ class Stream:
         return self._attempt("the dead-letter sink", self._give_up, self._sink, command)
 
     def _give_up(self, sink: Callable[[DeadLetter], object], command: Discard) -> None:
-        finish(
-            sink(
-                DeadLetter(
-                    self.arn,
-                    command.shard_id,
-                    command.record,
-                    command.error,
-                    command.attempts,
-                    command.route,
-                )
-            )
+        letter = DeadLetter(
+            self.arn,
+            command.shard_id,
+            command.record,
+            command.error,
+            command.attempts,
+            command.route,
         )
+        sink(letter)
 
     # With the store
 

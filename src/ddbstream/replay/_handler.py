@@ -14,7 +14,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ddbstream.exceptions import BatchError
+from ddbstream._router.awaiting import finish
+from ddbstream._values.callables import check_function, check_methods
+from ddbstream.exceptions import BatchError, PollerArgumentError
 from ddbstream.replay._replay import ReplayReport, replay
 
 if TYPE_CHECKING:
@@ -42,7 +44,10 @@ class ReplayHandler:
         clock: As in `replay`.
         progress: As in `replay`. A queue delivers a message more than once now and then, so one
             that outlives an invocation keeps handlers from seeing a batch twice.
-        on_report: Called with each invocation's report: the place to record gaps.
+        on_report: Called with each invocation's report: the place to record gaps. It may be async.
+
+    Raises:
+        PollerArgumentError: What is given would have to be awaited, and is not.
     """
 
     def __init__(  # noqa: PLR0913 - each is a choice of its own
@@ -58,6 +63,12 @@ class ReplayHandler:
         on_report: Callable[[ReplayReport], object] | None = None,
         clock: Clock = time,
     ) -> None:
+        if on_report is not None:
+            check_function(on_report, "on_report=", PollerArgumentError, awaited=True)
+        check_methods(client, "client=", PollerArgumentError, "get_shard_iterator", "get_records")
+        check_methods(s3_client, "s3_client=", PollerArgumentError, "get_object")
+        check_methods(progress, "progress=", PollerArgumentError, "load", "save")
+        check_methods(clock, "clock=", PollerArgumentError, "time", "sleep")
         self._router = router
         self._report = report_batch_item_failures
         self._on_report = on_report
@@ -86,7 +97,7 @@ class ReplayHandler:
         """
         report = replay(event, self._router, context=context, **self._options)
         if self._on_report is not None:
-            self._on_report(report)
+            finish(self._on_report(report))
         named = report.unfinished_identifiers
         if not named:
             return {"batchItemFailures": []}

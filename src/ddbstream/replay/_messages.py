@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import unquote_plus
 
 from ddbstream._records import Origin
+from ddbstream._router.awaiting import finish
 from ddbstream._values.json_values import is_map
 from ddbstream._values.times import aware_datetime, nanoseconds
 from ddbstream._wire.envelopes import contents
@@ -157,7 +158,8 @@ def _fetched(named: Mapping[str, Any], fetch: Fetch) -> bytes:
         raise PayloadError("no on-failure message here: an S3 notification that names no object")
     try:
         # Keys come encoded as in a query string: a space is a plus sign.
-        return fetch(name, unquote_plus(key))
+        data: Any = finish(fetch(name, unquote_plus(key)))
+        return bytes(data)
     except Exception as error:  # noqa: BLE001 - one object must not keep others from being read
         code = failure_of(error).code
     raise PayloadError(f"an object with an on-failure message cannot be read: {code}")

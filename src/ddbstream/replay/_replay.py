@@ -20,8 +20,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ddbstream._records import MalformedRecord, StreamRecord
+from ddbstream._router.awaiting import finish
+from ddbstream._values.callables import check_function, check_methods
 from ddbstream._wire import read
-from ddbstream.exceptions import DDBStreamError, PollerError
+from ddbstream.exceptions import DDBStreamError, PollerArgumentError, PollerError
 from ddbstream.progress import MemoryProgress, Progress
 from ddbstream.replay._clients import Clients, fetcher
 from ddbstream.replay._messages import FailedBatch, Unreadable, failed_batches, sequence_order
@@ -136,12 +138,17 @@ def replay(  # noqa: PLR0913 - each is a choice of its own
             recognised.
         dry_run: Read everything, and run no handler.
         context: What handlers with a second parameter get there.
-        on_record: Told of each record that was read, before its handlers run.
+        on_record: Told of each record that was read, before its handlers run. It may be async.
         clock: Tells the time and waits: the ``time`` module, or a test's `FakeClock`.
 
     Raises:
         OSError: The source is a path, and the file cannot be read.
+        PollerArgumentError: A client, ``progress`` or ``clock`` has coroutine functions.
     """
+    check_methods(progress, "progress=", PollerArgumentError, "load", "save")
+    check_methods(clock, "clock=", PollerArgumentError, "time", "sleep")
+    if on_record is not None:
+        check_function(on_record, "on_record=", PollerArgumentError, awaited=True)
     clients = Clients(client, endpoint_url, region_name)
     run = _Run(router, progress or MemoryProgress(), clients, clock, dry_run=dry_run)
     run.context, run.on_record = context, on_record
@@ -254,7 +261,7 @@ class _Run:
         """How many of the records are done, and what stopped them."""
         if self.on_record is not None:
             for record in records:
-                self.on_record(record)
+                finish(self.on_record(record))
         if self._dry_run:
             self.report.records += len(records)
             broken = next((one for one in records if isinstance(one, MalformedRecord)), None)

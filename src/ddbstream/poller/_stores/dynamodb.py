@@ -22,7 +22,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from ddbstream.exceptions import CheckpointError, FencedError
+from ddbstream._values.callables import check_function, check_methods
+from ddbstream.exceptions import CheckpointError, FencedError, PollerArgumentError
 from ddbstream.poller._client import make_client
 from ddbstream.poller._core.positions import (
     After,
@@ -82,8 +83,10 @@ class DynamoDBCheckpoints:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._table = table
+        check_function(clock, "clock=", PollerArgumentError)
         self._clock = clock
         self._writes = SharedWrites()
+        check_methods(client, "client=", PollerArgumentError, "get_item", "update_item", "query")
         self._client = client or make_client(
             endpoint_url=endpoint_url, region_name=region_name, service="dynamodb", connections=36
         )

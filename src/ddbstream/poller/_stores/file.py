@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from ddbstream.exceptions import CheckpointError
+from ddbstream._values.callables import check_function
+from ddbstream.exceptions import CheckpointError, PollerArgumentError
 from ddbstream.poller._core.positions import (
     Position,
     Start,
@@ -68,6 +69,7 @@ class FileCheckpoints:
     ) -> None:
         self._path = Path(path)
         self._timeout = timeout
+        check_function(clock, "clock=", PollerArgumentError)
         self._clock = clock
         self._lock = threading.Lock()
 

@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from ddbstream._values.callables import check_function
+from ddbstream.exceptions import PollerArgumentError
 from ddbstream.poller._core.positions import Position, Start, State, moves_back
 from ddbstream.poller._stores.contract import (
     DEFAULT_CONSUMER,
@@ -40,6 +42,7 @@ class MemoryCheckpoints:
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        check_function(clock, "clock=", PollerArgumentError)
         self._clock = clock
         self._lock = threading.Lock()
         self._streams: dict[str, _Stream] = {}

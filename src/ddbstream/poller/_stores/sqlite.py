@@ -11,7 +11,8 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from ddbstream.exceptions import CheckpointError
+from ddbstream._values.callables import check_function
+from ddbstream.exceptions import CheckpointError, PollerArgumentError
 from ddbstream.poller._core.positions import (
     Position,
     Start,
@@ -87,6 +88,7 @@ class SQLiteCheckpoints:
     ) -> None:
         self._path = os.fspath(path)
         self._timeout = timeout
+        check_function(clock, "clock=", PollerArgumentError)
         self._clock = clock
         self._lock = threading.Lock()
         try:

@@ -17,6 +17,8 @@ from zlib import crc32
 
 from ddbstream._filters import Pattern
 from ddbstream._records import StreamRecord
+from ddbstream._router.awaiting import finish
+from ddbstream._values.callables import check_function
 from ddbstream._wire.on_failure import on_failure_document
 from ddbstream.testing._lambda_context import LambdaContext, function_arn
 from ddbstream.testing._record_forms import json_record
@@ -92,7 +94,7 @@ class EventSourceMapping:
     ```
 
     Args:
-        handler: The function: ``(event, context)``.
+        handler: The function: ``(event, context)``. Lambda's Python runtime awaits none.
         records: What is in the stream when the mapping is made; more is `put` there. Or a
             `FakeStream`, whose newest stream is read, shard by shard, whenever the mapping runs.
         batch_size: 1 to 10,000.
@@ -106,7 +108,8 @@ class EventSourceMapping:
         function_response_types: ``["ReportBatchItemFailures"]`` or nothing. A `LambdaHandler` with
             ``report_batch_item_failures=True`` needs it; one without must not have it.
         filter_criteria: What `StreamRouter.filter_criteria` gives.
-        on_failure: Takes a document about each batch that is given up, as a queue or topic does.
+        on_failure: Takes a document about each batch that is given up, as a queue or topic does. It
+            may be async.
         on_failure_payload: Whether the documents have ``payload``, as a bucket gets them.
         timeout: The function's timeout in seconds. A handler takes time by moving the clock.
         clock: The clock to use; not with a `FakeStream`, which has a clock already.
@@ -121,6 +124,7 @@ class EventSourceMapping:
         documents: What went to the on-failure destination.
 
     Raises:
+        TypeError: ``handler`` is no function, or an async one.
         ValueError: A parameter is out of AWS's range, or ``clock`` is not the `FakeStream`'s.
     """
 
@@ -154,6 +158,7 @@ class EventSourceMapping:
         _check("parallelization_factor", parallelization_factor, 1, 10)
         if tumbling_window_in_seconds and parallelization_factor > 1:
             raise ValueError("a window's state is the shard's: no parallelization factor with it")
+        check_function(handler, "the handler", TypeError)
         self._handler = handler
         self._parameters = _parameters(
             batch_size=batch_size,
@@ -390,7 +395,7 @@ class EventSourceMapping:
         )
         self.documents.append(document)
         if self._on_failure is not None:
-            self._on_failure(json.loads(json.dumps(document)))
+            finish(self._on_failure(json.loads(json.dumps(document))))
 
 
 def _parameters(*, response_types: set[str], **parameters: Any) -> Parameters:
