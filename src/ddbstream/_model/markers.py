@@ -107,7 +107,9 @@ class Attribute(_Marker):
         self.structure = structure
         self.unstructure = unstructure
         #: Pairs, since a dict has no hash.
-        self.tags = tags and tuple((plain_name(tag), cls) for tag, cls in tags.items())
+        self.tags: tuple[tuple[str, Any], ...] | None = None
+        if tags is not None:
+            self.tags = tuple((plain_name(tag), cls) for tag, cls in tags.items())
         self.stored_as = stored_as
 
 
