@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ddbstream.cli._signals import Stop
+from ddbstream.cli._standard_streams import own_output
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from threading import Event
 
 __all__ = ["python_files", "run_reloading"]
 
@@ -41,13 +44,26 @@ def python_files(folder: Path) -> Files:
     return found
 
 
+def _watched(places: Sequence[Path]) -> Files:
+    found: Files = {}
+    for place in places:
+        if place.is_dir():
+            found |= python_files(place)
+        else:
+            with suppress(OSError):  # gone, as an editor does while it saves
+                state = place.stat()
+                found[str(place)] = (state.st_mtime_ns, state.st_size)
+    return found
+
+
 def run_reloading(
     command: Sequence[str],
     environment: Mapping[str, str],
     *,
     folder: Path,
-    stop: Event,
+    stop: Stop,
     note: Callable[[str], object],
+    more: Sequence[Path] = (),
 ) -> int:
     """Run a command until ``stop`` is set, and start it anew when a file changes.
 
@@ -59,19 +75,20 @@ def run_reloading(
         folder: Whose Python files are watched.
         stop: Ends it, with the child.
         note: Is told what happens.
+        more: Other folders to watch, and files that are no Python files.
 
     Returns:
         An exit code.
     """
     while not stop.is_set():
-        files = python_files(folder)
+        files = _watched([folder, *more])
         # In a session of its own a terminal's Ctrl-C does not reach it: it is told once, by us.
         child = subprocess.Popen(  # noqa: S603 -- no shell, and the user's own arguments
-            command, env=dict(environment), start_new_session=True
+            command, env=dict(environment), start_new_session=True, stdout=own_output()
         )
         try:
             failed = False
-            while python_files(folder) == files and not stop.wait(_PERIOD):
+            while _watched([folder, *more]) == files and not stop.wait(_PERIOD):
                 if child.poll() == 0:
                     return 0
                 if child.returncode and not failed:

@@ -32,9 +32,9 @@ from ddbstream.exceptions import MissingImageError, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ddbstream import Change, Diff
+    from ddbstream import Change, Diff, StreamRecord
 
-__all__ = ["Output", "change_as_json", "change_as_text", "styled"]
+__all__ = ["Output", "change_as_json", "change_as_text", "identity", "styled"]
 
 _LONGEST_LINE = 76  # of a terminal of 80 columns, indented
 _COLOURS = {"INSERT": "green", "MODIFY": "yellow", "REMOVE": "red"}
@@ -160,7 +160,7 @@ def change_as_text(record: Change[Any], entity: str | None = None) -> Renderable
         (f"{at.astimezone():%H:%M:%S} " if at else "", "dim"),
         (record.event_name, f"bold {_COLOURS.get(record.event_name, '')}"),
         (f" {entity}" if entity else "", "bold"),
-        ("  " + "  ".join(f"{name}={value}" for name, value in record.keys.items()), "dim"),
+        (f"  {identity(record)}", "dim"),
     )
     images = dict(_images(record))
     item = images.get("new", images.get("old"))
@@ -168,6 +168,11 @@ def change_as_text(record: Change[Any], entity: str | None = None) -> Renderable
     if isinstance(record, Modify) and (diff := _diff(record)) is not None:
         body += [_diff_line(change) for change in diff] or [Text("no attribute differs", "dim")]
     return Group(heading, *(Padding(part, (0, 0, 0, 2), expand=False) for part in body), "")
+
+
+def identity(record: StreamRecord[Any]) -> str:
+    """The item that a record is about, by its keys: ``PK=Product#42  SK=User#Product``."""
+    return printable("  ".join(f"{name}={value}" for name, value in record.keys.items()))
 
 
 def _stream_lines(stream: dict[str, Any]) -> Group:

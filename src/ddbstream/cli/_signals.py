@@ -4,16 +4,46 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["STOPPED", "interrupted_by_signals", "say_stopping", "stopping_on_signals"]
+__all__ = ["STOPPED", "Stop", "interrupted_by_signals", "say_stopping", "stopping_on_signals"]
 
 STOPPED = 130
 """The exit code of a command that was cut short, as a shell has it for one that Ctrl-C ended."""
+
+
+_STEP: Final = 0.05  # seconds
+
+
+class Stop:
+    """A flag that a signal handler sets while the main thread may be waiting for it.
+
+    `threading.Event` is not made for that: a handler that runs just when ``wait`` has its lock
+    waits in ``set`` for the thread that it has interrupted.
+    """
+
+    def __init__(self) -> None:
+        self._is_set = False
+
+    def set(self) -> None:
+        """Have every wait end."""
+        self._is_set = True
+
+    def is_set(self) -> bool:
+        """Whether it is time to stop."""
+        return self._is_set
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so many seconds, or until it is set; whether it is."""
+        ends = time.monotonic() + seconds
+        while not self._is_set and (left := ends - time.monotonic()) > 0:
+            time.sleep(min(left, _STEP))
+        return self._is_set
 
 
 def say_stopping() -> None:

@@ -38,6 +38,7 @@ __all__ = [
     "console",
     "drop_output",
     "is_plain",
+    "own_output",
     "plural",
     "prints_apart",
     "short_traceback",
@@ -66,7 +67,7 @@ def write_out(text: str, *, newline: bool = True) -> None:
         Unwritten: It cannot be written.
     """
     try:
-        click.echo(text, nl=newline, file=_kept[0] if _kept else None)
+        click.echo(text, nl=newline, file=own_output())
     except OSError as error:
         drop_output()
         if isinstance(error, BrokenPipeError):
@@ -80,8 +81,12 @@ def drop_output() -> None:
     The interpreter flushes it at exit, and would fail there once more.
     """
     with suppress(OSError, ValueError):  # a test's standard output is no file
-        broken = _kept[0] if _kept else sys.stdout
-        os.dup2(os.open(os.devnull, os.O_WRONLY), broken.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), own_output().fileno())
+
+
+def own_output() -> TextIO:
+    """Standard output as the command was given it, whatever `prints_apart` has put in its place."""
+    return _kept[0] if _kept else sys.stdout
 
 
 @contextmanager

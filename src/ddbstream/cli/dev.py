@@ -1,20 +1,22 @@
-"""``ddbstream dev``: a router on a DynamoDB of this machine, while it is written."""
+"""``ddbstream dev``: a function or router on a DynamoDB of this machine, while it is written."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields, replace
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from ddbstream import Change, Insert, Modify, Remove, StreamRouter
 from ddbstream.cli._aws import boto3_client, environment, need, reported
+from ddbstream.cli._dev_api import serving_api
+from ddbstream.cli._dev_function import FunctionRun
+from ddbstream.cli._dev_target import Target, find_target
 from ddbstream.cli._http import LOOPBACK
 from ddbstream.cli._local_dynamodb import (
     REGION,
@@ -22,17 +24,12 @@ from ddbstream.cli._local_dynamodb import (
     make_table,
     serving_dynamodb,
 )
-from ddbstream.cli._parameters import (
-    Loaded,
-    StartingPoint,
-    json_option,
-    profile_option,
-    stream_router,
-)
+from ddbstream.cli._mapping_settings import MappingSettings, mapping_options
+from ddbstream.cli._parameters import Loaded, json_option, profile_option
 from ddbstream.cli._poller_run import run
 from ddbstream.cli._reload import run_reloading
 from ddbstream.cli._render import Output, styled
-from ddbstream.cli._signals import stopping_on_signals
+from ddbstream.cli._signals import Stop, say_stopping, stopping_on_signals
 from ddbstream.cli._standard_streams import complain, complain_of
 from ddbstream.exceptions import DDBStreamError
 from ddbstream.metrics import BatchEvent, HandlerEvent
@@ -45,22 +42,37 @@ __all__ = ["dev"]
 
 _TABLE = "dev"
 _PORT = 8000
+_API_PORT = 3000  # as `sam local start-api` and serverless-offline have it
+_LAMBDA_SECONDS = 3.0  # a function's timeout if nothing is said: AWS's
 _GRACE = 5.0  # seconds for a running handler, at the end and at a reload
 
 
 class _Options(NamedTuple):
-    """What is the same in the process that reloads and the one that is reloaded."""
+    """What is the same in the process that reloads and the one that is reloaded.
 
-    app: str
+    Attributes:
+        app: The router or function, or None for the template's.
+        template: The file that has the function, or None.
+        function: The function's name in it, or None for the only one.
+        table: The table's name.
+        settings: What the command line says of the mapping.
+    """
+
+    app: str | None
+    template: Path | None
+    function: str | None
     table: str
-    start: str | datetime
     region_name: str | None
+    settings: MappingSettings
+    timeout: float | None
+    failures: Path | None
+    api_port: int
     once: bool
     as_json: bool
 
 
 @click.command()
-@click.argument("app", metavar="APP")
+@click.argument("app", metavar="[APP]", required=False, default=None)
 @click.option("--table", metavar="NAME", help=f"The table; without --endpoint-url {_TABLE!r}.")
 @click.option(
     "--key",
@@ -79,53 +91,83 @@ class _Options(NamedTuple):
 @click.option(
     "--endpoint-url",
     metavar="URL",
-    help="DynamoDB Local, with a table that is there. Without it, one inside this process.",
+    help="DynamoDB Local, or AWS, with a table that is there. Without it, one in this process.",
 )
 @click.option("--region", "region_name", metavar="NAME", help="AWS region.")
+@mapping_options
 @click.option(
-    "--start",
-    type=StartingPoint(),
-    help="Where to begin: TRIM_HORIZON, or with --endpoint-url LATEST.",
+    "--on-failure",
+    "failures",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Append what is given up to a file, as a queue would get it, for ddbstream replay.",
+)
+@click.option(
+    "--template",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A SAM template.yaml or a serverless.yml: the function, its mapping, tables and API.",
+)
+@click.option("--function", metavar="NAME", help="Which function of the template.")
+@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="The function's.")
+@click.option(
+    "--api-port",
+    type=click.IntRange(0, 65535),
+    default=_API_PORT,
+    show_default=True,
+    help="Where the template's HTTP functions answer.",
 )
 @click.option("--reload", is_flag=True, help="Start again when a Python file here changes.")
 @click.option("--once", is_flag=True, help="Handle what the stream holds now, and end.")
 @profile_option
 @json_option
 def dev(
-    app: str,
+    app: str | None,
     table: str | None,
     keys: tuple[str, ...],
     port: int,
     endpoint_url: str | None,
-    start: Any,
     *,
     reload: bool,
     **options: Any,
 ) -> None:
-    """Run APP, a router (module:router), on a DynamoDB of this machine.
+    """Run APP on a DynamoDB of this machine, as its event source mapping would.
 
-    Shows each change, and how each of its handlers ended. A record that a handler fails on is left
-    out after its traceback. No position is kept. Handlers' own clients of DynamoDB go to the same
-    place.
+    APP is a function (module:handler), with the mapping's settings from the options or from a
+    template, and AWS's own for the rest: batches, retries, windows, and what is given up at the
+    end. Without APP it is the template's function. Each record is shown, how its handlers ended,
+    and every traceback. Log lines and prints of the function go to standard error.
 
-    With --reload the embedded table is kept, and its changes are handled again from the start.
+    APP may also be a router. Without settings of a mapping it runs as under a poller: a record that
+    a handler fails on is left out after its traceback.
+
+    No position is kept. Clients of DynamoDB that the code makes go to the same place. With --reload
+    the embedded table is kept, and its changes are handled again from the start.
     """
-    if endpoint_url is not None and table is None:
-        raise click.UsageError("--endpoint-url needs --table")
     if len(keys) > 2 or len(set(keys)) < len(keys):
         raise click.UsageError("--key is for a partition key and a sort key")
-    begin = start or ("TRIM_HORIZON" if endpoint_url is None else "LATEST")
-    settings = _Options(app, table or _TABLE, begin, **options)
+    said = {field.name: options.pop(field.name, None) for field in fields(MappingSettings)}
+    settings = _Options(app, table=table or "", settings=MappingSettings(**said), **options)
+    target = find_target(app, settings.template, settings.function, settings.settings)
+    table = table or target.table or (_TABLE if endpoint_url is None else None)
+    if table is None:
+        raise click.UsageError("--endpoint-url needs --table")
+    settings = settings._replace(table=table)
     output = Output(as_json=settings.as_json)
-    with _somewhere(endpoint_url, settings, keys or ("PK", "SK"), port) as url:
+    with _somewhere(endpoint_url, settings, target, keys or ("PK", "SK"), port) as url:
+        if endpoint_url is None:  # the table is new, so that is LATEST too, and nothing is missed
+            target = target.beginning("TRIM_HORIZON")
         if reload:
-            raise SystemExit(_reloading(settings, url, output))
-        _run(settings, output)
+            raise SystemExit(_reloading(settings, target, url, output))
+        _run(settings, target, output)
 
 
 @contextmanager
 def _somewhere(
-    endpoint_url: str | None, settings: _Options, keys: tuple[str, ...], port: int
+    endpoint_url: str | None,
+    settings: _Options,
+    target: Target,
+    keys: tuple[str, ...],
+    port: int,
 ) -> Iterator[str]:
     """boto3's clients at the endpoint, or at an embedded DynamoDB; gives its URL."""
     if endpoint_url is not None:
@@ -135,22 +177,32 @@ def _somewhere(
         return
     with dynamodb(None):
         with reported():
-            make_table(boto3_client("dynamodb"), settings.table, keys)
+            client = boto3_client("dynamodb")
+            for request in target.tables.values():
+                client.create_table(**request)
+            if settings.table not in target.tables:
+                make_table(client, settings.table, keys)
         with serving_dynamodb(port) as url:
             # For every reader whole in one line, which a console would break.
             complain(f"DynamoDB table {settings.table} at {url}, region {REGION}")
             yield url
 
 
-def _reloading(settings: _Options, url: str, output: Output) -> int:
-    start = settings.start
+def _reloading(options: _Options, target: Target, url: str, output: Output) -> int:
     command = [
-        *(sys.executable, "-m", "ddbstream", "dev", settings.app),
-        *("--endpoint-url", url, "--table", settings.table),
-        *("--start", start.isoformat() if isinstance(start, datetime) else start),
-        *(("--region", settings.region_name) if settings.region_name else ()),
-        *(("--once",) if settings.once else ()),
-        *(("--json",) if settings.as_json else ()),
+        *(sys.executable, "-m", "ddbstream", "dev", *((options.app,) if options.app else ())),
+        *("--endpoint-url", url, "--table", options.table),
+        *(("--template", str(target.path)) if target.path else ()),
+        *(("--function", options.function) if options.function else ()),
+        *(("--region", options.region_name) if options.region_name else ()),
+        *(("--timeout", str(options.timeout)) if options.timeout is not None else ()),
+        *(("--on-failure", str(options.failures)) if options.failures else ()),
+        *("--api-port", str(options.api_port)),
+        *options.settings.over(
+            MappingSettings(starting_position=target.settings.starting_position)
+        ).arguments(),
+        *(("--once",) if options.once else ()),
+        *(("--json",) if options.as_json else ()),
     ]
     # What keeps other settings out of this process would keep the endpoint out of that one; and a
     # source changed twice within a second looks the same to a bytecode cache.
@@ -158,30 +210,63 @@ def _reloading(settings: _Options, url: str, output: Output) -> int:
     child |= {"PYTHONDONTWRITEBYTECODE": "1"}
     if url.startswith(f"http://{LOOPBACK}"):
         child |= {"NO_PROXY": LOOPBACK}
-    stop = Event()
+    stop = Stop()
     with stopping_on_signals(stop.set):
         return run_reloading(
             command,
             child,
             folder=Path.cwd(),
+            more=target.files,
             stop=stop,
             note=lambda text: output.note(text, "dim"),
         )
 
 
-def _run(settings: _Options, output: Output) -> None:
+def _run(options: _Options, target: Target, output: Output) -> None:
     need("boto3", "cli", "dev")
-    router = stream_router(Loaded("router").convert(settings.app, None, None))
-    if router.has_folds:
-        raise click.ClickException(
-            "its folds need a tumbling window: test them with ddbstream.testing.EventSourceMapping"
-        )
+    function = target.function
+    with ExitStack() as stack:
+        if function is not None:
+            for one in (*target.others, function):
+                stack.enter_context(environment(dict(one.environment)))
+            sys.path.insert(0, str(function.folder))
+        app = Loaded("router").convert(target.app, None, None)
+        if isinstance(app, StreamRouter):
+            if app.has_folds and not target.settings.tumbling_window:
+                raise click.ClickException(
+                    "its folds need a tumbling window: --tumbling-window SECONDS"
+                )
+            if not replace(target.settings, starting_position=None).said and function is None:
+                _run_router(app, options, target.settings, output)
+                return
+        elif not callable(app):
+            raise click.UsageError(
+                f"ROUTER is a {type(app).__name__}, and no StreamRouter, nor a function"
+            )
+        if target.others:
+            stack.enter_context(serving_api(target.others, options.api_port))
+        default = function.timeout if function is not None else _LAMBDA_SECONDS
+        FunctionRun(
+            target.app.replace(":", "-") if function is None else function.name,
+            app,
+            options.table,
+            options.region_name,
+            target.settings,
+            default if options.timeout is None else options.timeout,
+            options.failures,
+            options.once,
+        ).run(output)
+
+
+def _run_router(
+    router: StreamRouter, options: _Options, settings: MappingSettings, output: Output
+) -> None:
     shown = Shown(router, output)
     poller = StreamPoller(
-        settings.table,
+        options.table,
         shown.router,
-        start=settings.start,  # type: ignore[arg-type] # StartingPoint gives nothing else
-        region_name=settings.region_name,
+        start=settings.starting_position or "LATEST",
+        region_name=options.region_name,
         on_failure="skip",
         on_gap="continue",
         grace=_GRACE,
@@ -189,7 +274,7 @@ def _run(settings: _Options, output: Output) -> None:
     )
     shown.stop = poller.stop
     logging.getLogger("ddbstream").addHandler(logging.NullHandler())  # `Shown` says what matters
-    run(poller, once=settings.once)
+    run(poller, once=options.once, say=say_stopping)
 
 
 class Shown:

@@ -6,7 +6,6 @@ import sqlite3
 import sys
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +23,7 @@ from ddbstream.cli._parameters import Loaded, aws_options, profile_option, strea
 from ddbstream.cli._render import Output
 from ddbstream.cli._signals import (
     STOPPED,
+    Stop,
     interrupted_by_signals,
     say_stopping,
     stopping_on_signals,
@@ -125,7 +125,7 @@ def load(
     Exit codes: 0 all is done; 1 something is not, and says so; 2 wrong usage; 130 stopped.
     """
     router = stream_router(router)
-    stop = Event()
+    stop = Stop()
     in_s3 = location.startswith("s3://")
 
     def show(now: LoadProgress) -> None:

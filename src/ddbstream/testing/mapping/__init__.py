@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from ddbstream.testing.mapping._mapping import EventSourceMapping, Invocation
+from ddbstream.testing.mapping._source import RecordSource
 
-__all__ = ["EventSourceMapping", "Invocation"]
+__all__ = ["EventSourceMapping", "Invocation", "RecordSource"]

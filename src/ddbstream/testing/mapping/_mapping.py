@@ -35,7 +35,7 @@ from ddbstream.testing.mapping._partition import (
     pause,
 )
 from ddbstream.testing.mapping._response import Verdict, judge
-from ddbstream.testing.mapping._source import StreamSource
+from ddbstream.testing.mapping._source import RecordSource, StreamSource
 from ddbstream.testing.payloads import lambda_event, tumbling_window_event
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class EventSourceMapping:
         handler: The function: ``(event, context)``. Lambda's Python runtime awaits none.
         records: What is in the stream when the mapping is made; more is `put` there. Or a
             `FakeStream`, whose newest stream is read, shard by shard, whenever the mapping runs.
+            ``ddbstream dev`` gives a `RecordSource`, which reads a table's stream.
         batch_size: 1 to 10,000.
         maximum_batching_window_in_seconds: 0 to 300.
         parallelization_factor: 1 to 10.
@@ -114,6 +115,7 @@ class EventSourceMapping:
         timeout: The function's timeout in seconds. A handler takes time by moving the clock.
         clock: The clock to use; not with a `FakeStream`, which has a clock already.
         stream_arn: The ARN for records that name no stream; not for a `FakeStream`'s.
+        function_name: The function's, for its context and for the on-failure documents.
 
     Attributes:
         clock: Tells the mapping's time.
@@ -135,7 +137,7 @@ class EventSourceMapping:
     def __init__(  # noqa: PLR0913 - AWS's parameters
         self,
         handler: Callable[[Any, Any], Any],
-        records: Iterable[Any] | FakeStream = (),
+        records: Iterable[Any] | FakeStream | RecordSource = (),
         *,
         batch_size: int = 100,
         maximum_batching_window_in_seconds: float = 0,
@@ -152,6 +154,7 @@ class EventSourceMapping:
         timeout: float = 900,
         clock: FakeClock | None = None,
         stream_arn: str = _STREAM_ARN,
+        function_name: str = "simulated",
     ) -> None:
         if starting_position not in ("TRIM_HORIZON", "LATEST"):
             raise ValueError('starting_position is "TRIM_HORIZON" or "LATEST"')
@@ -175,8 +178,9 @@ class EventSourceMapping:
         self._on_failure_payload = on_failure_payload
         self._timeout = timeout
         self._stream_arn = stream_arn
+        self._function_name = function_name
         self._partitions: dict[tuple[str, int], Partition] = {}
-        self._source: StreamSource | None = None
+        self._source: RecordSource | None = None
         self._agenda = Agenda(self._parent_of)
         if isinstance(records, FakeStream):
             if clock not in (None, records.clock):
@@ -184,6 +188,8 @@ class EventSourceMapping:
             from_latest = starting_position == "LATEST"
             self._source = StreamSource(records, from_latest=from_latest)
             self._stream_arn, clock, records = records.arn, records.clock, ()
+        elif isinstance(records, RecordSource):
+            self._source, records = records, ()
         self.clock = clock or FakeClock()
         self.invocations: list[Invocation] = []
         self.given_up: list[dict[str, Any]] = []
@@ -352,7 +358,7 @@ class EventSourceMapping:
         event = json.loads(json.dumps(event))
         given = json.loads(json.dumps(event))  # a handler may change its event; the log keeps it
         started = self.clock.time()
-        context = LambdaContext("simulated", self._timeout, self.clock.time)
+        context = LambdaContext(self._function_name, self._timeout, self.clock.time)
         answer, error = None, None
         try:
             answer = self._handler(given, context)
@@ -386,7 +392,7 @@ class EventSourceMapping:
             condition=condition,
             invocations=batch.invocations,
             request_id=str(uuid.uuid4()),
-            function_arn=function_arn("simulated"),
+            function_arn=function_arn(self._function_name),
             function_version="$LATEST",
             function_error=batch.function_error,
             written_at=_moment(self.clock.time()),

@@ -12,12 +12,25 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from ddbstream.testing.fake_stream import FakeStream
 
-__all__ = ["StreamSource"]
+__all__ = ["RecordSource", "StreamSource"]
+
+
+@runtime_checkable
+class RecordSource(Protocol):
+    """What a mapping reads: a fake stream, or a real one that somebody else reads for it."""
+
+    def arrivals(self) -> Iterator[tuple[str, dict[str, Any], float]]:
+        """What was written since the last call: shard id, record, and epoch seconds."""
+        ...
+
+    def parent_of(self, shard_id: str) -> str | None:
+        """The shard that a shard came from; None if it has none that is known."""
+        ...
 
 
 class StreamSource:
