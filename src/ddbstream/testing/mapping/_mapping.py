@@ -158,9 +158,7 @@ class EventSourceMapping:
     ) -> None:
         if starting_position not in ("TRIM_HORIZON", "LATEST"):
             raise ValueError('starting_position is "TRIM_HORIZON" or "LATEST"')
-        _check("parallelization_factor", parallelization_factor, 1, 10)
-        if tumbling_window_in_seconds and parallelization_factor > 1:
-            raise ValueError("a window's state is the shard's: no parallelization factor with it")
+        _check_partitions(parallelization_factor, tumbling_window_in_seconds)
         check_function(handler, "the handler", TypeError)
         self._handler = handler
         self._parameters = _parameters(
@@ -180,7 +178,7 @@ class EventSourceMapping:
         self._stream_arn = stream_arn
         self._function_name = function_name
         self._partitions: dict[tuple[str, int], Partition] = {}
-        self._source: RecordSource | None = None
+        self._source = records if isinstance(records, RecordSource) else None
         self._agenda = Agenda(self._parent_of)
         if isinstance(records, FakeStream):
             if clock not in (None, records.clock):
@@ -188,15 +186,13 @@ class EventSourceMapping:
             from_latest = starting_position == "LATEST"
             self._source = StreamSource(records, from_latest=from_latest)
             self._stream_arn, clock, records = records.arn, records.clock, ()
-        elif isinstance(records, RecordSource):
-            self._source, records = records, ()
         self.clock = clock or FakeClock()
         self.invocations: list[Invocation] = []
         self.given_up: list[dict[str, Any]] = []
         self.lost: list[dict[str, Any]] = []
         self.filtered_out: list[dict[str, Any]] = []
         self.documents: list[dict[str, Any]] = []
-        if starting_position == "TRIM_HORIZON":
+        if self._source is None and starting_position == "TRIM_HORIZON":
             self.put(records)
 
     def put(self, records: Any, *, shard_id: str = SHARD) -> None:
@@ -418,6 +414,12 @@ def _parameters(*, response_types: set[str], **parameters: Any) -> Parameters:
 
 def _patterns(criteria: FilterCriteria | Mapping[str, Any] | None) -> list[Pattern]:
     return [Pattern(one["Pattern"]) for one in (criteria or {}).get("Filters", ())]
+
+
+def _check_partitions(per_shard: int, window: float) -> None:
+    _check("parallelization_factor", per_shard, 1, 10)
+    if window and per_shard > 1:
+        raise ValueError("a window's state is the shard's: no parallelization factor with it")
 
 
 def _iso(seconds: float) -> str:
