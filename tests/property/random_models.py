@@ -10,12 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from typing import Annotated, Any, Literal, NamedTuple, NewType, Optional, TypedDict, Union
+from typing import Annotated, Any, Literal, NamedTuple, NewType, Optional, Union
 from uuid import UUID
 
 import attrs
 import msgspec
+import pydantic
 from hypothesis import strategies as st
+from pydantic.alias_generators import to_camel
+from typing_extensions import TypedDict
 
 from ddbstream import Attribute, Epoch, keys
 from ddbstream.models import model
@@ -300,12 +303,41 @@ def _tagged_union(draw: Draw, depth: int) -> Kind:
     for number in range(draw(st.integers(2, 3))):
         kind = draw(kinds(depth))
         tag = f"t{number}"
-        cls = dataclasses.make_dataclass(
-            f"Tagged{next(_serial)}", [("tag", Literal[tag]), ("value", kind.annotation)]
-        )
+        declared: list[tuple[str, Any, Any]] = [
+            ("tag", Literal[tag], dataclasses.MISSING),
+            ("value", kind.annotation, dataclasses.MISSING),
+        ]
+        make = draw(st.sampled_from([_dataclass, _attrs, _plain_struct, _plain_pydantic]))
+        cls = make(draw, declared)
         classes.append(cls)
-        values.append(st.builds(cls, st.just(tag), kind.values))
+        values.append(_instances(cls, {"tag": st.just(tag), "value": kind.values}))
     return _kind(Union[tuple(classes)], st.one_of(*values), "M")  # noqa: UP007
+
+
+def _outer_tags(draw: Draw, depth: int) -> Kind:
+    """A union of classes whose tags are outside of them."""
+    parts = [draw(models(depth)) for _ in range(draw(st.integers(1, 3)))]
+    tags = {f"t {number}": part.annotation for number, part in enumerate(parts)}
+    union = Union[tuple(tags.values())]  # noqa: UP007
+    annotation = Annotated[union, Attribute(tags=tags)]
+    return _kind(annotation, st.one_of(*[part.values for part in parts]), "M")
+
+
+def _row(draw: Draw, depth: int) -> Kind:
+    """A named tuple that is stored as a list."""
+    named = _named_tuple(draw, depth)
+    return _kind(Annotated[named.annotation, Attribute(stored_as="L")], named.values, "L")
+
+
+def _listed_set(draw: Draw, depth: int) -> Kind:
+    """A list that is stored as a set."""
+    inner = draw(scalars(lambda kind: kind.in_set and kind.tags <= {"S", "N", "B"}))
+    tag: Any = f"{min(inner.tags)}S"
+    values = st.lists(inner.values, min_size=1, max_size=4, unique=True)
+    form = draw(st.sampled_from([list, tuple, deque]))
+    item = inner.annotation
+    listed: Any = {list: list[item], tuple: tuple[item, ...], deque: deque[item]}[form]  # type: ignore[valid-type]
+    return _kind(Annotated[listed, Attribute(stored_as=tag)], values.map(form), tag)
 
 
 def _tree(draw: Draw, depth: int) -> Kind:
@@ -328,6 +360,9 @@ MAKERS: list[Callable[[Draw, int], Kind]] = [
     _named_tuple,
     _typed_dict,
     _tagged_union,
+    _outer_tags,
+    _row,
+    _listed_set,
     _tree,
     _nested,
     _nested,
@@ -355,11 +390,16 @@ def models(draw: Draw, depth: int = 2) -> Kind:
                 kind, values=st.one_of(values, st.just(type(draw(values))()))
             )
         declared.append((name, annotation, default))
-    maker = draw(st.sampled_from([_dataclass, _dataclass, _dataclass, _attrs, _struct]))
+    maker = draw(st.sampled_from([_dataclass, _dataclass, _attrs, _struct, _pydantic, _pydantic]))
     cls = maker(draw, declared)
     _decorate(draw, cls, inners)
-    values = st.builds(cls, **{name: kind.values for name, kind in inners.items()})
+    values = _instances(cls, {name: kind.values for name, kind in inners.items()})
     return Kind(cls, values, frozenset({"M"}))
+
+
+def _instances(cls: Any, fields: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
+    # st.builds would add what the signature has besides: the aliases of pydantic's fields
+    return st.fixed_dictionaries(fields).map(lambda given: cls(**given))
 
 
 def _dataclass(draw: Draw, declared: list[tuple[str, Any, Any]]) -> Any:
@@ -372,13 +412,24 @@ def _dataclass(draw: Draw, declared: list[tuple[str, Any, Any]]) -> Any:
             fields.append((name, annotation, factory))
         else:
             fields.append((name, annotation, field(default=default, kw_only=True)))
-    return dataclasses.make_dataclass(
-        f"Model{next(_serial)}",
-        fields,
-        frozen=draw(st.booleans()),
-        slots=draw(st.booleans()),
-        kw_only=draw(st.booleans()),
-    )
+    options: Any = {"frozen": draw(st.booleans()), "slots": draw(st.booleans())}
+    inherited, own = _cut(draw, fields)
+    make = dataclasses.make_dataclass
+    bases = (_named(make, "Base", inherited, **options),) if inherited else ()
+    return _named(make, "Model", own, bases=bases, kw_only=draw(st.booleans()), **options)
+
+
+def _named(make: Callable[..., Any], stem: str, fields: Any, **options: Any) -> Any:
+    return make(f"{stem}{next(_serial)}", fields, **options)
+
+
+def _cut(draw: Draw, fields: Any) -> tuple[Any, Any]:
+    """The fields of a base, and those of the class; mostly all of the class."""
+    some = draw(st.integers(0, len(fields))) if draw(st.integers(0, 2)) == 0 else 0
+    if isinstance(fields, dict):
+        pairs = list(fields.items())
+        return dict(pairs[:some]), dict(pairs[some:])
+    return fields[:some], fields[some:]
 
 
 def _attrs(draw: Draw, declared: list[tuple[str, Any, Any]]) -> Any:
@@ -388,9 +439,10 @@ def _attrs(draw: Draw, declared: list[tuple[str, Any, Any]]) -> Any:
         else attrs.field(type=annotation, kw_only=True, factory=lambda value=default: value)
         for name, annotation, default in declared
     }
-    return attrs.make_class(
-        f"Attrs{next(_serial)}", fields, frozen=draw(st.booleans()), slots=draw(st.booleans())
-    )
+    inherited, own = _cut(draw, fields)
+    options: Any = {"frozen": draw(st.booleans()), "slots": draw(st.booleans())}
+    bases = (_named(attrs.make_class, "Base", inherited, **options),) if inherited else (object,)
+    return _named(attrs.make_class, "Attrs", own, bases=bases, **options)
 
 
 def _struct(draw: Draw, declared: list[tuple[str, Any, Any]]) -> Any:
@@ -400,15 +452,62 @@ def _struct(draw: Draw, declared: list[tuple[str, Any, Any]]) -> Any:
         else (name, annotation, msgspec.field(default_factory=lambda value=default: value))
         for name, annotation, default in declared
     ]
-    return msgspec.defstruct(
-        f"Struct{next(_serial)}",
-        fields,
+    inherited, own = _cut(draw, fields)
+    bases = (_named(msgspec.defstruct, "Base", inherited, kw_only=True),) if inherited else None
+    return _named(
+        msgspec.defstruct,
+        "Struct",
+        own,
+        bases=bases,
         kw_only=True,
         rename=draw(st.sampled_from([None, "camel"])),
-        tag=draw(st.sampled_from([None, "a tag"])),
+        tag=draw(st.sampled_from([None, "a tag", 7])),
         tag_field="the tag",
         forbid_unknown_fields=draw(st.booleans()),
+        frozen=draw(st.booleans()),
+        omit_defaults=draw(st.booleans()),
+        array_like=draw(st.booleans()),
     )
+
+
+def _plain_struct(draw: Draw, declared: list[tuple[str, Any, Any]]) -> Any:
+    return _named(msgspec.defstruct, "Struct", [(name, kind) for name, kind, _ in declared])
+
+
+def _plain_pydantic(draw: Draw, declared: list[tuple[str, Any, Any]]) -> Any:
+    fields = {name: (annotation, ...) for name, annotation, _ in declared}
+    config = pydantic.ConfigDict(arbitrary_types_allowed=True)
+    return pydantic.create_model(f"Pydantic{next(_serial)}", __config__=config, **fields)
+
+
+def _pydantic(draw: Draw, declared: list[tuple[str, Any, Any]]) -> Any:
+    fields = {}
+    for name, annotation, default in declared:
+        options: dict[str, Any] = {}
+        if draw(st.integers(0, 3)) == 0:
+            options[draw(st.sampled_from(["alias", "serialization_alias"]))] = f"{name} alias"
+        if default is not dataclasses.MISSING and draw(st.booleans()):
+            options["default"] = default
+        elif default is not dataclasses.MISSING:
+            options["default_factory"] = lambda value=default: value
+        fields[name] = (annotation, pydantic.Field(**options))
+
+    class Configured(pydantic.BaseModel):
+        model_config = pydantic.ConfigDict(
+            alias_generator=draw(st.sampled_from([None, to_camel])),
+            arbitrary_types_allowed=True,  # for what is of other libraries
+            extra=draw(st.sampled_from([None, "allow", "forbid"])),
+            frozen=draw(st.booleans()),
+            populate_by_name=True,
+            protected_namespaces=(),
+            revalidate_instances=draw(st.sampled_from(["never", "always"])),
+            validate_default=draw(st.booleans()),
+        )
+
+    base: Any = Configured
+    for stem, some in zip(("Base", "Pydantic"), _cut(draw, fields), strict=True):
+        base = pydantic.create_model(f"{stem}{next(_serial)}", __base__=base, **some)
+    return base
 
 
 def _decorate(draw: Draw, cls: Any, inners: dict[str, Kind]) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 pytest.importorskip("attrs")
 pytest.importorskip("msgspec")
+pytest.importorskip("pydantic")
 boto3_types = pytest.importorskip("boto3.dynamodb.types")
 
 from hypothesis import HealthCheck, Phase, given, settings  # noqa: E402
@@ -27,7 +28,7 @@ from ddbstream.exceptions import DDBStreamError  # noqa: E402
 from tests.property.random_models import Kind, models, plain, plain_items  # noqa: E402
 
 THOROUGH = settings().max_examples > 1000
-CLASSES, VALUES = (2000, 55) if THOROUGH else (60, 5)  # some classes have few values
+CLASSES, VALUES = (2000, 55) if THOROUGH else (40, 5)  # some classes have few values
 some_classes = settings(
     max_examples=CLASSES,
     suppress_health_check=list(HealthCheck),
@@ -46,10 +47,21 @@ def same(one: Any, other: Any) -> bool:
         return one == other and sorted(map(repr, one)) == sorted(map(repr, other))
     if isinstance(one, (list, tuple)):
         return len(one) == len(other) and all(map(same, one, other))
-    if dataclasses.is_dataclass(one):
-        names = [f.name for f in dataclasses.fields(one)]
-        return all(same(getattr(one, name), getattr(other, name)) for name in names)
+    fields = fields_of(one)
+    if fields is not None:
+        return all(same(getattr(one, name), getattr(other, name)) for name in fields)
     return bool(one == other)
+
+
+def fields_of(one: Any) -> list[str] | None:
+    """The names of a model's fields, whatever library it is of."""
+    if dataclasses.is_dataclass(one):
+        return [f.name for f in dataclasses.fields(one)]
+    if hasattr(one, "__attrs_attrs__"):
+        return [f.name for f in one.__attrs_attrs__]
+    if hasattr(one, "__struct_fields__"):
+        return list(one.__struct_fields__)
+    return list(type(one).model_fields) if hasattr(one, "model_fields_set") else None
 
 
 def sorted_sets(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -64,7 +65,8 @@ def test_old_items_are_read_as_what_they_are_now_and_both_round_trip(data: st.Da
     expected = from_item(new, kind.annotation)
     for item in (old, new):
         stored = sorted_sets(item)
-        text = json.dumps(to_item(from_item(item), wire="json")).encode()
+        # as it is, since a list that is stored as a set has an order
+        text = json.dumps(item, default=lambda raw: base64.b64encode(raw).decode()).encode()
         for made in (codec.decode(item), codec.read_slowly(item), by_text(codec, item, text)):
             assert same(made, expected)
             assert sorted_sets(codec.encode(made, wire)) == sorted_sets(new)

@@ -119,14 +119,15 @@ class TextSeen:
 
     def _still_padded(self, kinds: int, text: str) -> int:
         """Digits of one width at least, as ``06d`` writes them."""
-        if not _DIGITS.fullmatch(text):
+        length = len(text)
+        width = length if text[:1] == "0" else self.width
+        shortest = min(self.shortest or length, length)
+        if not _DIGITS.fullmatch(text) or self.width not in (0, width) or shortest < width:
+            # what has no width any more has none in whatever order it was seen
+            self.width = self.shortest = 0
             return kinds & ~TextKind.PADDED
-        if text[0] == "0":
-            if self.width not in (0, len(text)):
-                return kinds & ~TextKind.PADDED
-            self.width = len(text)
-        self.shortest = min(self.shortest or len(text), len(text))
-        return kinds if self.shortest >= self.width else kinds & ~TextKind.PADDED
+        self.width, self.shortest = width, shortest
+        return kinds
 
     def merge(self, other: TextSeen) -> None:
         """Fold all that ``other`` has folded."""
@@ -146,6 +147,8 @@ class TextSeen:
         self.shortest = min(self.shortest or other.shortest, other.shortest or self.shortest)
         if self.shortest < self.width:
             self.kinds &= ~TextKind.PADDED
+        if not self.kinds & TextKind.PADDED:
+            self.width = self.shortest = 0
         self.count += other.count
 
 

@@ -151,10 +151,14 @@ class SetNode(Container):
         return FAILED if any(member is FAILED for member in members) else self.make(members)
 
     def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
-        if not self.holds(value):
+        if not isinstance(value, (set, frozenset)):
             raise EncodeError(expected=self.make.__name__, found=type(value).__name__)
         if not value:
             raise empty_set()
+        if not self.holds(value):
+            stranger = next(member for member in value if not self.inner.holds(member))
+            found = f"one with a member of {type(stranger).__name__}"
+            raise EncodeError(expected=f"a {self.make.__name__} of {self.inner.words}", found=found)
         return {self.tag: [self.inner.unparse(member, json) for member in value]}
 
     def payload_types(self, structs: Structs) -> dict[str, Any] | None:

@@ -342,7 +342,7 @@ class ObjectNode(MapNode):
             member = getattr(value, f.name, MISSING)
             if not f.stored and member is getattr(self.cls, f.name, None):
                 member = MISSING  # an InitVar's default is the class's attribute
-        if member is MISSING and f.required:
+        if member is MISSING and (f.required or (self.mapping and not f.omitted)):
             raise EncodeError(expected=f.node.words, found="nothing", path=path_of((f.attribute,)))
         return member
 

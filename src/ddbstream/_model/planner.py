@@ -22,7 +22,7 @@ from ddbstream._model.containers import DictNode, ListNode, SetNode, TupleNode
 from ddbstream._model.enums import EnumNode
 from ddbstream._model.hints import base_arguments, substitute, type_arguments
 from ddbstream._model.markers import KEYS, OPTIONS, Attribute, Epoch, Options, plain_name, renamer
-from ddbstream._model.nodes import MapNode, Node
+from ddbstream._model.nodes import FAILED, MapNode, Node, ReadErrors
 from ddbstream._model.objects import Field, ObjectNode
 from ddbstream._model.scalars import (
     BoolNode,
@@ -229,7 +229,7 @@ class Planner:
         return reference.target
 
     def _literal(self, constants: tuple[Any, ...], name: str) -> Node:
-        choices = []
+        choices: list[tuple[Any, Node, Any]] = []
         for constant in constants:
             stored = constant.value if isinstance(constant, Enum) else constant
             if stored is not constant and self.library.enum_values:
@@ -237,6 +237,8 @@ class Planner:
             node = self.plan(type(stored))
             if not isinstance(node, Scalar) and node is not NONE:
                 raise ModelDefinitionError(f"{name}: a literal of {type(constant).__name__}")
+            if any((type(stored), stored) == (type(other), other) for _, _, other in choices):
+                raise ModelDefinitionError(f"{name}: two of its constants are stored alike")
             choices.append((constant, node, stored))
         return LiteralNode(choices, name)
 
@@ -390,6 +392,7 @@ class ClassPlanner:
         self._planner = planner
         self._known: dict[Any, ObjectNode] = {}
         self._open: list[Any] = []
+        self._wrapping: dict[Any, ReferenceNode] = {}
 
     # --- unions ---------------------------------------------------------------------------------
 
@@ -424,6 +427,8 @@ class ClassPlanner:
         literals = [n for n in nodes if isinstance(n, LiteralNode) and not n.has_members]
         rest = [node for node in nodes if node not in literals]
         rest = _numbers_apart(rest)
+        for literal in literals:
+            _check_constants(literal, rest, name)
         for index, node in enumerate(rest):
             for other in rest[:index]:
                 for tag in sorted(node.tags & other.tags if not _numbers(other, node) else ()):
@@ -486,9 +491,7 @@ class ClassPlanner:
                 return self._of_library(cls)
             root = _root_model(origin)
             if root is not None:
-                with self._planning(spec.library):
-                    inner = self._planner.plan(root)
-                return ConvertedNode(inner, origin, _ROOT, origin, show(cls))
+                return self._wrapped(cls, origin, root, spec.library)
             node = self._known[cls] = ObjectNode(origin, show(cls), uses=1)
             with self._planning(spec.library):
                 self._fill(node, cls, origin, spec, options)
@@ -499,6 +502,19 @@ class ClassPlanner:
         finally:
             self._open.pop()
         return node
+
+    def _wrapped(self, cls: Any, origin: Any, root: Any, library: Library) -> Node:
+        """The node of a pydantic ``RootModel``, which may be inside of itself."""
+        if cls in self._wrapping:
+            return self._wrapping[cls]
+        reference = self._wrapping[cls] = ReferenceNode(show(cls))
+        try:
+            with self._planning(library):
+                inner = self._planner.plan(root)
+        finally:
+            del self._wrapping[cls]
+        reference.target = ConvertedNode(inner, origin, _ROOT, origin, show(cls))
+        return reference.target
 
     @contextmanager
     def _planning(self, library: Library) -> Iterator[None]:
@@ -697,6 +713,21 @@ def _tagged_by_constants(attribute: str, objects: list[ObjectNode], name: str) -
         value = stored if tag == "S" else int(stored)
         pairs.append((LiteralNode([(value, kind, value)], node.name), node))
     return TaggedNode(attribute, pairs, name)
+
+
+def _check_constants(literal: LiteralNode, rest: list[Node], name: str) -> None:
+    """A constant is read first: no other part may write another value as it is stored."""
+    for constant, inner, stored in literal.choices:
+        written = inner.write(stored, True, 0)
+        for node in rest:
+            # what the user's own functions convert is not asked
+            if not isinstance(node, (Scalar, LiteralNode)) or not inner.tags & node.tags:
+                continue
+            read = node.read(written, (), ReadErrors())
+            if read is not FAILED and read != constant and node.write(read, True, 0) == written:
+                raise ModelDefinitionError(
+                    f"{name}: {literal.name} and another part have values that are stored alike"
+                )
 
 
 def _numbers(one: Node, other: Node) -> bool:

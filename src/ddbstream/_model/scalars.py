@@ -272,6 +272,11 @@ class IntNode(Scalar):
             raise self.refuse(value)
         return number_to_wire(int(value))
 
+    def to_text(self, value: Any) -> str:
+        # "1.0" of a Decimal would be read as 1, and that written as "1"
+        exact = value if type(value) is int else self.parse(self.unparse(value, True))
+        return self.unparse(exact, True)
+
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
         e.line(f"{target} = {payload}")
         # int() takes "1_0" and " 1" too; isdecimal costs a third of it
@@ -318,6 +323,11 @@ class FloatNode(Scalar):
         if abs(value) == _ABOVE_LARGEST:
             return _LARGEST if value > 0 else f"-{_LARGEST}"
         return number_to_wire(value)
+
+    def to_text(self, value: Any) -> str:
+        # "1" of an int would be read as 1.0, and that written as "1.0"
+        exact = value if type(value) is float else self.parse(self.unparse(value, True))
+        return self.unparse(exact, True)
 
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
         text = e.var("t")

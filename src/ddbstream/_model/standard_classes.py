@@ -14,6 +14,9 @@ from ddbstream._model.class_specs import EXTRA_ITEMS, MISSING, ClassSpec, FieldS
 from ddbstream._model.hints import annotation_of, own_annotations
 from ddbstream._model.markers import FIELD_MARKS
 
+#: The flag of a function with ``**kwargs``: ``inspect.CO_VARKEYWORDS``, without loading inspect.
+_VAR_KEYWORDS = 0x08
+
 
 def class_spec(cls: Any, open_classes: tuple[Any, ...]) -> ClassSpec | None:
     """The spec of a class, or None if it is no class with fields; raises ModelDefinitionError."""
@@ -57,7 +60,7 @@ def _dataclass(cls: type, open_classes: tuple[Any, ...]) -> ClassSpec:
                 name=declared.name,
                 annotation=annotation_of(owner, declared.name, declared.type, open_classes),
                 argument=declared.name if declared.init else None,
-                positional=not declared.kw_only,
+                positional=not declared.kw_only and not _only_by_name(cls, declared.name),
                 default=MISSING if declared.default is dataclasses.MISSING else declared.default,
                 factory=None if factory is dataclasses.MISSING else factory,
                 stored=kind != "_FIELD_INITVAR",
@@ -66,6 +69,17 @@ def _dataclass(cls: type, open_classes: tuple[Any, ...]) -> ClassSpec:
         )
     each_stored = all(spec.stored and spec.argument for spec in specs)
     return ClassSpec(specs, direct=each_stored and _only_stores(cls))
+
+
+def _only_by_name(cls: type, name: str) -> bool:
+    """Whether a constructor of the user's own takes a field by keyword only, or in ``**kwargs``."""
+    code = getattr(cls.__init__, "__code__", None)
+    if code is None or code.co_filename == "<string>":
+        return False
+    names = code.co_varnames
+    if name in names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]:
+        return True
+    return bool(code.co_flags & _VAR_KEYWORDS) and name not in names[: code.co_argcount]
 
 
 def _only_stores(cls: type) -> bool:
