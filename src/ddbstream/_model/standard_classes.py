@@ -73,7 +73,8 @@ def _dataclass(cls: type, open_classes: tuple[Any, ...]) -> ClassSpec:
 
 def _only_by_name(cls: type, name: str) -> bool:
     """Whether a constructor of the user's own takes a field by keyword only, or in ``**kwargs``."""
-    code = getattr(cls.__init__, "__code__", None)
+    init: Any = next(vars(base)["__init__"] for base in cls.__mro__ if "__init__" in vars(base))
+    code = getattr(init, "__code__", None)
     if code is None or code.co_filename == "<string>":
         return False
     names = code.co_varnames
