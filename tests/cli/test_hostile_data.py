@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gzip
 import json
 import logging
 import os
@@ -22,10 +23,12 @@ from rich.console import Console
 
 from ddbstream.cli import _render
 from ddbstream.cli._app import cli
+from ddbstream.cli._aws import boto3_client
+from ddbstream.cli._local_dynamodb import dynamodb, make_table, serving_dynamodb
 from ddbstream.cli._standard_streams import LogFormatter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -160,9 +163,45 @@ EVERY_WRITER = [
     ["infer", "items.json"],
     ["check", "app:router", "items.json"],
     ["replay", "app:router", "failed.json", "--dry-run"],
+    ["explain", "app:router", "event.json"],
+    ["diff", "old.json", "new.json"],
+    ["export", "load", "app:router", "export"],
     ["demo"],
     ["doctor"],
 ]
+
+# Each with the place of an emulator behind it.
+EVERY_READER_OF_TABLES = [
+    ["streams", "Table"],
+    ["tail", "Table", "--once"],
+    ["dev", "app:router", "--once", "--table", "Table", "--start", "TRIM_HORIZON"],
+    ["export", "backfill", "app:router", "Table"],
+    ["infer", "Table"],
+    ["check", "app:router", "Table"],
+]
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[list[str]]:
+    """A DynamoDB with a table that a stream and an item are in: the options that name it."""
+    pytest.importorskip("moto")
+    item = {"PK": {"S": "Product#1"}}
+    with dynamodb(None):
+        client = boto3_client("dynamodb")
+        make_table(client, "Table", ["PK"])
+        client.put_item(TableName="Table", Item=item)
+        with serving_dynamodb(0) as url:
+            yield ["--endpoint-url", url, "--region", "us-east-1"]
+
+
+def asked(arguments: list[str], emulator: list[str]) -> list[str]:
+    return [*arguments, *emulator[: 2 if arguments[0] == "dev" else 4]]
+
+
+def outside() -> dict[str, str]:
+    """The environment of a command: what keeps this process's boto3 inside would keep it there."""
+    kept = {k: v for k, v in os.environ.items() if k != "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"}
+    return {**kept, "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 def command(app: Path, arguments: list[str], stdout: Any) -> subprocess.CompletedProcess[str]:
@@ -175,18 +214,68 @@ def command(app: Path, arguments: list[str], stdout: Any) -> subprocess.Complete
         "endSequenceNumber": "2",
     }
     event = lambda_event([insert(items[0], sequence_number="1")])
+    (app / "old.json").write_text(json.dumps(items[0]))
+    (app / "new.json").write_text(json.dumps(items[1]))
+    write_export(app / "export", items[0])
     (app / "failed.json").write_text(json.dumps({"DDBStreamBatchInfo": info, "payload": event}))
     return subprocess.run(
         [sys.executable, "-m", "ddbstream", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=subprocess.PIPE,
-        env={**os.environ, "AWS_DEFAULT_REGION": "us-east-1"},
+        env=outside(),
         cwd=app,
         text=True,
         check=False,
         timeout=120,
     )
+
+
+def write_export(folder: Path, item: Any) -> None:
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    (folder / "data" / "a.gz").write_bytes(gzip.compress(json.dumps({"Item": item}).encode()))
+    summary = {"tableArn": "arn:aws:dynamodb:eu-west-1:1:table/T", "itemCount": 1}
+    summary |= {"outputFormat": "DYNAMODB_JSON", "exportTime": "2026-01-01T00:00:00Z"}
+    (folder / "manifest-summary.json").write_text(json.dumps(summary))
+    file = {"itemCount": 1, "dataFileS3Key": "AWSDynamoDB/1/data/a.gz"}
+    (folder / "manifest-files.json").write_text(json.dumps(file))
+
+
+@needs_full
+@pytest.mark.parametrize("arguments", EVERY_READER_OF_TABLES, ids=lambda each: each[0])
+def test_so_does_what_shows_a_table(app: Path, emulator: list[str], arguments: list[str]) -> None:
+    with FULL.open("w") as full:
+        result = command(app, asked(arguments, emulator), full)
+    assert result.returncode == 1, result.stderr
+    assert "Error: standard output cannot be written: No space left on device" in result.stderr
+    assert "Traceback" not in result.stderr
+    if arguments[0] not in ("streams", "tail"):  # the others end as those of `EVERY_WRITER` do
+        return
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        result = command(app, asked(arguments, emulator), pipe)
+    assert "Error" not in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "Exception ignored" not in result.stderr
+
+
+@needs_full
+def test_a_poller_whose_log_cannot_be_written_goes_on(app: Path, emulator: list[str]) -> None:
+    with FULL.open("w") as full:
+        result = subprocess.run(
+            [
+                *(sys.executable, "-m", "ddbstream", "poll", "app:router", "Table", "--once"),
+                *("--checkpoints", "kept.db", *emulator),
+            ],
+            stdout=full,
+            stderr=full,
+            env=outside(),
+            cwd=app,
+            check=False,
+            timeout=60,
+        )
+    assert result.returncode == 0
 
 
 @needs_full

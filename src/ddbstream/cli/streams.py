@@ -80,6 +80,8 @@ def list_(
                 "shards": [_shard(shard) for shard in listed] if shards else len(listed),
             }
             output.stream(line)
+            if output.closed:
+                return
         if table is None:
             return
         client = boto3_client("dynamodb", endpoint_url=endpoint_url, region_name=region_name)
