@@ -130,6 +130,24 @@ def endpoint() -> Iterator[str]:
             yield url
 
 
+@pytest.mark.parametrize("command", ["doctor", "streams"])
+def test_doctor_and_streams_ask_the_embedded_dynamodb_what_it_does_not_know(
+    endpoint: str, command: str
+) -> None:
+    arguments = ["Catalogue"] if command == "doctor" else ["describe", "Catalogue"]
+    where = ["--endpoint-url", endpoint, "--region", "us-east-1"]
+    result = subprocess.run(
+        [sys.executable, "-m", "ddbstream", command, *arguments, *where],
+        env={**os.environ, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false"},
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "NEW_AND_OLD_IMAGES" in result.stdout
+
+
 def test_the_embedded_dynamodb_answers_other_processes_and_says_what_it_refuses(
     endpoint: str,
 ) -> None:

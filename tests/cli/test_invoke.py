@@ -169,6 +169,23 @@ def test_the_records_carry_what_is_asked_for(seen_app: Path, run: Run) -> None:
     assert "'total'" in keyed.stderr.partition("}")[0]
 
 
+def test_the_traceback_of_an_item_that_does_not_fit_is_the_users_alone(
+    seen_app: Path, run: Run
+) -> None:
+    (seen_app / "typed.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from ddbstream import LambdaHandler, StreamRouter\n"
+        "@dataclass\nclass Order:\n    total: int\n"
+        "router = StreamRouter()\nhandler = LambdaHandler(router)\n"
+        "@router.on_insert(Order)\ndef placed(record):\n    record.new\n"
+    )
+    asked = ["--insert", '{"PK": "1", "total": "x"}', "--table", "Order"]
+    result = run("invoke", "typed:handler", *asked)
+    assert result.returncode == 1
+    files = [line for line in result.stderr.splitlines() if line.startswith("  File")]
+    assert [line.partition(",")[0].rpartition("/")[2] for line in files] == ['typed.py"']
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -293,8 +293,8 @@ def why_never(classify: Classifier, entity: str, model: Any) -> str | None:
     name = clash[0]
     return (
         f"items of {model.__qualname__} have {name}={templates[name].template!r}, which the "
-        f"classifier never calls {entity!r}: give the class the name of its records' entity "
-        "with bind(), before its routes"
+        f"classifier never calls {entity!r}: classify=by_keys({model.__qualname__}, ...) tells "
+        "classes by their whole keys; bind() gives a class the name of an entity, before its routes"
     )
 
 

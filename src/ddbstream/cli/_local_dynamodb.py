@@ -109,8 +109,12 @@ def serving_dynamodb(port: int) -> Iterator[str]:
         target = request.headers.get("X-Amz-Target", "")
         if request.method != "POST" or not target.startswith("DynamoDB"):
             return message(400, "this is a DynamoDB endpoint")
-        with one_at_a_time:
-            answer = _asked_moto(target, request.body)
+        try:
+            with one_at_a_time:
+                answer = _asked_moto(target, request.body)
+        except NotImplementedError:  # what an emulator of AWS's own would say of it
+            unknown = b'{"__type": "com.amazon.coral.service#UnknownOperationException"}'
+            return Response(400, unknown, _CONTENT_TYPE)
         return Response(answer.status_code, answer.content, _CONTENT_TYPE)
 
     with serving(respond, (LOOPBACK, port), longest_body=_LONGEST_BODY, refusal=PORT_TAKEN) as url:

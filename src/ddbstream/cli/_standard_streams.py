@@ -46,6 +46,7 @@ __all__ = [
 ]
 
 _OURS: Final = str(Path(__file__).parents[1])
+_GENERATED: Final = "<ddbstream "  # a model's decoder
 _IMPORTING: Final = ("<frozen importlib", str(Path(traceback.__file__).parent / "importlib"))
 
 _kept: list[TextIO] = []
@@ -170,7 +171,9 @@ def short_traceback(error: BaseException) -> str:
             continue
         seen.add(id(one))
         theirs = [
-            frame for frame in one.stack if not frame.filename.startswith((_OURS, *_IMPORTING))
+            frame
+            for frame in one.stack
+            if not frame.filename.startswith((_OURS, _GENERATED, *_IMPORTING))
         ]
         if theirs or isinstance(error, ImportError | SyntaxError):
             one.stack[:] = theirs
