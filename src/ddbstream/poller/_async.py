@@ -22,7 +22,7 @@ from ddbstream._values.callables import is_async
 from ddbstream.exceptions import PollerArgumentError, PollerError
 from ddbstream.poller._base import PollerBase
 from ddbstream.poller._batches import BatchLoop, HandedOut
-from ddbstream.poller._client import failure_of
+from ddbstream.poller._client import checked, failure_of
 from ddbstream.poller._core.commands import (
     HANDLER,
     HANDLING,
@@ -319,7 +319,11 @@ class AsyncStreamPoller(PollerBase):
     async def _handle(
         self, workers: LoopWorkers, records: Sequence[RawRecord], context: PollContext
     ) -> Delivered:
-        handled = partial(_handled, self._handler, workers, context)
+        async def handled(records: Sequence[RawRecord]) -> Delivered:
+            if self._setup.stop_asked():  # it has waited for its turn meanwhile
+                return Delivered(0)
+            return await _handled(self._handler, workers, context, records)
+
         if self._concurrency == 1:
             return await handled(records)
         if context.attempt > 1:  # alone: see `_dispatching`
@@ -366,7 +370,7 @@ async def _call(
         answer = await getattr(stream.api.client, request.method)(**request.arguments)
     except Exception as error:  # noqa: BLE001 - whatever a client raises is a failed call
         return stream, command, failure_of(error)
-    return stream, command, request.check(answer)
+    return stream, command, checked(request, answer)
 
 
 async def _wait(workers: LoopWorkers, driver: Driver, deadline: float | None) -> None:

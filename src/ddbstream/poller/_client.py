@@ -30,6 +30,7 @@ from ddbstream.typing import StreamsClient
 __all__ = [
     "Request",
     "StreamsApi",
+    "checked",
     "failure_of",
     "knows_timestamps",
     "list_streams",
@@ -146,7 +147,12 @@ class StreamsApi:
             answer = getattr(self.client, request.method)(**request.arguments)
         except Exception as error:  # noqa: BLE001 - whatever a client raises is a failed call
             return failure_of(error)
-        return request.check(answer)
+        return checked(request, answer)
+
+
+def checked(request: Request, answer: object) -> StreamPage | str | RecordsPage | CommandFailed:
+    """What an answer says; one that is not of its form is a failed call, whatever it is."""
+    return request.check(answer) if isinstance(answer, Mapping) else _GARBLED
 
 
 def _records_page(answer: Answer) -> RecordsPage | CommandFailed:
@@ -176,22 +182,27 @@ def _stream_page(answer: Answer) -> StreamPage | CommandFailed:
     description = answer.get("StreamDescription")
     if not isinstance(description, Mapping) or not isinstance(description.get("Shards"), list):
         return _GARBLED
-    shards = [
-        ListedShard(
-            shard["ShardId"],
-            shard.get("ParentShardId") or None,
-            shard.get("SequenceNumberRange", {}).get("EndingSequenceNumber"),
+    shards = []
+    for shard in description["Shards"]:
+        if not isinstance(shard, Mapping) or not isinstance(shard.get("ShardId"), str):
+            return _GARBLED
+        numbers = shard.get("SequenceNumberRange")
+        shards.append(
+            ListedShard(
+                shard["ShardId"],
+                shard.get("ParentShardId") or None,
+                numbers.get("EndingSequenceNumber") if isinstance(numbers, Mapping) else None,
+            )
         )
-        for shard in description["Shards"]
-    ]
     status = description.get("StreamStatus") or "ENABLED"
     cursor = description.get("LastEvaluatedShardId") or None
     return StreamPage(status, shards, cursor, _service_time(answer))
 
 
 def _headers(answer: Answer) -> Mapping[str, str]:
-    headers: Mapping[str, str] = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    return headers
+    metadata = answer.get("ResponseMetadata")
+    headers = metadata.get("HTTPHeaders") if isinstance(metadata, Mapping) else None
+    return headers if isinstance(headers, Mapping) else {}
 
 
 def _service_time(answer: Answer) -> float | None:

@@ -6,7 +6,7 @@ Rules
   ``dead_letter`` are given to those that take them.
 * After a failure, and with several items at once, the record that failed comes again alone: what
   was handled behind it would otherwise be handled once more with each try.
-* A router that is told to stop has not failed.
+* A router that is told to stop has not failed. A batch whose turn comes after that is not begun.
 * CancelledError is a handler's failure: it comes from a task that the handler has awaited.
 """
 
@@ -126,6 +126,8 @@ class Dispatcher:
 
     def handle(self, records: Sequence[RawRecord], context: PollContext) -> Delivered:
         """Have records handled; no Exception is raised."""
+        if self._stop_when is not None and self._stop_when():
+            return Delivered(0)  # it has waited for a thread meanwhile
         if self._concurrency > 1 and context.attempt > 1:
             records = records[:1]
         batch = records[:]  # the handlers may keep or change theirs

@@ -180,8 +180,8 @@ class Driver:
     def _drain(self, now: float) -> None:
         if self._give_up_at is None:
             self._give_up_at = now + self._grace
-            for stream in self.streams:
-                stream.core.stop()
+        for stream in self.streams:  # also one that has been opened since
+            stream.core.stop()
 
     def _running(self) -> list[Stream]:
         return [stream for stream in self.streams if stream.core.exit is None]

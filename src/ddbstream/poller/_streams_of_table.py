@@ -9,8 +9,8 @@ Rules
   and disabled while nothing was read.
 * A stream that the service still lists is opened once more, for nothing tells that it was read to
   its end; if it was, its core finds that out in one listing.
-* One that the service has dropped is opened if the store has an unfinished shard of it: what is
-  lost is then reported as a gap.
+* One that the service has dropped is opened if the store has an unfinished shard of it, or if it was
+  the last to be begun and nothing of it was saved: what is lost is then reported as a gap.
 """
 
 from __future__ import annotations
@@ -39,7 +39,12 @@ def chain_of(newest: str, states: Mapping[str, State], listed: Iterable[str]) ->
     """
     there = set(listed)
     begun = {arn: state for arn, state in states.items() if state.start is not None}
-    left = [arn for arn, state in begun.items() if arn in there or _is_unfinished(state)]
+    last = max(begun, default=None)  # those before it were read to their end
+    left = [
+        arn
+        for arn, state in begun.items()
+        if arn in there or _is_unfinished(state) or (arn == last and not state.positions)
+    ]
     if not left:
         return [newest]
     first = min(left)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from ddbstream.exceptions import RecordsTrimmedError
 from ddbstream.poller import (
     After,
+    AsyncStreamPoller,
     AtStart,
+    CallFailed,
     FileCheckpoints,
     Gap,
     MemoryCheckpoints,
@@ -17,7 +21,7 @@ from ddbstream.poller import (
 )
 from ddbstream.poller._core.shard import birth_of
 from ddbstream.testing import FakeClock, FakeStream
-from tests.support.poller_bench import Recorder, value_of
+from tests.support.poller_bench import QUICK, Recorder, value_of
 
 
 def again(bench):
@@ -84,6 +88,25 @@ def test_a_stream_that_left_before_it_was_read_is_a_gap(bench):
         bench.catch_up()
     bench.router.records.clear()
     assert bench.catch_up(on_gap="continue") == [2]
+    assert bench.of(Gap)
+
+
+@pytest.mark.parametrize("times", [0, 1, 3])
+def test_a_crash_right_after_the_start_and_a_day_of_silence_are_a_gap(bench, times):
+    bench.write(1)
+    lease = bench.store.acquire(bench.stream.arn, "old", ttl=30)
+    bench.store.fix_start(lease, Start(AtStart(), bench.clock.time()))
+    if not times:
+        bench.stream.roll_over()  # what is left tells nothing of what there was
+    for _ in range(times):
+        again(bench)
+        bench.write(1)
+    bench.clock.advance(30 * 3600)
+    kept = bench.write(1)
+    with pytest.raises(RecordsTrimmedError):
+        bench.catch_up()
+    bench.router.records.clear()
+    assert bench.catch_up(on_gap="continue") == kept
     assert bench.of(Gap)
 
 
@@ -200,6 +223,52 @@ class TestAnEndNeedsProof:
         bench.stream.fail("GetShardIterator", "ResourceNotFoundException", times=12)
         assert bench.catch_up() == [0]
         assert bench.of(Gap) == []
+
+    @pytest.mark.parametrize(
+        "described",
+        [
+            None,
+            {},
+            {"StreamDescription": None},
+            {"StreamDescription": {"Shards": None}},
+            {"StreamDescription": {"Shards": []}},
+            {"StreamDescription": {"StreamStatus": "ENABLED", "Shards": []}},
+            {"StreamDescription": {"Shards": [None]}},
+            {"StreamDescription": {"Shards": [{}]}},
+            {"StreamDescription": {"Shards": [{"ShardId": None}]}},
+        ],
+    )
+    def test_a_listing_that_cannot_be_one_is_a_failed_call(self, bench, described):
+        written = bench.write(2)
+        describe, answers = bench.stream.describe_stream, [described, described]
+
+        def lying(**options):
+            return answers.pop() if answers else describe(**options)
+
+        bench.stream.describe_stream = lying
+        assert bench.catch_up() == written
+        written += bench.write(1)
+        answers += [described]
+        assert bench.catch_up() == written
+        assert len(bench.of(CallFailed)) == 3
+        assert bench.of(Gap) == []
+
+    def test_so_is_an_answer_that_an_event_loop_has_awaited(self, now):
+        written, answers = now.write(2), [None, {"StreamDescription": {"Shards": [None]}}]
+
+        class Client:
+            async def describe_stream(self, **options):
+                return answers.pop() if answers else now.stream.describe_stream(**options)
+
+            async def get_shard_iterator(self, **options):
+                return now.stream.get_shard_iterator(**options)
+
+            async def get_records(self, **options):
+                return now.stream.get_records(**options)
+
+        poller = AsyncStreamPoller(now.stream.arn, now.router, client=Client(), settings=QUICK)
+        asyncio.run(poller.run_until_caught_up())
+        assert now.router.values == written
 
     def test_digits_that_are_no_milliseconds_tell_no_age(self):
         assert birth_of("shardId-00000000000000000123-abcdef12") is None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 
 import pytest
 
 from ddbstream import StreamRouter
 from ddbstream.exceptions import PollerError
-from ddbstream.poller import FailurePolicy, MemoryCheckpoints
-from tests.support.poller_bench import Recorder, wait_until
+from ddbstream.poller import AsyncStreamPoller, FailurePolicy, MemoryCheckpoints, ShardEnded
+from tests.support.poller_bench import QUICK, Recorder, wait_until
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
@@ -112,3 +113,69 @@ def test_a_handler_that_outlasts_the_stop_starts_no_more_records(now):
     assert got == [0]
     assert now.router.values == [0, 1, 2, 3, 4]
     wait_until(lambda: got == [0])
+
+
+def test_a_stop_begins_nothing_of_what_waits_for_its_turn(make_bench):
+    bench = make_bench(shards=4)
+    for number in range(20):
+        bench.write(1, key=f"k{number}")
+    router, got = StreamRouter(), []
+    poller = bench.poller(router=router)
+
+    @router.on_change()
+    def handle(record):
+        got.append(int(record.new["n"]))
+        poller.stop()
+
+    assert poller.run().reason == "stopped"
+    assert len(got) == 1  # the other shards' batches were on their way
+    assert sorted(bench.catch_up()) == sorted({*range(20)} - {*got})
+
+
+def test_a_coroutine_is_not_begun_after_the_stop(now):
+    now.write(1, key="a")
+    now.write(1, key="b")
+    got = []
+
+    async def handle(records, context):
+        got.extend(records)
+        poller.stop()
+
+    poller = AsyncStreamPoller(
+        "Product", handle, client=now.stream, checkpoints=now.store, concurrency=2, settings=QUICK
+    )
+    assert asyncio.run(poller.run()).reason == "stopped"
+    assert len(got) == 1
+
+
+@pytest.mark.parametrize("loop", [False, True])
+def test_a_stop_while_the_next_stream_is_opened_reads_none_of_it(bench, loop):
+    bench.write(1)
+    describe_table = bench.stream.describe_table
+
+    def stopping(**options):
+        if bench.stream.calls.get("GetRecords"):
+            poller.stop()
+        return describe_table(**options)
+
+    bench.stream.describe_table = stopping
+    bench.listen = lambda event: isinstance(event, ShardEnded) and again(event)
+
+    def again(event):
+        if len(bench.stream._streams) == 1:
+            bench.stream.enable()
+            bench.write(1)
+
+    poller = bench.poller(router=None if loop else True, follow=True)
+    bench.stream.disable()
+    if loop:
+        got = []
+        for batch in poller.batches():
+            got += batch.records
+            batch.commit()
+    else:
+        poller.run()
+        got = bench.router.values
+    assert poller.exit.reason == "stopped"
+    assert len(got) == 1
+    assert bench.clock.monotonic() < 1_000 + 60 + 10  # nobody waited for grace to end

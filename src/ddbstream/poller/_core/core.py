@@ -113,7 +113,8 @@ class StreamCore:
         self._skew = 0.0  # seconds our wall clock is ahead of the service's
         self._unresumed = state if state.start is not None else None
         # What may have been too long is judged by the service's clock: ours may be days off.
-        if state.last_alive is None or at.wall - state.last_alive <= settings.surely_kept:
+        alive = _alive_until(state)
+        if alive is None or at.wall - alive <= settings.surely_kept:
             self._resume(at)
 
     def _resume(self, at: Instant) -> None:
@@ -122,7 +123,7 @@ class StreamCore:
             return
         shared = self._shared
         shared.start, shared.resumed = state.start, True
-        alive, longest = state.last_alive, shared.settings.surely_kept
+        alive, longest = _alive_until(state), shared.settings.surely_kept
         if alive is not None and at.wall - alive > longest:
             if not shared.gap(Gap(shared.stream_arn, None, None, None, "stopped_too_long")):
                 return
@@ -398,3 +399,10 @@ class StreamCore:
             and not shard.closed
             for shard in self.lineage.going.values()
         )
+
+
+def _alive_until(state: State) -> float | None:
+    """Until when all that the stream had was in reach; None if it is not begun."""
+    if state.last_alive is None and state.start is not None:
+        return state.start.fixed_at  # never renewed: nothing has been, since
+    return state.last_alive

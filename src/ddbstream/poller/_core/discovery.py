@@ -8,6 +8,7 @@ Rules
   a child. The calls keep their distance, whatever asks for them: the account has ten a second.
 * A shard that has ended without a child has one coming as long as the stream is enabled: it is
   looked for soon a few times, and then with every listing, for ever.
+* An enabled stream has a shard: a listing that shows none is a failed call.
 * "No such stream" is believed when it is the only answer for a while: once may be a slip of the
   service's. Of a stream of which nothing is known yet it is believed at once.
 """
@@ -104,7 +105,11 @@ class Discovery:
         self._refused_since = self._gone_since = None
         self._gone_answers = 0
         if listing.add(result):
-            self._attempts = 0
+            if listing.shows_nothing():
+                self._listing = Listing(listing.number)
+                self._on_failed(CommandFailed("transient", "EmptyListing"), at)
+            else:
+                self._attempts = 0
             return
         self._listing = Listing(listing.number)
         self._attempts += 1

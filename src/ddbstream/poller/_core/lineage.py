@@ -57,6 +57,10 @@ class Listing:
         self._cursors.add(page.cursor)
         return True
 
+    def shows_nothing(self) -> bool:
+        """Whether it is complete and has no shard, as no listing of an enabled stream is."""
+        return self.complete and not self.shards and self.status == "ENABLED"
+
 
 def _is_plausible(birth: float, at: Instant) -> bool:
     """Whether a listed shard can have been made then: not in the future, nor weeks ago."""

@@ -1,0 +1,121 @@
+"""What answers the poller: streams of one or two tables, and a client that lies at times."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from ddbstream.testing import FakeClock, FakeStream, Faults
+from ddbstream.testing.fake_stream._errors import client_error
+
+_REFUSALS = (
+    "AccessDeniedException",
+    "ValidationException",
+    "ResourceNotFoundException",
+    "ExpiredTokenException",
+)
+_MOST_IN_A_ROW = 2  # that something is not there: three times is proof
+
+
+class Service:
+    """A ``dynamodbstreams`` client for several tables.
+
+    Args:
+        clock: Of the service.
+        rng: Everything by chance.
+        tables: Names.
+        lies: Chance that an answer is none.
+        options: Of each `FakeStream`.
+    """
+
+    supports_at_timestamp = True
+
+    def __init__(
+        self, clock: FakeClock, rng: random.Random, tables: list[str], lies: float, **options: Any
+    ) -> None:
+        self.clock = clock
+        self.tables = {
+            name: FakeStream(name, clock=clock, seed=rng.randrange(10**9), **options)
+            for name in tables
+        }
+        self.supports_at_timestamp = options["supports_at_timestamp"]
+        self.lies = lies
+        self.told = 0  # lies so far
+        self._rng = rng
+        self._in_a_row: dict[str, int] = {}
+        self._faults = options["faults"]
+
+    def calm(self) -> None:
+        """From now on it is at its best."""
+        self.lies = 0.0
+        for table in self.tables.values():
+            table.faults = Faults()
+
+    def stream_of(self, arn: str) -> Any:
+        """What a stream holds, and held."""
+        return next(one for one in self.table_of(arn)._streams if one.arn == arn)
+
+    def table_of(self, text: str) -> FakeStream:
+        return next(
+            table
+            for name, table in self.tables.items()
+            if text == name or f"table/{name}/" in text or text.endswith(f"table/{name}")
+        )
+
+    # The client
+
+    def list_streams(self, **kwargs: Any) -> Any:
+        self._refuse("ListStreams")
+        return self.table_of(kwargs["TableName"]).list_streams(**kwargs)
+
+    def describe_table(self, **kwargs: Any) -> Any:
+        self._refuse("DescribeTable")
+        return self.table_of(kwargs["TableName"]).describe_table(**kwargs)
+
+    def describe_stream(self, **kwargs: Any) -> Any:
+        self._refuse("DescribeStream")
+        answer = self.table_of(kwargs["StreamArn"]).describe_stream(**kwargs)
+        if not self._lie():
+            return answer
+        described = answer.get("StreamDescription", {})
+        shards = described.get("Shards", [])
+        return self._rng.choice(
+            [
+                None,
+                {},
+                {"StreamDescription": None},
+                {"StreamDescription": {**described, "Shards": None}},
+                {"StreamDescription": {**described, "Shards": [None]}},
+                {"StreamDescription": {**described, "Shards": [{}, *shards]}},
+                {"StreamDescription": {**described, "Shards": [], "LastEvaluatedShardId": None}},
+                {"StreamDescription": {**described, "LastEvaluatedShardId": "shardId-0"}},
+            ]
+        )
+
+    def get_shard_iterator(self, **kwargs: Any) -> Any:
+        self._refuse("GetShardIterator")
+        answer = self.table_of(kwargs["StreamArn"]).get_shard_iterator(**kwargs)
+        lies: list[Any] = [None, {}, {"ShardIterator": None}, {"ShardIterator": 5}]
+        return self._rng.choice(lies) if self._lie() else answer
+
+    def get_records(self, **kwargs: Any) -> Any:
+        self._refuse("GetRecords")
+        answer = self.table_of(kwargs["ShardIterator"]).get_records(**kwargs)
+        lies: list[Any] = [None, {}, {"Records": None}, {"Records": {}}]
+        return self._rng.choice(lies) if self._lie() else answer
+
+    def _lie(self) -> bool:
+        lies = self._rng.random() < self.lies
+        self.told += lies
+        return lies
+
+    def _refuse(self, operation: str) -> None:
+        if not self._lie():
+            self._in_a_row[operation] = 0
+            return
+        code = self._rng.choice(_REFUSALS)
+        if code == "ResourceNotFoundException":
+            self._in_a_row[operation] = self._in_a_row.get(operation, 0) + 1
+            if self._in_a_row[operation] > _MOST_IN_A_ROW:
+                code = "ThrottlingException"
+        raise client_error(code, operation)
