@@ -9,8 +9,8 @@ Rules
   and disabled while nothing was read.
 * A stream that the service still lists is opened once more, for nothing tells that it was read to
   its end; if it was, its core finds that out in one listing.
-* One that the service has dropped is opened if the store has an unfinished shard of it, or if it was
-  the last to be begun and nothing of it was saved: what is lost is then reported as a gap.
+* One that the service has dropped is opened if the store has an unfinished shard of it, or if it
+  was the last to be begun and nothing of it was saved: what is lost is then reported as a gap.
 """
 
 from __future__ import annotations

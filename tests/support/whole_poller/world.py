@@ -52,6 +52,7 @@ class Result:
     duplicates: int = 0
     given_up: int = 0
     lost: int = 0
+    silent: int = 0  # of those, with no gap: see `Ledger._looked_finished`
     gaps: int = 0
     lives: int = 0
     crashes: int = 0
@@ -637,6 +638,7 @@ class World:
             result.duplicates += ledger.duplicates
             result.given_up += ledger.given_up
             result.lost += ledger.lost
+            result.silent += ledger.silent
             result.gaps += len(ledger.gaps)
 
 
