@@ -45,7 +45,7 @@ def make(name: str) -> Callable[..., StreamCore]:
 
     def core(arn: str, state: Any, **kwargs: Any) -> StreamCore:
         if name == "a_long_stop_is_not_noticed":
-            state = replace(state, last_alive=None)
+            state = replace(state, last_alive=kwargs["at"].wall)
         made = StreamCore(arn, state, **kwargs)
         MUTANTS[name](made)
         return made
