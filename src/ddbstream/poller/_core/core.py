@@ -113,8 +113,7 @@ class StreamCore:
         self._skew = 0.0  # seconds our wall clock is ahead of the service's
         self._unresumed = state if state.start is not None else None
         # What may have been too long is judged by the service's clock: ours may be days off.
-        alive = _alive_until(state)
-        if alive is None or at.wall - alive <= settings.surely_kept:
+        if state.alive_until is None or at.wall - state.alive_until <= settings.surely_kept:
             self._resume(at)
 
     def _resume(self, at: Instant) -> None:
@@ -123,7 +122,7 @@ class StreamCore:
             return
         shared = self._shared
         shared.start, shared.resumed = state.start, True
-        alive, longest = _alive_until(state), shared.settings.surely_kept
+        alive, longest = state.alive_until, shared.settings.surely_kept
         if alive is not None and at.wall - alive > longest:
             if not shared.gap(Gap(shared.stream_arn, None, None, None, "stopped_too_long")):
                 return
@@ -399,10 +398,3 @@ class StreamCore:
             and not shard.closed
             for shard in self.lineage.going.values()
         )
-
-
-def _alive_until(state: State) -> float | None:
-    """Until when all that the stream had was in reach; None if it is not begun."""
-    if state.last_alive is None and state.start is not None:
-        return state.start.fixed_at  # never renewed: nothing has been, since
-    return state.last_alive

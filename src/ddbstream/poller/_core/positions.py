@@ -103,6 +103,13 @@ class State:
     positions: Mapping[str, Position] = field(default_factory=dict)
     last_alive: float | None = None
 
+    @property
+    def alive_until(self) -> float | None:
+        """Until when all that the stream had was in reach: before the first renewal, its start."""
+        if self.last_alive is None and self.start is not None:
+            return self.start.fixed_at
+        return self.last_alive
+
 
 def rank(position: Position | None) -> tuple[int, int | float]:
     """A key that sorts positions of one shard by how far they are; none at all is before every one.
