@@ -171,6 +171,7 @@ def test_tail_types_the_entity_of_its_model_and_shows_others_and_misfits_too(
     assert shown == [
         ("Product", {"id": "1", "price": "1.5"}),
         ("Order", {"PK": "Order#1", "SK": "-", "total": "2"}),
+        ("Product", {"PK": "Product#2", "SK": "User#Product", "price": "secret"}),  # as stored
         ("Product", {"id": "3", "price": "1.5"}),
     ]
     assert "NewImage.price" in result.stderr

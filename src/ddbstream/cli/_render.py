@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from decimal import Decimal
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from ddbstream import Change, Diff, StreamRecord
 
-__all__ = ["Output", "change_as_json", "change_as_text", "identity", "styled"]
+__all__ = ["Output", "change_as_json", "change_as_lines", "change_as_text", "identity", "styled"]
 
 _LONGEST_LINE = 76  # of a terminal of 80 columns, indented
 _COLOURS = {"INSERT": "green", "MODIFY": "yellow", "REMOVE": "red"}
@@ -74,6 +75,10 @@ class Output:
             self.line(change_as_json(record, entity))
         else:
             self._print(change_as_text(record, entity))
+
+    def show(self, what: RenderableType) -> None:
+        """Show something made for people."""
+        self._print(what)
 
     def item(self, item: object) -> None:
         """Show one item."""
@@ -168,6 +173,65 @@ def change_as_text(record: Change[Any], entity: str | None = None) -> Renderable
     if isinstance(record, Modify) and (diff := _diff(record)) is not None:
         body += [_diff_line(change) for change in diff] or [Text("no attribute differs", "dim")]
     return Group(heading, *(Padding(part, (0, 0, 0, 2), expand=False) for part in body), "")
+
+
+def change_as_lines(
+    record: Change[Any], line: Mapping[str, Any], *, images: bool = False
+) -> RenderableType:
+    """A change as a coloured heading with its moment, what changed, and the item if asked for.
+
+    Args:
+        record: The change.
+        line: What is shown of it: `change_as_json` of it, or a part of that.
+        images: Whether the item is shown.
+    """
+    at = record.approximate_creation_datetime
+    keys = "  ".join(f"{name}={value}" for name, value in line["keys"].items())
+    heading = styled(
+        (f"{at.astimezone():%Y-%m-%d %H:%M:%S %Z} " if at else "", "dim"),
+        (record.event_name, f"bold {_COLOURS.get(record.event_name, '')}"),
+        (f" {line['entity']}" if line.get("entity") else "", "bold"),
+        (f"  {line['table']}" if line.get("table") else "", "cyan"),
+        (f"  {keys}", "dim"),
+    )
+    body: list[RenderableType] = []
+    if line.get("note"):
+        body.append(styled((f"! {line['note']}", "yellow")))
+    changes = line.get("diff")
+    if changes is not None:
+        body += [_line_of(change) for change in changes] or [Text("no attribute differs", "dim")]
+    for name in ("old", "new"):
+        if images and name in line:
+            body.append(Text.assemble((f"{name} ", "dim"), _typed(line[name])))
+    return Group(heading, *(Padding(part, (0, 0, 0, 2), expand=False) for part in body), "")
+
+
+def _line_of(change: Mapping[str, Any]) -> Text:
+    """One change of a diff, as `change_as_json` has it."""
+    path = change["path"]
+    if "added" in change:
+        line = styled(("~ ", "yellow"), path)
+        for sign, name, colour in (("+", "added", "green"), ("-", "removed", "red")):
+            if change[name]:
+                members = change[name]
+                shown = members if isinstance(members, str) else _sorted(members)
+                line.append(f"  {sign} {shown}", colour)
+        return line
+    if "old" not in change:
+        return styled(("+ ", "green"), path, "  ", (_value(change["new"]), "green"))
+    if "new" not in change:
+        return styled(("- ", "red"), path, "  ", (_value(change["old"]), "red"))
+    old, new = (_value(change["old"]), "red"), (_value(change["new"]), "green")
+    return styled(("~ ", "yellow"), path, "  ", old, (" → ", "dim"), new)
+
+
+def _value(value: object) -> str:
+    """A value as JSON where it is one, and as Python writes it where it is of a class."""
+    return (
+        dumps(value)
+        if isinstance(value, str | int | Decimal | Mapping | list | None)
+        else repr(value)
+    )
 
 
 def identity(record: StreamRecord[Any]) -> str:
