@@ -412,6 +412,8 @@ def test_routes_are_tried_on_what_the_stream_holds(aws: None) -> None:
     assert missed["message"].startswith("added: none of 1 recent record reaches it")
     assert "this is Prodct" in missed["message"]
     assert "the entities seen: Prodct" in missed["remedy"]
+    _, checks = doctor("Catalogue", "--app", "doctors_app:router")
+    assert checks["entities"]["message"] == "no route wants 1 of 1 recent record: Prodct (1)"
     client.put_item(TableName="Catalogue", Item={"PK": {"S": "Product#1"}})
     assert tried()["message"] == "each is reached by one of 2 recent records"
     assert tried("--no-records") == {}

@@ -10,6 +10,7 @@ only data could show (other attributes) a filter is believed.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_filters", "check_routes"]
 
+_LISTED: Final = 10  # entities in a message
 _REMEDY = "set what `ddbstream filters` prints for the router"
 
 
@@ -196,6 +198,7 @@ def check_routes(router: StreamRouter, records: Sequence[Any], stream_arn: str) 
     reasons: dict[int, str] = {}
     reached: set[int] = set()
     entities: set[str] = set()
+    unwanted: Counter[str] = Counter()
     for record in records:
         try:
             explained = router.explain(record, stream_arn=stream_arn)
@@ -204,6 +207,8 @@ def check_routes(router: StreamRouter, records: Sequence[Any], stream_arn: str) 
         entities.add(explained.entity or "none")
         chosen = [one.handler for one in explained.chosen]
         reached |= {id(one) for one in chosen}
+        if not chosen and explained.problem is None:
+            unwanted[explained.entity or "none"] += 1
         reasons |= {id(one.handler): reason for one, reason in explained.rejected}
     count = plural(len(records), "recent record")
     missed = [one for one in router.routes() if id(one.handler) not in reached]
@@ -214,3 +219,9 @@ def check_routes(router: StreamRouter, records: Sequence[Any], stream_arn: str) 
         yield Check(name, "warning", message, f"the entities seen: {seen}; see `ddbstream explain`")
     if not missed:
         yield Check(name, "ok", f"each is reached by one of {count}")
+    if unwanted:
+        # Many a router leaves entities to another; a misspelt one is seen in this list.
+        listed = [f"{entity} ({number})" for entity, number in unwanted.most_common(_LISTED)]
+        listed += [f"and {len(unwanted) - _LISTED} more"] if len(unwanted) > _LISTED else []
+        message = f"no route wants {unwanted.total()} of {count}: {', '.join(listed)}"
+        yield Check("entities", "ok", message)

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from ddbstream import Insert, Modify, Remove, StreamRouter, by_key_prefix, keys
+from ddbstream import Disposition, Insert, Modify, Remove, StreamRouter, by_key_prefix, keys
 from ddbstream.exceptions import BatchError, UnmatchedRecordError
 from ddbstream.testing import RouterHarness, insert
 
@@ -88,6 +88,53 @@ def test_a_record_whose_route_is_narrowed_away_is_unmatched():
     router = a_router()
     router.on_insert(Order, where=lambda record: False)(lambda record: None)
     assert len(RouterHarness(router).insert(Order("1", 2)).unmatched) == 1
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize("given", [None, "plain", "async", "broken"])
+def test_what_is_put_aside_and_what_is_skipped_have_places_of_their_own(given, concurrency):
+    router, letters = a_router(), []
+
+    @router.on_insert(Order)
+    def picky(record: Insert[Order]) -> None:
+        if record.new.number > 1:
+            raise ValueError(record.new.number)
+
+    @router.on_error
+    def decide(failure):
+        return Disposition.DEAD_LETTER if failure.error.args == (2,) else Disposition.SKIP
+
+    async def later(letter) -> None:
+        await asyncio.sleep(0)
+        letters.append(letter)
+
+    def broken(letter) -> None:
+        raise OSError
+
+    sinks = {None: None, "plain": letters.append, "async": later, "broken": broken}
+    harness = RouterHarness(router, dead_letter=sinks[given], concurrency=concurrency)
+    customers = "ab" if given == "broken" else "abc"
+    outcome = harness.send(*[insert(Order(c, n)) for c in customers for n in (1, 3, 2)][:8])
+    if given == "broken":
+        assert [record.new.number for record, _ in outcome.failures][:1] == [2]
+        assert outcome.dead_lettered == ()
+        return
+    assert sorted(record.new.number for record in outcome.dead_lettered) == [2, 2]
+    assert [record.new.number for record in outcome.skipped] == [3, 3, 3]
+    assert len(outcome.handled) == 3
+    assert (outcome.failures, outcome.unmatched, outcome.checkpoint) == ((), (), None)
+    assert len(letters) == (2 if given else 0)
+    assert str(outcome).count("put aside INSERT") == 2
+    assert str(outcome).count("skipped INSERT") == 3
+
+
+def test_what_fails_before_any_handler_and_is_skipped_is_told_too():
+    router = StreamRouter(classify=lambda record: 1 / 0)
+    router.on_insert("Order")(lambda record: None)
+    router.on_error(lambda failure: Disposition.SKIP)
+    outcome = RouterHarness(router).insert(Order("1", 2))
+    assert len(outcome.skipped) == 1
+    assert (outcome.unmatched, outcome.checkpoint) == ((), None)
 
 
 def test_dispatchs_options_reach_the_handlers():
