@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from uuid import UUID
 
 import pytest
+from typing_extensions import TypedDict
 
 from ddbstream import Attribute, Modify, StreamRouter, diff, keys, to_item
 from ddbstream.changed import transition
@@ -65,8 +66,24 @@ class TupleLine(NamedTuple):
     secret: Annotated[str, Attribute("Secret")] = "hush"
 
 
+class TypedLine(TypedDict):
+    unit_price: Price
+    secret: Annotated[str, Attribute("Secret")]
+
+
 def deep(line: Any) -> tuple[Any, Any, dict[str, str]]:
     """A model whose sixth part is a line's field, a maker of it, and the paths to it."""
+
+    class Slot(NamedTuple):
+        the_line: Annotated[line, Attribute("TheLine")]
+
+    class Box(TypedDict):
+        the_slots: Annotated[list[Slot], Attribute("TheSlots")]
+        listed: Annotated[Slot, Attribute("Listed", stored_as="L")]
+
+    class Crate(pydantic.BaseModel):
+        model_config = pydantic.ConfigDict(populate_by_name=True, arbitrary_types_allowed=True)
+        the_box: Box = pydantic.Field(alias="theBox")
 
     @model(rename="camelCase")
     @dataclass
@@ -75,6 +92,7 @@ def deep(line: Any) -> tuple[Any, Any, dict[str, str]]:
         by_id: dict[UUID, line] = field(default_factory=dict)
         by_colour: dict[Colour, line] = field(default_factory=dict)
         pair: tuple[int, line] | None = None
+        crates: dict[str, Crate] = field(default_factory=dict)
 
     @attrs.define
     class Room:
@@ -89,7 +107,9 @@ def deep(line: Any) -> tuple[Any, Any, dict[str, str]]:
 
     def make(price: int, secret: str = "hush") -> Town:  # noqa: S107
         one = line(unit_price=price, secret=secret)
-        return Town(House(Room(Shelf([one], {ID: one}, {Colour.RED: one}, (1, one)))))
+        crate = Crate(the_box={"the_slots": [Slot(one)], "listed": Slot(one)})
+        shelf = Shelf([one], {ID: one}, {Colour.RED: one}, (1, one), {"a": crate})
+        return Town(House(Room(shelf)))
 
     shelf = "main_street.first_room.the_shelf"
     return (
@@ -100,11 +120,13 @@ def deep(line: Any) -> tuple[Any, Any, dict[str, str]]:
             "uuid": f'{shelf}.by_id."{ID}"',
             "enum": f"{shelf}.by_colour.red",
             "tuple": f"{shelf}.pair[1]",
+            "mixed": f"{shelf}.crates.a.the_box.the_slots[0].the_line",
+            "row": f"{shelf}.crates.a.the_box.listed.the_line",
         },
     )
 
 
-LINES = [DataLine, AttrsLine, StructLine, PydanticLine, GeneratedLine, TupleLine]
+LINES = [DataLine, AttrsLine, StructLine, PydanticLine, GeneratedLine, TupleLine, TypedLine]
 
 
 def declare(cls: Any, changed: Any) -> None:
@@ -127,7 +149,7 @@ def fired(cls: Any, changed: Any, old: Any, new: Any) -> bool:
 
 
 @pytest.mark.parametrize("line", LINES)
-@pytest.mark.parametrize("way", ["list", "uuid", "enum", "tuple"])
+@pytest.mark.parametrize("way", ["list", "uuid", "enum", "tuple", "mixed", "row"])
 class TestAtDepthFive:
     def test_changed_fires_for_the_field_and_not_for_its_neighbour(self, line, way):
         town, make, paths = deep(line)
