@@ -174,11 +174,12 @@ class _Transition:
         self._now = None if now is ... else _Value(now)
 
     def matches(self, old: Image, new: Image, codec: Codec[Any] | None = None) -> bool:
-        return any(
-            (self._was is None or self._was.is_at(old, place, codec))
-            and (self._now is None or self._now.is_at(new, place, codec))
-            for place in self._at.places(codec)
-        ) and self._at.matches(old, new, codec)
+        places = self._at.places(codec)
+        return (
+            (self._was is None or self._was.is_in(old, places, codec))
+            and (self._now is None or self._now.is_in(new, places, codec))
+            and self._at.matches(old, new, codec)
+        )
 
     def __repr__(self) -> str:
         # The values are left out: they are the user's data as much as an item's are.
@@ -199,6 +200,11 @@ class _Value:
         except EncodeError:
             # A UUID, a datetime: how it is stored, the model knows.
             self._wire = None
+
+    def is_in(self, item: Image, places: Sequence[_Place], codec: Codec[Any] | None) -> bool:
+        """Whether it is at one of the places that mean it; nothing has to be at none of them."""
+        found = (self.is_at(item, place, codec) for place in places)
+        return all(found) if self._value is None else any(found)
 
     def is_at(self, item: Image, place: _Place, codec: Codec[Any] | None) -> bool:
         parts, template, _ = place

@@ -7,6 +7,7 @@ Rules:
 
 - At a class, a field's name wins over an attribute's of the same name. Redaction hides both.
 - A field inside of a key means the attribute of the key. Several keys are several places.
+- A field that an upgrade has renamed means its former attributes too, which older items have.
 - In a union a part means what it means in any of the alternatives.
 - A map's key is named by its text, a list's member by its position, and a named tuple's that is
   stored as a list by its field as well. A tag outside of a class is a part of the path.
@@ -24,6 +25,7 @@ from ddbstream._model.containers import DictNode, ListNode, TupleNode
 from ddbstream._model.objects import ObjectNode
 from ddbstream._model.stored_as import NamedTupleNode
 from ddbstream._model.unions import OuterTagNode, ReferenceNode, TaggedNode, UnionNode
+from ddbstream._model.upgrades import former_names
 from ddbstream._model.wrappers import AnyNode, ConvertedNode, OptionalNode
 
 if TYPE_CHECKING:
@@ -107,6 +109,21 @@ def _steps(node: Node, part: str | int) -> Iterator[_Step]:
 
 
 def _steps_of_object(node: ObjectNode, part: str) -> Iterator[_Step]:
+    for step in _steps_of_fields(node, part):
+        yield step
+        if step.template is None:
+            for name in _former(node, str(step.part)):
+                yield step._replace(part=name)
+
+
+def _former(node: ObjectNode, attribute: str) -> list[str]:
+    """The names under which older items have an attribute, but for those that are others' now."""
+    if not node.upgrades:
+        return []
+    return [name for name in former_names(node.upgrades, attribute) if name not in node.known]
+
+
+def _steps_of_fields(node: ObjectNode, part: str) -> Iterator[_Step]:
     for field in node.fields:
         if field.name == part and field.in_key:
             for template in node.templates:
@@ -220,7 +237,8 @@ def _plain_member(value: Any, part: str | int) -> Any:
 
 def _member_of_object(node: ObjectNode, value: Any, part: str) -> tuple[Node | None, Any]:
     for field in node.fields:
-        if field.attribute == part and not field.in_key and not field.collects:
+        is_it = field.attribute == part or part in _former(node, field.attribute)
+        if is_it and not field.in_key and not field.collects:
             return field.node, node.get(field, value)
     if node.collector is not None and part not in node.known:
         name, inner = node.collector

@@ -9,7 +9,7 @@ and never changes what it is given: the stored form of a record stays what it wa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,7 +22,17 @@ from ddbstream.exceptions import DecodeError, ModelDefinitionError
 if TYPE_CHECKING:
     from ddbstream.typing import AttributeValue, Item
 
-__all__ = ["Step", "Versioned", "removed", "renamed", "retyped", "steps_of", "upgrade", "versioned"]
+__all__ = [
+    "Step",
+    "Versioned",
+    "former_names",
+    "removed",
+    "renamed",
+    "retyped",
+    "steps_of",
+    "upgrade",
+    "versioned",
+]
 
 C = TypeVar("C", bound="type[Any]")
 
@@ -41,6 +51,10 @@ class Step:
     def __call__(self, item: Mapping[str, Any]) -> Any:
         """The item as the next step, or the class, reads it; raises anything if it cannot."""
         raise NotImplementedError
+
+    def former(self, attribute: str) -> list[str]:
+        """The names under which items before this step have what it stores as ``attribute``."""
+        return []
 
     def __repr__(self) -> str:
         return self.name
@@ -73,6 +87,9 @@ class _Renamed(Step):
         # A writer that knew both names wrote the new one last.
         made.setdefault(self._new, value)
         return made
+
+    def former(self, attribute: str) -> list[str]:
+        return [self._old] if attribute == self._new else []
 
 
 class _Retyped(Step):
@@ -126,6 +143,9 @@ class Versioned(Step):
                 if not isinstance(item, Mapping):
                     raise DecodeError(f"upgrade {step.name} gave {type(item).__name__}, no item")
         return {**item, self.attribute: self._current}
+
+    def former(self, attribute: str) -> list[str]:
+        return former_names([*self._steps.values()], attribute)
 
     def _number(self, stored: Any) -> Decimal:
         """The version that an item says; raises DecodeError if it is not known here."""
@@ -243,6 +263,14 @@ def upgrade(*steps: AnyStep) -> Callable[[C], C]:
         return cls
 
     return mark
+
+
+def former_names(steps: Sequence[Step], attribute: str) -> list[str]:
+    """All names under which older items may have an attribute, the latest first."""
+    names = [attribute]
+    for step in reversed(steps):
+        names += [name for known in names for name in step.former(known) if name not in names]
+    return names[1:]
 
 
 def steps_of(options: Options) -> tuple[Step, ...]:

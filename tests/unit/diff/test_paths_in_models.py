@@ -11,10 +11,10 @@ from uuid import UUID
 import pytest
 from typing_extensions import TypedDict
 
-from ddbstream import Attribute, Modify, StreamRouter, diff, keys, to_item
+from ddbstream import Attribute, Modify, StreamRouter, diff, keys, parse, to_item
 from ddbstream.changed import transition
 from ddbstream.exceptions import RouteDefinitionError
-from ddbstream.models import model
+from ddbstream.models import model, renamed, upgrade, versioned
 from ddbstream.testing import modify
 
 attrs = pytest.importorskip("attrs")
@@ -293,3 +293,49 @@ def test_an_attribute_of_no_field_is_found_and_hidden_by_its_own_name():
 
     router.dispatch([modify(old, new)])
     assert seen == [(True, "other: <redacted> -> <redacted>")]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (renamed("cost", "sum"), renamed("sum", "Price")),
+        (versioned("v", {1: renamed("cost", "sum"), 2: renamed("sum", "Price")}),),
+    ],
+)
+def test_a_field_means_the_names_that_older_items_have_for_it(steps):
+    @upgrade(*steps)
+    @dataclass
+    class Product:
+        price: Annotated[int, Attribute("Price")]
+        name: str = "x"
+        v: int = 3
+
+    @dataclass
+    class Shop:
+        products: list[Product]
+
+    def items(*costs: dict[str, int]) -> list[Any]:
+        return [to_item({"products": [{**cost, "name": "x"}]}) for cost in costs]
+
+    path = "products[0].price"
+    for before, after, is_other in (
+        ({"cost": 5}, {"cost": 6}, True),
+        ({"cost": 5}, {"sum": 6}, True),
+        ({"sum": 5}, {"Price": 6}, True),
+        ({"cost": 5}, {"cost": 5}, False),
+    ):
+        router, seen = StreamRouter(classify=lambda _: "Shop"), []
+
+        def handler(record: Modify[Shop], seen: list[Any] = seen) -> None:
+            assert "secret" not in str(record.diff.redact(path))
+            seen.append((path in record.diff, str(record.diff.redact(path)).count("<redacted>")))
+
+        router.on_modify(Shop, changed=path)(handler)
+        router.on_modify(Shop, changed=transition(path, 5, 6))(handler)
+        router.on_modify(Shop, changed=transition(path, None, 6))(handler)
+        router.dispatch([modify(*items(before, after))])
+        assert len(seen) == (2 if is_other else 0)
+        assert all(is_in and hidden >= 2 for is_in, hidden in seen)
+    old, new = items({"cost": 5}, {"cost": 6})
+    (record,) = parse([modify(old, new)], Shop)
+    assert type(record.diff[path].new) is int
