@@ -695,6 +695,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=1.0, help="for each comparison")
     seconds: float = parser.parse_args().seconds
+    print("the garbage collector is off here; bench/end_to_end.py measures with it on")
     print(f"CPython {sys.version.split()[0]}{'':<54} {'goal':>9} {'here':>9}")
     typed(seconds)
     untyped(seconds)

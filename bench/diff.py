@@ -156,6 +156,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=31)
     parser.add_argument("--check", action="store_true", help="fail if a goal is missed on M")
     options = parser.parse_args()
+    print("the garbage collector is off here; bench/end_to_end.py measures with it on")
     missed = []
     for label, item, places in (
         ("S, 1 change", small(), 1),

@@ -117,6 +117,7 @@ def main() -> None:
             "a shard's process": fleet("-m", "ddbstream.kcl", "app:router"),
             "the same under amazon-kclpy": fleet("under_kclpy.py"),
         }
+        print("the garbage collector is on")
         for name, run in candidates.items():
             measured = []
             for _ in range(arguments.rounds):

@@ -281,6 +281,7 @@ def main() -> None:
     arguments = parser.parse_args()
     random.seed(0)
     body = page(1000)
+    print("the garbage collector is off here; bench/end_to_end.py measures with it on")
     if arguments.memory:
         memory(arguments.records // 1000, body)
         return

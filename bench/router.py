@@ -156,6 +156,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=60)
     rounds = parser.parse_args().rounds
+    print("the garbage collector is off here; bench/end_to_end.py measures with it on")
     old, new = (
         Product("8f14e45f", "Walnut desk", Decimal(p), "furniture") for p in ("349.99", "399")
     )

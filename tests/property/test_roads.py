@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ddbstream import Attribute, StreamRouter, parse, to_item
+from ddbstream._filters import Pattern
 from ddbstream._model import codec_for
 from ddbstream._records import Origin
 from ddbstream._wire import unread_text
@@ -214,6 +215,34 @@ def test_a_changed_route_takes_the_same_records_by_either_road(
         assert taken(unread_page(wire)) == taken(wire)
         wire[0]["dynamodb"]["NewImage"] = None
         assert taken(unread_page(wire)) == taken(wire)
+
+
+@settings(deadline=None, max_examples=60)
+@given(strategies.values(), strategies.values(), st.data(), st.booleans())
+def test_a_pattern_and_a_trait_take_the_same_records_by_either_road(
+    old: Any, new: Any, data: st.DataObject, damage: bool
+) -> None:
+    record = json.loads(json.dumps(modify({"a": old, "b": 1}, {"a": new, "b": 1})))
+    if damage:
+        place = data.draw(st.sampled_from(places(record["dynamodb"])))
+        broken = data.draw(st.sampled_from(DAMAGE))
+        record["dynamodb"] = damaged(record["dynamodb"], place, broken)
+    wire = [record]
+    tests = [[{"exists": True}], [{"exists": False}], ["x", ""], [{"numeric": [">", 0]}], [None]]
+    patterns: list[Any] = [
+        {"dynamodb": {image: {"a": {tag: test}}}}
+        for image in ("NewImage", "OldImage", "Keys")
+        for tag in ("S", "N", "NULL", "L")
+        for test in tests
+    ]
+    patterns += [{"dynamodb": {"NewImage": [{"exists": False}]}}, {"eventName": ["MODIFY"]}]
+    (ours,), (theirs,) = parse(unread_page(wire)), parse(wire)
+    for source in patterns:
+        pattern = Pattern(source)
+        assert pattern.matches_record(ours) is pattern.matches_record(theirs), source
+        assert pattern.mismatch_of(ours) == pattern.mismatch_of(theirs), source
+    (fresh,) = parse(unread_page(wire))
+    assert fresh.is_unchanged is theirs.is_unchanged
 
 
 def test_of_attributes_that_have_the_same_text_nothing_is_read(

@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from ddbstream._values.json_values import Unread
 from ddbstream.exceptions import RouteDefinitionError
 
 if TYPE_CHECKING:
@@ -81,6 +82,14 @@ class Leaf(NamedTuple):
         return False
 
 
+def _member(value: Mapping[str, Any], name: str) -> Any:
+    """A member of a map; of an image that is text, single attributes will be read."""
+    if type(value) is not dict and isinstance(value, Unread):
+        found = value.view(name)
+        return found if found is not None or name in value else _ABSENT
+    return value.get(name, _ABSENT)
+
+
 class Fields(NamedTuple):
     """A map of names to patterns, and lists of alternatives (``$or``)."""
 
@@ -92,7 +101,7 @@ class Fields(NamedTuple):
         if isinstance(value, (list, tuple)):
             return any(self.matches(member) for member in value)
         inside: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
-        return all(child.matches(inside.get(name, _ABSENT)) for name, child in self.fields) and all(
+        return all(child.matches(_member(inside, name)) for name, child in self.fields) and all(
             any(one.matches(value) for one in ors) for ors in self.alternatives
         )
 
@@ -102,7 +111,7 @@ class Fields(NamedTuple):
             return None if self.matches(value) else path
         inside: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
         for name, child in self.fields:
-            where, found = f"{path}.{name}" if path else name, inside.get(name, _ABSENT)
+            where, found = f"{path}.{name}" if path else name, _member(inside, name)
             if isinstance(child, Fields):
                 part = child.mismatch(found, where)
             else:

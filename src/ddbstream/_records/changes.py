@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from ddbstream._model import codec_for
 from ddbstream._records.origin import Origin, UserIdentity
 from ddbstream._records.stream_record import StreamRecord, T_co
-from ddbstream._values.json_values import is_map
+from ddbstream._values.json_values import Unread, is_map
 
 if TYPE_CHECKING:
     from ddbstream.exceptions import DDBStreamError
@@ -85,6 +85,11 @@ class Modify(StreamRecord[T_co]):
     def _images(
         self, *, views: bool = False
     ) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+        change = self._change
+        if views and type(change) is not dict and isinstance(change, Unread):
+            old, new = change.view("OldImage"), change.view("NewImage")
+            if isinstance(old, Unread) and isinstance(new, Unread):
+                return old, new
         return self._image("OldImage", view=views), self._image("NewImage", view=views)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from ddbstream._records.origin import UserIdentity
-from ddbstream._values.json_values import is_map
+from ddbstream._values.json_values import Unread, is_map
 from ddbstream._values.times import nanoseconds
 from ddbstream.exceptions import DDBStreamError
 
@@ -98,6 +98,11 @@ def unchanged_of(raw: Wire, change: Wire) -> Certainty:
     """Whether a MODIFY left its item as it was."""
     if raw.get("eventName") != "MODIFY":
         return "no"
+    if isinstance(change, Unread):
+        text = change.unread("OldImage")
+        same = text is not None and text == change.unread("NewImage")
+        if same and isinstance(change.view("OldImage"), Unread):  # and so it is a map
+            return "certain"
     old, new = _images(change)
     if old is None or new is None:
         return "unknown"

@@ -110,9 +110,9 @@ class UnreadChange(Unread, Mapping[str, Any]):
         return text if type(text) is Raw else None
 
     def view(self, name: str) -> Any:
-        text = self.unread(name)
+        text = getattr(self._members, name, None)
         is_read = self._read is not None and name in self._read
-        if is_read or text is None or not is_map_text(text):
+        if is_read or type(text) is not Raw or not is_map_text(text):
             return self.get(name)
         return UnreadImage(text)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Raw, field
@@ -29,17 +29,21 @@ def find(text: Any, name: str) -> Any:
         if len(_finders) >= _MOST_NAMES:
             _finders.clear()
         find = _finders[name] = _finder(name)
-    return find(text)
+    return find(text).value
+
+
+class _Member(NamedTuple):
+    value: Any
 
 
 def _finder(name: str) -> Callable[[Any], Any]:
+    """Reads a map into something whose ``value`` is the text of a member."""
     member = field(name=name, default=None)
     try:
         one: Any = msgspec.defstruct("One", [("value", Raw, member)], gc=False)
     except ValueError:  # a name with a quote, a backslash, or a control character
-        return lambda text: _read_members(text).get(name)
-    read = msgspec.json.Decoder(one).decode
-    return lambda text: read(text).value
+        return lambda text: _Member(_read_members(text).get(name))
+    return msgspec.json.Decoder(one).decode
 
 
 def read(text: Any) -> Any:
