@@ -23,6 +23,8 @@ from threading import Event
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from _roads import compare_pages, compare_payload
+
 from ddbstream import DDBStreamError, Disposition, StreamRouter, from_item, parse
 from ddbstream._infer.grouping import Grouping
 from ddbstream._infer.inference import Inference
@@ -400,6 +402,26 @@ def read_page(data: bytes, _: Path, findings: Findings) -> None:
                 findings.tried(lambda name=name, record=record: getattr(record, name))
 
 
+def read_roads(data: bytes, _: Path, findings: Findings) -> None:
+    """A payload as text and as dicts; so of a page, and of what a Kinesis record carries."""
+    compare_payload(data)
+    compare_payload(data, Model)
+    compare_payload(kinesis_event([]) | {"Records": [_kinesis_record(data), _kinesis_record(b"")]})
+
+    def taken() -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        answer = {"status_code": 200, "headers": {}, "body": data}
+        take_records(answer, found)
+        return found
+
+    compare_pages(taken, Model)
+    findings.tried(lambda: parse(data))  # only to count what is refused
+
+
+def _kinesis_record(data: bytes) -> dict[str, Any]:
+    return {"kinesis": {"data": _base64(data), "sequenceNumber": "1"}}
+
+
 def read_daemon(data: bytes, _: Path, findings: Findings) -> None:
     """A line of the MultiLangDaemon's, and what its records hold."""
     conversation = Conversation(io.BytesIO(data), io.BytesIO(), Event())
@@ -567,6 +589,14 @@ TARGETS = {
     "checkpoint-database": Target(read_checkpoint_database, _seed("seed.db", _checkpoint_database)),
     "progress-database": Target(read_progress_database, _seed("seed-progress.db", SQLiteProgress)),
     "page": Target(read_page, _given(text(get_records_page(RECORDS)))),
+    "roads": Target(
+        read_roads,
+        _given(
+            *map(text, [*PAYLOADS, *ENVELOPES, get_records_page(RECORDS)]),
+            *map(kinesis_data, RECORDS),
+            LINES,
+        ),
+    ),
     "daemon": Target(read_daemon, _given(*map(text, DAEMON))),
     "requests": Target(read_requests, _given(REQUEST)),
 }

@@ -27,6 +27,7 @@ else:
     from ddbstream import DDBStreamError, from_item, parse, to_item
     from ddbstream._model import codec_for
 
+from _roads import compare_item
 from inputs import Source
 from models import MODELS
 
@@ -39,6 +40,7 @@ def check_item(source: Source) -> None:
     """Read one item into one model, and everything that follows from that."""
     codec = source.pick(CODECS)
     item = source.item()
+    compare_item(item, codec.model)
     try:
         made = codec.decode(item)
     except DDBStreamError as error:

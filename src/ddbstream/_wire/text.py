@@ -32,6 +32,9 @@ class Number(float):
         return Number, (self._text,)
 
 
+Number.__name__ = "float"  # which is what an error should call it
+
+
 def _whole(text: str) -> int | Number:
     try:
         return int(text)
