@@ -176,6 +176,18 @@ def test_the_wheel_needs_nothing_but_python_unless_asked(wheel):
     ]
 
 
+def test_each_exception_from_a_check_of_security_has_its_reason():
+    bare = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for folder in ("src", "fuzz", "bench", ".ci")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if re.search(r"noqa: (\w+, ?)*S\d{3}", line)
+        and not re.search(r"noqa: [A-Z\d, ]+ --? \w", line)
+    ]
+    assert bare == []
+
+
 def test_actions_are_pinned_by_hash_with_their_version_beside_it():
     workflows = sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))
     used = [

@@ -70,8 +70,9 @@ def evaluated(annotation: Any, function: FunctionType, scope: Mapping[str, Any])
         if not isinstance(annotation, str):
             return annotation
         try:
-            # The handler's own annotation, as typing.get_type_hints evaluates it.
-            annotation = eval(annotation, function.__globals__, dict(scope))  # noqa: S307
+            # As typing.get_type_hints evaluates it.
+            names = function.__globals__
+            annotation = eval(annotation, names, dict(scope))  # noqa: S307 - the handler's own code
         except Exception as error:
             raise RouteDefinitionError(
                 f"cannot resolve the annotation {annotation!r} of {name_of(function)} ({error}): "

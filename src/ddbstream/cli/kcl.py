@@ -277,7 +277,10 @@ _SLACK = 15.0  # seconds that Java may take to end, beyond the grace of its proc
 def _supervise(commands: list[list[str]], grace: float) -> int:
     """Run the daemons until one ends, or all are told to; the exit code."""
     # A session of their own: a terminal's Ctrl-C would reach them, their processors and us at once.
-    daemons = [subprocess.Popen(command, start_new_session=True) for command in commands]  # noqa: S603
+    daemons = [
+        subprocess.Popen(command, start_new_session=True)  # noqa: S603 - Java, without a shell
+        for command in commands
+    ]
     told: list[int] = []
 
     def pass_on(_number: int, _frame: object) -> None:
