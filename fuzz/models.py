@@ -161,6 +161,35 @@ class Checked:
             raise ValueError("no ones")
 
 
+@dataclass
+class Round:
+    a: int = 0
+
+
+@dataclass
+class Long:
+    b: str
+    c: list[Shape] = field(default_factory=list)
+
+
+Shape = Annotated[Round | Long, Attribute(tags={"a": Round, "b": Long})]
+
+
+class Chain(NamedTuple):
+    a: int
+    b: Annotated[Chain | None, Attribute(stored_as="L")] = None
+    c: float = 0.0
+
+
+@dataclass
+class OtherForms:
+    a: Shape | None = None
+    b: Annotated[Chain | None, Attribute(stored_as="L")] = None
+    c: Annotated[list[str], Attribute(stored_as="SS")] = field(default_factory=list)
+    d: Annotated[tuple[Decimal, ...], Attribute(stored_as="NS")] = ()
+    e: Annotated[list[Colour] | None, Attribute(stored_as="SS")] = None
+
+
 MODELS: list[Any] = [
     None,
     Keyed,
@@ -177,4 +206,6 @@ MODELS: list[Any] = [
     Extra,
     Point,
     dict[str, int],
+    OtherForms,
+    Shape,
 ]
