@@ -64,3 +64,33 @@ def test_what_holds_no_records_is_named_and_the_rest_explained(run, app):
     assert done.returncode == 1
     assert "document 1" in done.stderr
     assert len(lines(done.stdout)) == 2
+
+
+def test_a_malformed_record_is_explained_in_its_place_and_the_rest_too(run, on_a_terminal, app):
+    broken = [{"eventName": "INSERT", "eventID": "e1"}, {"eventName": "X", "dynamodb": 5}]
+    event = {"Records": [EVENT["Records"][0], *broken, EVENT["Records"][1]]}
+    done = run("explain", "app:router", stdin=json.dumps(event))
+    assert (done.returncode, done.stderr) == (0, "")
+    found = lines(done.stdout)
+    assert [one["problem"] is None for one in found] == [True, False, False, True]
+    assert "the record is malformed" in found[1]["problem"]
+    assert (found[1]["chosen"], len(found[1]["rejected"])) == ([], 3)
+    (app / "event.json").write_text(json.dumps(event))
+    seen = on_a_terminal("explain", "app:router", "event.json", columns=80)
+    assert seen.count("a malformed record") == 2
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ("nowhere:router", "there is no module 'nowhere' here"),
+        ("app:missing", "has no router 'missing'"),
+        ("app", "is not module:name"),
+        ("app:added", "ROUTER is a function, and no StreamRouter"),
+    ],
+)
+def test_what_is_no_router_is_wrong_usage(run, app, named, message):
+    done = run("explain", named, stdin="{}")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr

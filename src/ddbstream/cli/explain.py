@@ -6,7 +6,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from ddbstream import parse
+from ddbstream._model import codec_for
+from ddbstream._wire import read_with
 from ddbstream.cli._documents import documents
 from ddbstream.cli._parameters import Loaded, json_option, stream_router
 from ddbstream.cli._render import Output
@@ -37,7 +38,8 @@ def explain(router: object, event: IO[bytes], *, as_json: bool) -> None:
     for document in documents(event):
         problem = document.error
         try:
-            for record in () if problem else parse(document.value):
+            # Malformed records as well: a router does not take those either, and says why.
+            for record in () if problem else read_with(document.value, None, codec_for(None)):
                 explanation = router.explain(record)
                 if output.as_json:
                     output.line(_as_json(explanation))
