@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ddbstream.cli._aws import boto3_client, reported
+from ddbstream.cli._aws import aws_errors, boto3_client, reported
 from ddbstream.cli._parameters import Loaded, aws_options, profile_option, stream_router
 from ddbstream.cli._render import Output
 from ddbstream.cli._signals import (
@@ -144,8 +144,10 @@ def load(
             if in_s3
             else None
         )
+        opened = open_export(location, s3_client=client)
+        bar.expect(opened.item_count)
         report = load_export(
-            open_export(location, s3_client=client),
+            opened,
             router,
             progress=_remembered(progress),
             s3_client=client,
@@ -185,13 +187,16 @@ def backfill(
     router = stream_router(router)
     # What is wrong with the endpoint or region is said here; the scan makes a more patient client.
     where = {name: options[name] for name in ("endpoint_url", "region_name")}
-    boto3_client("dynamodb", **where)
+    client = boto3_client("dynamodb", **where)
     with (
         _Bar(f"scanning {table}") as bar,
         _ending(bar, progress),
         reported(),
         interrupted_by_signals(),
     ):
+        if sys.stderr.isatty():
+            with suppress(aws_errors()[0]):  # who may scan may not always ask this
+                bar.expect(client.describe_table(TableName=table)["Table"].get("ItemCount"))
         report = scan_table(
             table, router, progress=_remembered(progress), on_progress=bar.show, **options
         )
@@ -230,6 +235,10 @@ class _Bar:
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
+
+    def expect(self, items: int | None) -> None:
+        """Show from the beginning how many there are."""
+        self._progress.update(self._task, total=items or None)
 
     def show(self, now: LoadProgress) -> None:
         """Show how much is done."""

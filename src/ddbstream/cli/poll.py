@@ -12,6 +12,7 @@ import click
 from ddbstream.cli._aws import need
 from ddbstream.cli._http import Request, Response, serving
 from ddbstream.cli._parameters import Address, Loaded, StartingPoint, aws_options, stream_router
+from ddbstream.cli._poll_screen import Screen, is_for_a_screen
 from ddbstream.cli._poller_run import run
 from ddbstream.cli._signals import say_stopping
 from ddbstream.cli._standard_streams import LogFormatter
@@ -104,18 +105,14 @@ def poll(
     """Run ROUTER (module:name) on the stream of TABLE (a name, or a stream's ARN).
 
     SIGTERM and Ctrl-C stop it after the running handlers have finished and their positions are
-    saved; a second one ends it at once. Log lines go to standard error.
+    saved; a second one ends it at once. Log lines go to standard error. On a terminal that is a
+    table of shards, lag, rate and failures, with warnings and errors above it.
 
     Exit codes: 0 stopped, caught up or the stream has ended; 1 failed; 2 wrong usage; 3 another
     poller has taken over the file; 4 records left the stream unread.
     """
     need("boto3", "poller", "poll")
     router = stream_router(router)
-    shown = logging.StreamHandler()
-    shown.setFormatter(LogFormatter())
-    logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, handlers=[shown])
-    # What the AWS client does at this level is of no use to who watches a poller.
-    logging.getLogger("botocore").setLevel(logging.WARNING)
     try:
         store = SQLiteCheckpoints(checkpoints)
     except CheckpointError as error:
@@ -128,7 +125,22 @@ def poll(
             raise click.UsageError(str(error)) from None
         if listen is not None:
             stack.enter_context(serving(health_of(poller), listen))
-        run(poller, once=once, rewind=rewind, say=say_stopping)
+        say = say_stopping
+        has_screen = is_for_a_screen() and not quiet
+        if has_screen:
+            screen = Screen(poller, f"polling {table} as {options['consumer']}")
+            say = stack.enter_context(screen).say_stopping
+        _log(logging.WARNING if quiet or has_screen else logging.INFO)
+        run(poller, once=once, rewind=rewind, say=say)
+
+
+def _log(level: int) -> None:
+    """Log to standard error; above the table, if there is one."""
+    shown = logging.StreamHandler()
+    shown.setFormatter(LogFormatter())
+    logging.basicConfig(level=level, handlers=[shown])
+    # What the AWS client does at this level is of no use to who watches a poller.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 def health_of(poller: StreamPoller) -> Callable[[Request], Response]:
