@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ddbstream.poller import MemoryCheckpoints, Settings, StreamPoller
-from ddbstream.testing import FakeStream
+from ddbstream.testing import FakeClock, FakeStream
 
 QUICK = Settings(idle=0.01, idle_max=0.02)
 
@@ -93,6 +93,72 @@ class Bench:
 
     def of(self, kind: type[Any]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
+
+
+class Both:
+    """A client for two tables."""
+
+    def __init__(self, *streams):
+        self._streams = streams
+
+    def _of(self, text):
+        return next(s for s in self._streams if s.table in text)
+
+    def list_streams(self, **kwargs):
+        return self._of(kwargs["TableName"]).list_streams(**kwargs)
+
+    def describe_table(self, **kwargs):
+        return self._of(kwargs["TableName"]).describe_table(**kwargs)
+
+    def describe_stream(self, **kwargs):
+        return self._of(kwargs["StreamArn"]).describe_stream(**kwargs)
+
+    def get_shard_iterator(self, **kwargs):
+        return self._of(kwargs["StreamArn"]).get_shard_iterator(**kwargs)
+
+    def get_records(self, **kwargs):
+        return self._of(kwargs["ShardIterator"]).get_records(**kwargs)
+
+
+def stopped_while_the_next_stream_is_opened(grace: float) -> tuple[list[int], float]:
+    """What is handled, and the seconds that the stop takes, while another table's handler runs."""
+    clock = FakeClock(time.time())
+    one, two = FakeStream("One", clock=clock), FakeStream("Two", clock=clock)
+    for number, stream in enumerate((one, two)):
+        stream.put({"PK": {"S": "a"}, "n": {"N": str(number)}})
+    one.disable()
+    describe_table = one.describe_table
+    values: list[int] = []
+    stopped: list[float] = []
+
+    def stopping(**options: Any) -> Any:
+        if one.calls.get("GetRecords") and not stopped:
+            one.enable()
+            one.put({"PK": {"S": "b"}, "n": {"N": "2"}})
+            wait_until(lambda: 1 in values)
+            stopped.append(time.monotonic())
+            poller.stop()
+            wait_until(lambda: poller._driver.draining)  # type: ignore[union-attr]
+        return describe_table(**options)
+
+    one.describe_table = stopping  # type: ignore[method-assign]
+
+    def opened() -> bool:
+        driver = poller._driver
+        return bool(stopped) and any(s.arn == one.arn for s in driver.streams)  # type: ignore[union-attr]
+
+    class Slow(Recorder):
+        def dispatch(self, payload: Any, /, **options: Any) -> Any:
+            values.extend(map(value_of, payload))
+            if 1 in map(value_of, payload):
+                wait_until(opened)
+            return super().dispatch(payload)
+
+    poller = StreamPoller(
+        ["One", "Two"], Slow(), client=Both(one, two), settings=QUICK, follow=True, grace=grace
+    )
+    poller.run()
+    return values, time.monotonic() - stopped[0]
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:

@@ -207,5 +207,5 @@ class Loop(asyncio.SelectorEventLoop):
 
 
 async def at_once(work: Callable[[], object]) -> None:
-    """As `_async._in_thread`, in no time."""
+    """As `_own_loop.in_thread`, in no time."""
     work()

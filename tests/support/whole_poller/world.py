@@ -20,11 +20,14 @@ from ddbstream.poller import (
     Settings,
     StreamPoller,
     _async,
+    _base,
+    _fences,
     _setup,
     retry,
 )
 from ddbstream.poller._core.events import Gap, RecordGivenUp
 from ddbstream.poller._core.positions import After, End
+from ddbstream.poller._listening import Listening
 from ddbstream.poller._ongoing import Ongoing
 from ddbstream.testing import FakeClock, Faults
 from tests.support.whole_poller.ledger import Ledger, Violation
@@ -315,7 +318,7 @@ class Life:
         loop = Loop(self)
         patches = [
             mock.patch.object(_async, "Lane", lambda *a: Lane(self, *a)),
-            mock.patch.object(_async, "_in_thread", at_once),
+            mock.patch.object(_async, "in_thread", at_once),
         ]
         try:
             with patches[0], patches[1]:
@@ -642,11 +645,17 @@ class World:
             result.gaps += len(ledger.gaps)
 
 
+def _listening_on_the_spot(listener: Any, ongoing: Ongoing, *, threaded: bool) -> Listening:
+    return Listening(listener, ongoing, threaded=False)
+
+
 @contextlib.contextmanager
 def _seeded(rng: random.Random) -> Iterator[None]:
     """The poller's own chances come from the seed too."""
     with (
         mock.patch.object(_setup, "random", SimpleNamespace(Random=lambda: rng)),
+        mock.patch.object(_fences, "_fenced", {}),
+        mock.patch.object(_base, "Listening", _listening_on_the_spot),
         mock.patch.object(
             _setup, "secrets", SimpleNamespace(token_hex=lambda _: f"{rng.getrandbits(32):x}")
         ),

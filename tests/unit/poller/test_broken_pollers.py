@@ -6,14 +6,31 @@ nine are mistakes that a simulation of the core alone did not see.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from datetime import datetime, timezone
 from unittest import mock
 
 import pytest
 
 from ddbstream import StreamRouter
-from ddbstream.exceptions import PollerError
-from ddbstream.poller import BatchFailed, Gap, MemoryCheckpoints, Settings, _setup
+from ddbstream.exceptions import PollerError, RecordsTrimmedError
+from ddbstream.poller import (
+    AsyncStreamPoller,
+    AtStart,
+    BatchFailed,
+    CallFailed,
+    Gap,
+    MemoryCheckpoints,
+    PollContext,
+    Settings,
+    Start,
+    State,
+    _async,
+    _client,
+    _setup,
+)
+from ddbstream.poller import _fences as fences
 from ddbstream.poller._batches import BatchLoop
 from ddbstream.poller._core import shard as shard_module
 from ddbstream.poller._core.budget import Budget
@@ -22,15 +39,22 @@ from ddbstream.poller._core.core import StreamCore
 from ddbstream.poller._core.delivery import Delivery
 from ddbstream.poller._core.discovery import Discovery
 from ddbstream.poller._core.lease import LeaseRenewal
-from ddbstream.poller._core.lineage import Lineage
+from ddbstream.poller._core.lineage import Lineage, Listing
 from ddbstream.poller._core.reading import Reader
 from ddbstream.poller._core.shared import Shared
 from ddbstream.poller._core.start import Starting
 from ddbstream.poller._dispatching import Dispatcher
 from ddbstream.poller._driver import Driver
+from ddbstream.poller._ongoing import Ongoing
 from ddbstream.poller._stores import memory
-from ddbstream.testing import Faults
-from tests.support.poller_bench import Bench, Recorder
+from ddbstream.poller._stream import Stream
+from ddbstream.testing import FakeClock, Faults
+from tests.support.poller_bench import (
+    QUICK,
+    Bench,
+    Recorder,
+    stopped_while_the_next_stream_is_opened,
+)
 
 # Examples
 
@@ -291,7 +315,180 @@ def lowest_not_done():
     assert len(tries) == 3
 
 
+def stop_with_more_on_the_way():
+    bench, got, router = Bench(shards=4), [], StreamRouter()
+    for number in range(20):
+        bench.write(1, key=f"k{number}")
+    poller = bench.poller(router=router)
+
+    @router.on_change()
+    def handle(record):
+        got.append(record)
+        poller.stop()
+
+    poller.run()
+    assert len(got) == 1
+
+
+def stop_while_the_next_stream_is_opened():
+    values, seconds = stopped_while_the_next_stream_is_opened(grace=1.0)
+    assert sorted(values) == [0, 1]
+    assert seconds < 0.9
+
+
+def _listings_of(*answers):
+    bench, left = Bench(), list(answers)
+    bench.write(2)
+    describe = bench.stream.describe_stream
+    bench.stream.describe_stream = lambda **options: left.pop() if left else describe(**options)
+    assert bench.catch_up() == [0, 1]
+    assert len(bench.of(CallFailed)) == len(answers)
+
+
+def empty_listing():
+    _listings_of({"StreamDescription": {"StreamStatus": "ENABLED", "Shards": []}})
+
+
+def no_answer():
+    _listings_of(None)
+
+
+def never_renewed(times=0):
+    bench = Bench()
+    bench.write(1)
+    lease = bench.store.acquire(bench.stream.arn, "old", ttl=30)
+    bench.store.fix_start(lease, Start(AtStart(), bench.clock.time()))
+    bench.stream.roll_over()
+    for _ in range(times):
+        bench.stream.disable()
+        bench.clock.advance(1)
+        bench.stream.enable()
+    bench.clock.advance(30 * 3600)
+    with pytest.raises(RecordsTrimmedError):
+        bench.catch_up()
+
+
+def dropped_before_it_was_read():
+    never_renewed(2)
+
+
+def re_enabled_twice_while_it_is_read():
+    bench = Bench()
+    bench.write(1)
+
+    class Router(Recorder):
+        def dispatch(self, payload, **options):
+            if not self.records:
+                for _ in range(2):
+                    bench.stream.disable()
+                    bench.clock.advance(1)
+                    bench.stream.enable()
+                    bench.write(1)
+            return super().dispatch(payload, **options)
+
+    bench.router = Router()
+    bench.poller(follow=True).run_until_caught_up(3600)
+    assert bench.router.values == [0, 1, 2]
+
+
+def cancelled_below():
+    bench = Bench(clock=FakeClock(time.time()))
+    bench.write(1)
+    tries = []
+
+    async def handle(records, context):
+        tries.append(1)
+        if len(tries) == 1:
+            nested = asyncio.ensure_future(asyncio.sleep(10))
+            nested.cancel()
+            await nested
+
+    poller = AsyncStreamPoller("Product", handle, client=bench.stream, settings=QUICK)
+    asyncio.run(poller.run_until_caught_up(20))
+    assert len(tries) == 2
+
+
+def hung_has_a_name():
+    bench, said, router = Bench(), [], StreamRouter()
+    bench.write(1)
+    poller = bench.poller(router=router)
+
+    @router.on_change()
+    def handle(record):
+        bench.clock.advance(400)
+        said.append(poller.problem())
+
+    poller.run_until_caught_up(3600)
+    assert "a handler has not returned for 400 seconds" in said[0]
+
+
+def fencing_token():
+    bench = Bench()
+    for _ in range(2):
+        bench.write(1)
+        bench.catch_up()
+    first, second = (context.epoch for context in bench.router.contexts)
+    assert 0 < first < second
+
+
+def takeover_backs_off():
+    bench = Bench()
+    arn = bench.stream.arn
+    for _ in range(6):
+        fences.fenced(f"{arn}#default", bench.clock.monotonic())
+    bench.store.acquire(arn, "other", ttl=1e9)
+    began = bench.clock.monotonic()
+    try:
+        bench.catch_up(takeover=True)
+    finally:
+        fences._fenced.clear()
+    assert bench.clock.monotonic() - began > 60
+
+
+def waits_for_a_live_lease():
+    bench = Bench()
+    bench.write(1)
+    bench.store.acquire(bench.stream.arn, "other", ttl=100)
+    began = bench.clock.monotonic()
+    bench.catch_up()
+    assert bench.clock.monotonic() - began >= 100
+
+
+def late_streams_are_read_from_their_beginning():
+    bench = Bench()
+    bench.catch_up(start="LATEST")
+    bench.stream.disable()
+    bench.clock.advance(5)
+    bench.stream.enable()
+    bench.write(1)
+    bench.clock.advance(5)
+    assert bench.catch_up(start="LATEST") == [0]
+
+
 # Mistakes
+
+
+def begins_whatever(real):
+    def broken(self, records, context):
+        asks, self._stop_when = self._stop_when, None
+        try:
+            return real(self, records, context)
+        finally:
+            self._stop_when = asks
+
+    return broken
+
+
+def _drains_once(self, now):
+    if self._give_up_at is None:
+        self._give_up_at = now + self._grace
+        for stream in self.streams:
+            stream.core.stop()
+
+
+def _left_only(newest, states, listed):
+    left = [arn for arn, state in states.items() if state.start and arn in listed]
+    return sorted({*left, newest})
 
 
 def always(value):
@@ -410,6 +607,85 @@ ROWS = [
         Dispatcher,
         "_read",
         lambda _, __, records: Delivered(len(records)),
+    ),
+]
+
+
+ROWS += [
+    (
+        "what waits for a thread begins after the stop",
+        stop_with_more_on_the_way,
+        Dispatcher,
+        "handle",
+        begins_whatever(Dispatcher.handle),
+    ),
+    (
+        "a stream that is opened during a stop runs on",
+        stop_while_the_next_stream_is_opened,
+        Driver,
+        "_drain",
+        _drains_once,
+    ),
+    ("a listing of nothing is believed", empty_listing, Listing, "shows_nothing", always(False)),
+    (
+        "an answer is believed whatever it is",
+        no_answer,
+        _client,
+        "checked",
+        lambda request, answer: request.check(answer),
+    ),
+    (
+        "what was never renewed was always alive",
+        never_renewed,
+        State,
+        "alive_until",
+        property(lambda self: self.last_alive),
+    ),
+    (
+        "a stream that was dropped is done",
+        dropped_before_it_was_read,
+        _setup,
+        "chain_of",
+        _left_only,
+    ),
+    (
+        "only the newest stream follows",
+        re_enabled_twice_while_it_is_read,
+        _setup.Setup,
+        "_listed",
+        always([]),
+    ),
+    (
+        "what was cancelled below ends the poller",
+        cancelled_below,
+        _async,
+        "failure_in",
+        lambda error: error if isinstance(error, Exception) else None,
+    ),
+    ("what hangs has no name", hung_has_a_name, Ongoing, "hung", always(None)),
+    (
+        "handlers get no token",
+        fencing_token,
+        Stream,
+        "context",
+        lambda self, command: PollContext(self.arn, command.shard_id, command.attempt),
+    ),
+    ("a takeover never waits", takeover_backs_off, fences, "patience", always(0.0)),
+    (
+        "a starting poller takes over",
+        waits_for_a_live_lease,
+        _setup.Setup,
+        "_patience",
+        lambda self, _: 0.0,
+    ),
+    (
+        "every stream begins at LATEST",
+        late_streams_are_read_from_their_beginning,
+        _setup.Setup,
+        "_make",
+        lambda self, lease, state, _, real=_setup.Setup._make: real(
+            self, lease, state, self._begin
+        ),
     ),
 ]
 

@@ -21,7 +21,7 @@ from ddbstream.poller import (
 )
 from ddbstream.poller._core.shard import birth_of
 from ddbstream.testing import FakeClock, FakeStream
-from tests.support.poller_bench import QUICK, Recorder, value_of
+from tests.support.poller_bench import QUICK, Both, Recorder, value_of
 
 
 def again(bench):
@@ -134,31 +134,6 @@ def test_two_streams_that_come_while_the_first_is_read_are_both_read(bench):
     poller = bench.poller(follow=True)
     poller.run_until_caught_up(3600)
     assert bench.router.values == written
-
-
-class Both:
-    """A client for two tables."""
-
-    def __init__(self, *streams):
-        self._streams = streams
-
-    def _of(self, text):
-        return next(s for s in self._streams if s.table in text)
-
-    def list_streams(self, **kwargs):
-        return self._of(kwargs["TableName"]).list_streams(**kwargs)
-
-    def describe_table(self, **kwargs):
-        return self._of(kwargs["TableName"]).describe_table(**kwargs)
-
-    def describe_stream(self, **kwargs):
-        return self._of(kwargs["StreamArn"]).describe_stream(**kwargs)
-
-    def get_shard_iterator(self, **kwargs):
-        return self._of(kwargs["StreamArn"]).get_shard_iterator(**kwargs)
-
-    def get_records(self, **kwargs):
-        return self._of(kwargs["ShardIterator"]).get_records(**kwargs)
 
 
 def test_each_of_several_tables_is_followed_by_itself(bench):

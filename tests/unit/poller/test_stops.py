@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import pytest
 
 from ddbstream import StreamRouter
 from ddbstream.exceptions import PollerError
-from ddbstream.poller import AsyncStreamPoller, FailurePolicy, MemoryCheckpoints, ShardEnded
-from tests.support.poller_bench import QUICK, Recorder, wait_until
+from ddbstream.poller import AsyncStreamPoller, FailurePolicy, MemoryCheckpoints
+from tests.support.poller_bench import (
+    QUICK,
+    Recorder,
+    stopped_while_the_next_stream_is_opened,
+    wait_until,
+)
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
@@ -60,7 +66,6 @@ def test_a_record_that_cannot_be_handled_is_told_though_the_store_fails(now):
 
 
 def test_a_record_that_cannot_be_handled_is_told_though_another_shard_hangs(make_bench):
-    import time
 
     from ddbstream.testing import FakeClock
 
@@ -148,34 +153,7 @@ def test_a_coroutine_is_not_begun_after_the_stop(now):
     assert len(got) == 1
 
 
-@pytest.mark.parametrize("loop", [False, True])
-def test_a_stop_while_the_next_stream_is_opened_reads_none_of_it(bench, loop):
-    bench.write(1)
-    describe_table = bench.stream.describe_table
-
-    def stopping(**options):
-        if bench.stream.calls.get("GetRecords"):
-            poller.stop()
-        return describe_table(**options)
-
-    bench.stream.describe_table = stopping
-    bench.listen = lambda event: isinstance(event, ShardEnded) and again(event)
-
-    def again(event):
-        if len(bench.stream._streams) == 1:
-            bench.stream.enable()
-            bench.write(1)
-
-    poller = bench.poller(router=None if loop else True, follow=True)
-    bench.stream.disable()
-    if loop:
-        got = []
-        for batch in poller.batches():
-            got += batch.records
-            batch.commit()
-    else:
-        poller.run()
-        got = bench.router.values
-    assert poller.exit.reason == "stopped"
-    assert len(got) == 1
-    assert bench.clock.monotonic() < 1_000 + 60 + 10  # nobody waited for grace to end
+def test_a_stop_while_the_next_stream_is_opened_reads_none_of_it():
+    values, seconds = stopped_while_the_next_stream_is_opened(grace=5.0)
+    assert sorted(values) == [0, 1]
+    assert seconds < 4.0  # nobody waits for grace to end
