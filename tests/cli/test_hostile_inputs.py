@@ -19,6 +19,7 @@ from ddbstream.testing import insert, lambda_event, on_failure_message
 pytest.importorskip("click")
 from click.testing import CliRunner, Result
 
+from ddbstream.cli import _documents
 from ddbstream.cli._app import cli
 from ddbstream.poller import SQLiteCheckpoints
 
@@ -396,3 +397,37 @@ def test_an_export_that_is_damaged_is_told_in_a_sentence(
         assert result.exit_code == 1, (name, result.output)
         assert SECRET not in result.stderr
         is_a_sentence(result)
+
+
+# --- text without an end --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reader", ["decode", "explain-stdin", "diff-old", "infer", "replay"])
+def test_a_document_that_unpacks_without_an_end_is_told_and_passed_over(
+    here: Path, reader: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_documents, "_LONGEST_DOCUMENT", 200_000)
+    good = json.dumps(GOOD[READERS[reader][1]]).encode()
+    packed = gzip.compress(b'{"PK": {"S": "' + b"a" * 10_000_000 + b"\n" + good + b"\n", 1)
+    tracemalloc.start()
+    try:
+        result = called(here, reader, packed)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert result.exit_code == 1
+    assert "not JSON: it is longer than a document may be, line 1, column 1" in result.stderr
+    is_a_sentence(result)
+    assert most < 8_000_000
+    if reader in ("decode", "explain-stdin"):
+        assert json.loads(result.stdout)  # what is behind it
+
+
+def test_an_event_that_unpacks_without_an_end_is_told(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_documents, "_LONGEST_DOCUMENT", 200_000)
+    result = called(here, "invoke", gzip.compress(b'"' + b"a" * 5_000_000))
+    assert result.exit_code == 1
+    assert "it is longer than a document may be" in result.stderr
+    is_a_sentence(result)

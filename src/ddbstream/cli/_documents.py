@@ -7,7 +7,8 @@ Rules:
 
 * What is no document does not hide the others: it is told, and reading goes on with the next line
   that a document can begin with.
-* Reading takes time in proportion to the text, and memory for one document.
+* Reading takes time in proportion to the text, and memory for one document, which may have 256
+  million characters: a megabyte of gzip can be a gigabyte of text.
 * gzip is unpacked, and text may be in any encoding that JSON may have.
 """
 
@@ -35,6 +36,7 @@ _NO_TEXT: Final = re.compile("[\udc80-\udcff]")  # what bytes become that are no
 _CUT_OFF: Final = object()
 _NEXT: Final = re.compile(r"\s*,?\s*")
 _CHUNK: Final = 1 << 16
+_LONGEST_DOCUMENT: Final = 1 << 28
 #: Of the tokens that a chunk's end can cut in two, texts apart: escapes and ``-Infinity``.
 _LONGEST_TOKEN: Final = 16
 
@@ -98,10 +100,13 @@ def whole_document(file: IO[bytes]) -> Any:
     # Raised outside every `except`: the decoder's own error holds the whole text.
     try:
         with _opened(file) as lines:
-            text = lines.read()
-        if not _NO_TEXT.search(text):
+            text = lines.read(_LONGEST_DOCUMENT + 1)
+        if len(text) > _LONGEST_DOCUMENT:
+            problem = "it is longer than a document may be"
+        elif not _NO_TEXT.search(text):
             return json.loads(text)
-        problem = "it is not in UTF-8"
+        else:
+            problem = "it is not in UTF-8"
     except json.JSONDecodeError as error:
         problem = f"{error.msg}, line {error.lineno}, column {error.colno}"
     except RecursionError:
@@ -220,7 +225,9 @@ class _Text:
             # anything else, the rest of a large file need not be taken in first.
             near = place > len(self.held) - _LONGEST_TOKEN and place > self.at
             if not is_whole and (near or place == len(self.held) or "Unterm" in problem):
-                return _CUT_OFF
+                if len(self.held) - self.at <= _LONGEST_DOCUMENT:
+                    return _CUT_OFF
+                problem, place = "it is longer than a document may be", self.at
             raise PayloadError(f"not JSON: {problem}, {self._place(place)}{self._begun(place)}")
         if end == len(self.held) and isinstance(found, (int, float)) and not is_whole:
             return _CUT_OFF  # a number may go on
