@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import datetime
 from functools import reduce
@@ -9,9 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
+from click.shell_completion import CompletionItem
 
 from ddbstream import StreamRouter
 from ddbstream.cli._aws import use_profile
+from ddbstream.cli._completion import complete_names, is_completing
 from ddbstream.cli._standard_streams import complain, prints_apart, short_traceback
 
 if TYPE_CHECKING:
@@ -33,7 +36,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="NDJSON, as i
 
 
 def _set_profile(ctx: click.Context, _param: click.Parameter, name: str | None) -> None:
-    if name is not None and not ctx.resilient_parsing:
+    if name is not None and is_completing():
+        os.environ["AWS_PROFILE"] = name  # the names are asked for when the context has closed
+    elif name is not None and not ctx.resilient_parsing:
         ctx.with_resource(use_profile(name))
 
 
@@ -94,6 +99,12 @@ class Loaded(_ParamType[object]):
 
     def __init__(self, what: str) -> None:
         self.what = what
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Complete a module of this folder, or a name in it."""
+        return complete_names(incomplete)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None

@@ -14,6 +14,7 @@ import click
 
 from ddbstream import Change, Insert, Modify, Remove, StreamRouter
 from ddbstream.cli._aws import boto3_client, environment, need, reported
+from ddbstream.cli._completion import complete_names, complete_tables
 from ddbstream.cli._dev_api import serving_api
 from ddbstream.cli._dev_function import FunctionRun
 from ddbstream.cli._dev_target import Target, find_target
@@ -72,8 +73,18 @@ class _Options(NamedTuple):
 
 
 @click.command()
-@click.argument("app", metavar="[APP]", required=False, default=None)
-@click.option("--table", metavar="NAME", help=f"The table; without --endpoint-url {_TABLE!r}.")
+@click.argument(
+    "app",
+    metavar="[APP]",
+    required=False,
+    shell_complete=lambda _ctx, _param, incomplete: complete_names(incomplete),
+)
+@click.option(
+    "--table",
+    metavar="NAME",
+    shell_complete=complete_tables,
+    help=f"The table; without --endpoint-url {_TABLE!r}.",
+)
 @click.option(
     "--key",
     "keys",

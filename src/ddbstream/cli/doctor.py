@@ -14,6 +14,7 @@ import click
 
 from ddbstream import LambdaHandler, StreamRouter, __version__
 from ddbstream.cli._aws import aws_errors, boto3_client, boto3_session
+from ddbstream.cli._completion import complete_tables
 from ddbstream.cli._doctor_checks import (
     App,
     Check,
@@ -97,7 +98,7 @@ def _loaded_app(ctx: click.Context, param: click.Parameter, value: str | None) -
 
 
 @click.command()
-@click.argument("table", required=False)
+@click.argument("table", required=False, shell_complete=complete_tables)
 @click.option("--function", metavar="NAME", help="A Lambda function that handles the stream.")
 @click.option(
     "--app",

@@ -19,6 +19,7 @@ from rich.progress import (
 )
 
 from ddbstream.cli._aws import aws_errors, boto3_client, reported
+from ddbstream.cli._completion import complete_tables
 from ddbstream.cli._parameters import Loaded, aws_options, profile_option, stream_router
 from ddbstream.cli._render import Output
 from ddbstream.cli._signals import (
@@ -159,7 +160,7 @@ def load(
 
 @export.command()
 @click.argument("router", type=Loaded("router"))
-@click.argument("table")
+@click.argument("table", shell_complete=complete_tables)
 @_common
 @click.option(
     "--segments",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ddbstream.cli._aws import need
+from ddbstream.cli._completion import complete_tables
 from ddbstream.cli._http import Request, Response, serving
 from ddbstream.cli._parameters import Address, Loaded, StartingPoint, aws_options, stream_router
 from ddbstream.cli._poll_screen import Screen, is_for_a_screen
@@ -27,7 +28,7 @@ __all__ = ["health_of", "poll"]
 
 @click.command()
 @click.argument("router", type=Loaded("router"))
-@click.argument("table")
+@click.argument("table", shell_complete=complete_tables)
 @click.option(
     "--checkpoints",
     type=click.Path(dir_okay=False, path_type=Path),

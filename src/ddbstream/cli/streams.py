@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ddbstream.cli._aws import boto3_client, reported
+from ddbstream.cli._completion import complete_tables
 from ddbstream.cli._default_command import WithDefault
 from ddbstream.cli._kinesis_destinations import Destination, destinations, to_enable
 from ddbstream.cli._parameters import aws_options, json_option
@@ -47,7 +48,7 @@ def streams() -> None:
 
 
 @streams.command("list")
-@click.argument("table", required=False)
+@click.argument("table", required=False, shell_complete=complete_tables)
 @click.option("--shards", is_flag=True, help="Show each stream's shards as well.")
 @aws_options
 @json_option
@@ -95,7 +96,7 @@ def list_(
 
 
 @streams.command()
-@click.argument("table")
+@click.argument("table", shell_complete=complete_tables)
 @click.option("--no-lag", is_flag=True, help="Read no record: leave out how old the oldest are.")
 @aws_options
 @json_option
@@ -153,7 +154,7 @@ def describe(
 
 
 @streams.command()
-@click.argument("table")
+@click.argument("table", shell_complete=complete_tables)
 @click.option(
     "--view-type",
     type=click.Choice(list(_VIEW_TYPES)),
@@ -200,7 +201,7 @@ def enable(
 
 
 @streams.command()
-@click.argument("table")
+@click.argument("table", shell_complete=complete_tables)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @aws_options
 @json_option

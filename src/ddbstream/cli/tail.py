@@ -14,6 +14,7 @@ import click
 from ddbstream import Change, StreamRouter, by_key_prefix
 from ddbstream._values.paths import parse_path
 from ddbstream.cli._aws import need
+from ddbstream.cli._completion import complete_tables
 from ddbstream.cli._parameters import Loaded, StartingPoint, aws_options, json_option
 from ddbstream.cli._poller_run import run
 from ddbstream.cli._render import Output, change_as_json, change_as_lines
@@ -50,7 +51,9 @@ def _paths(
 
 
 @click.command()
-@click.argument("tables", metavar="TABLE...", nargs=-1, required=True)
+@click.argument(
+    "tables", metavar="TABLE...", nargs=-1, required=True, shell_complete=complete_tables
+)
 @click.option(
     "--app",
     type=Loaded("router"),
