@@ -128,7 +128,7 @@ def describe(
         name = description["TableName"]
         in_kinesis = _in_kinesis(dynamodb, name) or []
     view_type = str(description.get("StreamViewType"))
-    line = {
+    line: dict[str, Any] = {
         "table": name,
         "stream_arn": description["StreamArn"],
         "status": description["StreamStatus"],
