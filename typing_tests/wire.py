@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from hypothesis.strategies import SearchStrategy
 from typing_extensions import assert_type
 
 from ddbstream import Change, Insert, Modify, Remove, StreamRecord, StreamRouter, parse, testing
@@ -31,6 +32,7 @@ from ddbstream.replay import (
     failed_batches,
     replay,
 )
+from ddbstream.testing.strategies import WireShard, batches, from_model, shard_trees
 from ddbstream.typing import BatchResponse, WireRecord
 
 
@@ -70,6 +72,12 @@ def builders(book: Book) -> None:
     assert_type(testing.lambda_event([testing.insert(book)]), dict[str, Any])
     testing.insert(book, view_type="NO_IMAGE")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # ty: ignore[invalid-argument-type]
     testing.insert(book, colour="red")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+def strategies() -> None:
+    assert_type(from_model(Book), SearchStrategy[Book])
+    assert_type(batches(from_model(Book)), SearchStrategy[list[WireRecord]])
+    assert_type(shard_trees(), SearchStrategy[list[WireShard]])
 
 
 def replays(router: StreamRouter, event: object, progress: Progress) -> None:
