@@ -17,6 +17,7 @@ import pytest
 from ddbstream import Attribute, Modify, StreamRouter, diff, from_item, keys, to_item
 from ddbstream._model import codec_for
 from ddbstream._model.open_paths import open_path, unknown_attributes
+from ddbstream._values.tags import Unreadable
 from ddbstream.exceptions import (
     DecodeError,
     EncodeError,
@@ -25,7 +26,7 @@ from ddbstream.exceptions import (
 )
 from ddbstream.models import upgrade
 from ddbstream.testing import modify
-from tests.unit.model.reading import quickly, slowly
+from tests.unit.model.reading import quickly, round_trips, slowly
 
 attrs = pytest.importorskip("attrs")
 msgspec = pytest.importorskip("msgspec")
@@ -178,6 +179,87 @@ def test_the_last_fields_of_a_named_tuple_may_be_missing_where_they_have_default
     model = row(Annotated[Point, Attribute(stored_as="L")])
     assert from_item({"value": {"L": [{"N": "1"}]}}, model).value == Point(1)
     assert from_item({"value": {"L": [{"N": "1"}, {"N": "2"}]}}, model).value == Point(1, 2.0)
+
+
+class Defaults(NamedTuple):
+    a: int = 1
+    b: bytes = b""
+
+
+class Pair(NamedTuple):
+    a: int
+    b: str
+
+
+class OtherChain(NamedTuple):
+    text: str
+    rest: Annotated[OtherChain | None, Attribute(stored_as="L")] = None
+
+
+@dataclass
+class Chains:
+    a: Annotated[Chain, Attribute(stored_as="L")]
+    b: Annotated[OtherChain, Attribute(stored_as="L")]
+
+
+class Positive(Pair):
+    def __new__(cls, a: int, b: str) -> Positive:
+        if a < 0:
+            raise ValueError("secret")
+        return super().__new__(cls, a, b)
+
+
+def test_a_named_tuple_of_defaults_may_be_empty_and_binaries_are_of_the_wire() -> None:
+    model = row(Annotated[Defaults, Attribute(stored_as="L")])
+    assert from_item({"value": {"L": []}}, model).value == Defaults()
+    item = to_item(model(Defaults(1, b"ab")), wire="json")
+    assert item == {"value": {"L": [{"N": "1"}, {"B": "YWI="}]}}
+
+
+def test_two_recursive_named_tuples_are_read_apart() -> None:
+    round_trips(Chains(Chain(1, Chain(2, Chain(3))), OtherChain("x", OtherChain("y"))))
+
+
+def test_named_tuples_have_all_levels_and_no_more() -> None:
+    model = row(Annotated[Chain, Attribute(stored_as="L")])
+    for levels, fits in ((32, True), (33, False)):
+        value, stored = None, {"NULL": True}
+        for _ in range(levels):
+            value, stored = Chain(1, value), {"L": [{"N": "1"}, stored]}
+        if fits:
+            assert from_item(to_item(model(value)), model) == model(value)
+            continue
+        with pytest.raises(EncodeError, match="at most 32 levels"):
+            to_item(model(value))
+        with pytest.raises(DecodeError, match="at most 32 levels"):
+            from_item({"value": stored}, model)
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        ([{"N": "1"}], "expected 2 members in L, got 1 at value"),
+        ([{"N": "1"}, {"S": "x"}, {"S": "y"}], "expected 2 members in L, got 3 at value"),
+        ([{"N": "1"}, {"S": 5}], r"text in S, got malformed S at value\[1\]"),
+    ],
+)
+def test_what_is_no_such_row_is_refused_by_either_road(stored: Any, message: str) -> None:
+    model = row(Annotated[Pair, Attribute(stored_as="L")])
+    item: Any = {"value": {"L": stored}}
+    with pytest.raises(DecodeError, match=message):
+        from_item(item, model)
+    codec: Any = codec_for(model)
+    with pytest.raises(DecodeError, match=message):
+        codec.decode(item)
+    with pytest.raises(Unreadable):  # the item is then read from a dict
+        codec.read_json(json.dumps(item).encode())
+
+
+def test_a_row_that_its_class_refuses_is_at_its_place() -> None:
+    model = row(list[Annotated[Positive, Attribute(stored_as="L")]])
+    with pytest.raises(DecodeError, match="Positive refused its values with ValueError") as raised:
+        from_item({"value": {"L": [{"L": [{"N": "-1"}, {"S": "x"}]}]}}, model)
+    assert raised.value.path == "value[0]"
 
 
 def test_an_empty_list_is_left_out_where_its_absence_reads_the_same() -> None:

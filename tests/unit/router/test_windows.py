@@ -11,7 +11,12 @@ import pytest
 
 from ddbstream import Change, Disposition, Insert, LambdaHandler, StreamRouter, by_key_prefix, keys
 from ddbstream._router.windows import make_fold_state
-from ddbstream.exceptions import BatchError, RouteDefinitionError, RouterFrozenError
+from ddbstream.exceptions import (
+    BatchError,
+    DDBStreamError,
+    RouteDefinitionError,
+    RouterFrozenError,
+)
 from ddbstream.testing import EventSourceMapping, FakeClock
 from tests.support.stream_records import sequence_number, wire_record
 
@@ -144,7 +149,10 @@ class TestState:
         ("annotation", "value", "stored"),
         [
             (int, 5, 5),
+            (int, -5, -5),
+            (int, 2**53, 9007199254740992),
             (int, 2**53 + 1, {"N": "9007199254740993"}),
+            (int, -(2**53) - 1, {"N": "-9007199254740993"}),
             (float, 0.5, 0.5),
             (float, 1e100, 1e100),
             (Decimal, Decimal("129.95"), 129.95),
@@ -157,6 +165,10 @@ class TestState:
             (set[str], {"x"}, {"SS": ["x"]}),
             (dict[str, int], {"S": 1, "M": 2}, {"S": 1, "M": 2}),
             (dict[str, int], {"S": 1}, {"S": 1}),
+            (dict[str, int], {"M": 2}, {"M": 2}),
+            (dict[str, list[int]], {"SS": [1]}, {"SS": [1]}),
+            (dict[str, list[int | str]], {"SS": ["a", 1]}, {"SS": ["a", 1]}),
+            (dict[str, str], {"SS": "a"}, {"SS": "a"}),
             (dict[str, str], {"S": "x"}, {"M": {"S": {"S": "x"}}}),
             (dict[str, dict[str, int]], {"M": {}}, {"M": {"M": {"M": {}}}}),
             (dict[str, list[int]], {"L": []}, {"M": {"L": {"L": []}}}),
@@ -190,6 +202,22 @@ class TestState:
         assert LambdaHandler(router)(event(state=state), None)["state"] == {
             "totals": {"count": 1, "value": 1.5}
         }
+
+    @pytest.mark.parametrize("wrap", [lambda x: [x], lambda x: {"a": x}])
+    def test_has_all_the_levels_of_an_item_and_no_more(self, wrap: Any) -> None:
+        state = make_fold_state("f", None, dict)
+        # the state is an attribute of an item, and the levels are those around the innermost value
+        for levels, fits in ((32, True), (33, False)):
+            value: Any = "x"
+            for _ in range(levels):
+                value = wrap(value)
+            if fits:
+                assert state.read(state.write(value)["f"]) == value
+                continue
+            with pytest.raises(DDBStreamError, match="at most 32 levels, got more"):
+                state.read(value)
+            with pytest.raises(DDBStreamError, match="at most 32 levels"):
+                state.write(value)
 
     def test_nested_without_end_is_refused(self) -> None:
         router, _ = totalling()
