@@ -4,13 +4,17 @@ Rules:
 
 * Whatever can be awaited is awaited, and so is what that comes to.
 * Where an answer is needed at once, by a classifier or a predicate, what can be awaited is refused.
-* A generator is refused everywhere: nothing has run of it, and nothing would.
+* The future of a thread or a process pool is waited for: its work has a result, or an error.
+* What runs only when somebody asks for it is refused everywhere, as nobody does: a generator, a
+  ``map``, a list of coroutines, a context manager, and a function, which is what a decorator gives
+  that lacks its parentheses.
 """
 
 from __future__ import annotations
 
 import sys
-from types import AsyncGeneratorType, GeneratorType
+from functools import partial
+from types import AsyncGeneratorType, FunctionType, GeneratorType, MethodType
 from typing import TYPE_CHECKING, Any, Final
 
 from ddbstream.exceptions import RouteDefinitionError
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["at_once", "finish", "finish_async", "on_event_loop", "the_loop"]
 
 _GENERATORS: Final = (GeneratorType, AsyncGeneratorType)
+_LAZY: Final = frozenset({map, filter, zip})
+_FUNCTIONS: Final = frozenset({FunctionType, MethodType, partial})
+_COLLECTIONS: Final = frozenset({list, tuple, set, frozenset})
 _ITERABLE_COROUTINE: Final = 0x100  # inspect's constant, without importing it
 
 
@@ -28,23 +35,30 @@ def finish(result: object) -> object:
     """What a function of the user's returned; of an awaitable, what it comes to.
 
     Raises:
-        RouteDefinitionError: It is a generator.
+        RouteDefinitionError: It holds work that nobody does.
         BaseException: What the awaitable raises.
     """
-    while _can_be_awaited(result):
-        result = the_loop().wait_for(result)
-    if isinstance(result, _GENERATORS):
-        raise _never_runs()
+    while True:
+        if _can_be_awaited(result):
+            result = the_loop().wait_for(result)
+        elif _is_future(result):
+            result = result.result()  # type: ignore[attr-defined]
+        else:
+            break
+    _refuse_unrun(result)
     return result
 
 
 async def finish_async(result: object) -> object:
     """The same on the event loop."""
-    while _can_be_awaited(result):
+    while True:
+        if _is_future(result):
+            result = sys.modules["asyncio"].wrap_future(result)
+        if not _can_be_awaited(result):
+            break
         awaitable: Awaitable[object] = result  # type: ignore[assignment]
         result = await awaitable
-    if isinstance(result, _GENERATORS):
-        raise _never_runs()
+    _refuse_unrun(result)
     return result
 
 
@@ -61,9 +75,7 @@ def at_once(result: object, about: str) -> object:
     if result is None or isinstance(result, (bool, str)):
         return result
     if _can_be_awaited(result):
-        close = getattr(result, "close", None)
-        if close is not None:  # a coroutine that is never awaited warns
-            close()
+        _close(result)
         raise RouteDefinitionError(
             f"{about} gave something to await: it has to be a plain function, which answers at once"
         )
@@ -93,5 +105,38 @@ def _can_be_awaited(result: object) -> bool:
     return isinstance(result, GeneratorType) and bool(result.gi_code.co_flags & _ITERABLE_COROUTINE)
 
 
-def _never_runs() -> RouteDefinitionError:
-    return RouteDefinitionError("the function gave a generator, and nothing in that ever runs")
+def _is_future(result: object) -> bool:
+    futures: Any = sys.modules.get("concurrent.futures")  # not loaded: nobody can have one
+    return futures is not None and isinstance(result, futures.Future)
+
+
+def _refuse_unrun(result: object) -> None:
+    """Raise RouteDefinitionError for what holds work that nobody does."""
+    if result is None:
+        return
+    kind = type(result)
+    if isinstance(result, _GENERATORS):
+        raise _never_runs()
+    if kind in _LAZY:
+        raise _never_runs(f"a {kind.__name__}")
+    if kind in _FUNCTIONS:
+        raise _never_runs("a function (does a decorator lack its parentheses?)")
+    if kind.__module__ == "contextlib" and isinstance(getattr(result, "gen", None), _GENERATORS):
+        raise _never_runs("a context manager")
+    if kind in _COLLECTIONS:
+        members: Any = result
+        waiting = [one for one in members if _can_be_awaited(one) or _is_future(one)]
+        if waiting:
+            for one in waiting:
+                _close(one)
+            raise _never_runs("a collection of things to await (see asyncio.gather)")
+
+
+def _close(awaitable: object) -> None:
+    close = getattr(awaitable, "close", None)
+    if close is not None:  # a coroutine that is never awaited warns
+        close()
+
+
+def _never_runs(what: str = "a generator") -> RouteDefinitionError:
+    return RouteDefinitionError(f"the function gave {what}, and nothing in that ever runs")
