@@ -257,7 +257,7 @@ def test_the_files_of_each_tool_are_read_and_other_sources_left_out(
         ("f.json", "{", "is not JSON"),
         ("f.json", "{}", "has no filters of a DynamoDB stream"),
         ("f.json", "[" * 100_000, "nested too deeply"),
-        ("f.yaml", "a: [", "is neither JSON nor YAML"),
+        ("f.yaml", "a: [", "is not YAML"),
         ("f.yaml", "Resources: {}", "has no filters"),
         ("f.tf", "resource {", "has no filters"),
     ],

@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 
 import click
 
-from ddbstream.cli._aws import need
 from ddbstream.cli._hcl import filter_blocks
+from ddbstream.cli._yaml import load_yaml
 
 __all__ = ["FilterSet", "filter_sets"]
 
@@ -72,26 +72,7 @@ def _document(path: Path, text: str) -> Any:
             raise click.ClickException(f"{path} is not JSON: {error}") from None
     except RecursionError:
         raise click.ClickException(f"{path} is nested too deeply") from None
-    yaml = need("yaml", "demo", "a file in YAML")
-
-    class Loader(yaml.SafeLoader):  # type: ignore[misc, name-defined] # loaded just now
-        """CloudFormation's tags are what their long forms say: ``{"Fn::Sub": text}``."""
-
-    def tagged(loader: Any, suffix: str, node: Any) -> Any:
-        if isinstance(node, yaml.ScalarNode):
-            value = loader.construct_scalar(node)
-        elif isinstance(node, yaml.SequenceNode):
-            value = loader.construct_sequence(node, deep=True)
-        else:
-            value = loader.construct_mapping(node, deep=True)
-        return {f"Fn::{suffix}": value}
-
-    Loader.add_multi_constructor("!", tagged)
-    try:
-        return yaml.load(text, Loader)
-    except (yaml.YAMLError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise click.ClickException(f"{path} is neither JSON nor YAML: {reason}") from None
+    return load_yaml(text, str(path))
 
 
 def _within(value: Any, path: tuple[str, ...]) -> Iterator[FilterSet]:
@@ -142,4 +123,4 @@ def _set(where: str, criteria: Any) -> FilterSet:
     return FilterSet(where, patterns, wrong)
 
 
-_UNKNOWN: Final = frozenset({"Ref", "Fn::Ref", "Fn::Sub", "Fn::Join", "Fn::ToJsonString"})
+_UNKNOWN: Final = frozenset({"Ref", "Fn::Sub", "Fn::Join", "Fn::ToJsonString"})

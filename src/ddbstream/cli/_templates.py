@@ -20,9 +20,9 @@ from typing import Any, Final
 
 import click
 
-from ddbstream.cli._aws import need
 from ddbstream.cli._mapping_settings import MappingSettings
 from ddbstream.cli._template_values import TABLE_TYPES, TemplateValues
+from ddbstream.cli._yaml import load_yaml
 
 __all__ = ["Function", "StreamEvent", "Template", "find_template", "read_template"]
 
@@ -123,7 +123,7 @@ def read_template(path: Path) -> Template:
         click.ClickException: It cannot be read, or is neither.
     """
     try:
-        document = _load(path.read_text(encoding="utf-8"))
+        document = load_yaml(path.read_text(encoding="utf-8"), "the template")
     except (OSError, UnicodeError) as error:
         raise click.ClickException(f"{path} cannot be read: {error}") from None
     if isinstance(document, dict) and isinstance(document.get("functions"), dict):
@@ -131,29 +131,6 @@ def read_template(path: Path) -> Template:
     if isinstance(document, dict) and isinstance(document.get("Resources"), dict):
         return _cloudformation(path, document)
     raise click.ClickException(f"{path.name} has neither functions nor Resources: see --template")
-
-
-def _load(text: str) -> Any:
-    """YAML, in which CloudFormation's tags are what their long forms say: ``{"Ref": name}``."""
-    yaml = need("yaml", "demo", "a template")
-
-    class Loader(yaml.SafeLoader):  # type: ignore[misc, name-defined] # loaded just now
-        pass
-
-    def tagged(loader: Any, suffix: str, node: Any) -> Any:
-        if isinstance(node, yaml.ScalarNode):
-            value = loader.construct_scalar(node)
-        elif isinstance(node, yaml.SequenceNode):
-            value = loader.construct_sequence(node, deep=True)
-        else:
-            value = loader.construct_mapping(node, deep=True)
-        return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
-
-    Loader.add_multi_constructor("!", tagged)
-    try:
-        return yaml.load(text, Loader)
-    except yaml.YAMLError as error:
-        raise click.ClickException(f"the template is not YAML: {error}") from None
 
 
 def _tables(resources: Mapping[str, Any], values: TemplateValues) -> dict[str, dict[str, Any]]:
