@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,9 +16,7 @@ from ddbstream.cli._app import cli
 from ddbstream.cli._filter_formats import FORMATS
 from ddbstream.cli._hcl import filter_blocks
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+EXAMPLES = Path(__file__).parents[2] / "examples"
 APP = """
 from ddbstream import StreamRouter, by_key_prefix
 router = StreamRouter(classify=by_key_prefix("PK"))
@@ -270,6 +269,13 @@ def test_a_file_without_filters_is_an_error(
     assert result.exit_code == 1
     assert message in result.output
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("name", ["sales_totals/template.yaml", "search_index/main.tf"])
+def test_the_filters_of_the_examples_are_sound(name: str) -> None:
+    pytest.importorskip("yaml")
+    result = CliRunner().invoke(cli, ["filters", "lint", str(EXAMPLES / name)])
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
 
 
 def test_a_set_of_another_shape_is_a_problem_and_no_crash(tmp_path: Path) -> None:
