@@ -63,6 +63,22 @@ class Point(NamedTuple):
     x: int
 
 
+Shape = Annotated[Product | Page[int], Attribute(tags={"product": Product, "page": Page[int]})]
+
+
+@dataclass
+class Drawing:
+    shape: Shape
+    at: Annotated[Point, Attribute("At", stored_as="L")]
+    names: Annotated[list[str], Attribute(stored_as="SS")]
+
+
+def what_is_stored_otherwise_is_typed_as_it_says(item: Item) -> None:
+    assert_type(from_item(item, Drawing).shape, Product | Page[int])
+    assert_type(from_item(item, Drawing).at, Point)
+    assert_type(from_item(item, Drawing).names, list[str])
+
+
 def an_item_with_a_model_is_the_model(item: Item) -> None:
     assert_type(from_item(item, Product), Product)
     assert_type(from_item(item, Point), Point)
@@ -89,6 +105,7 @@ def writing_gives_items(product: Product) -> None:
     assert_type(to_item({"a": 1}), Item)
     assert_type(to_attribute_value("x"), AttributeValue)
     to_item(product, wire="yaml")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # ty: ignore
+    Attribute(stored_as="S")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # ty: ignore
     Epoch("hours")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # ty: ignore
     model(unknown="sometimes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # ty: ignore
 
