@@ -25,7 +25,7 @@ extensions = [
     "terminal",
 ]
 root_doc = "index"
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_bench"]
 source_suffix = {".md": "markdown"}
 
 # ``:::`` and not ``` around a directive: the fences of ``` are code, and the tests run them.
