@@ -163,7 +163,8 @@ class Setup:
             # Who names a stream means that one, and who names a table all that is left of it.
             older = [] if newest == name else self._older(newest, listed, state)
             states = {arn: self._peek(arn) for arn in older}
-            chain = chain_of(newest, states, listed)
+            kept_since = self._clock.time() - self.settings.retention
+            chain = chain_of(newest, states, listed, kept_since=kept_since)
         except BaseException:
             self._let_go(lease)
             raise

@@ -11,6 +11,7 @@ Rules
   its end; if it was, its core finds that out in one listing.
 * One that the service has dropped is opened if the store has an unfinished shard of it, or if it
   was the last to be begun and nothing of it was saved: what is lost is then reported as a gap.
+* While the service refuses to list streams, the last to be begun is taken to be there for a day.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ def table_of(stream_arn: str) -> str:
     return stream_arn.partition("/stream/")[0]
 
 
-def chain_of(newest: str, states: Mapping[str, State], listed: Iterable[str]) -> list[str]:
+def chain_of(
+    newest: str, states: Mapping[str, State], listed: Iterable[str], *, kept_since: float = 0.0
+) -> list[str]:
     """The streams of a table to read, one after another; the newest alone if none was begun.
 
     An ARN ends with the moment when its stream was enabled, in ISO 8601: text sorts as time does.
@@ -35,16 +38,18 @@ def chain_of(newest: str, states: Mapping[str, State], listed: Iterable[str]) ->
     Args:
         newest: The table's stream.
         states: What the store holds of older ones, by ARN.
-        listed: All that the service lists.
+        listed: All that the service lists; none if it refuses to.
+        kept_since: A stream that was in reach later than that may still be there.
     """
     there = set(listed)
     begun = {arn: state for arn, state in states.items() if state.start is not None}
     last = max(begun, default=None)  # those before it were read to their end
-    left = [
-        arn
-        for arn, state in begun.items()
-        if arn in there or _is_unfinished(state) or (arn == last and not state.positions)
-    ]
+    left = [arn for arn, state in begun.items() if arn in there or _is_unfinished(state)]
+    if last is not None and last not in left:
+        state = begun[last]
+        refused = newest not in there
+        if not state.positions or (refused and (state.alive_until or 0.0) > kept_since):
+            left.append(last)
     if not left:
         return [newest]
     first = min(left)

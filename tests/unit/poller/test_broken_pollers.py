@@ -486,7 +486,7 @@ def _drains_once(self, now):
             stream.core.stop()
 
 
-def _left_only(newest, states, listed):
+def _left_only(newest, states, listed, **_):
     left = [arn for arn, state in states.items() if state.start and arn in listed]
     return sorted({*left, newest})
 
@@ -583,7 +583,7 @@ ROWS = [
         re_enabled,
         _setup,
         "chain_of",
-        lambda newest, *_: [newest],
+        lambda newest, *_, **__: [newest],
     ),
     ("a stop does not reach the router", stop_in_a_batch, Driver, "is_stopping", always(False)),
     (

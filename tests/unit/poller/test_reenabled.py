@@ -12,6 +12,7 @@ from ddbstream.poller import (
     AsyncStreamPoller,
     AtStart,
     CallFailed,
+    End,
     FileCheckpoints,
     Gap,
     MemoryCheckpoints,
@@ -21,6 +22,7 @@ from ddbstream.poller import (
 )
 from ddbstream.poller._core.shard import birth_of
 from ddbstream.testing import FakeClock, FakeStream
+from ddbstream.testing.fake_stream._errors import client_error
 from tests.support.poller_bench import QUICK, Both, Recorder, value_of
 
 
@@ -89,6 +91,30 @@ def test_a_stream_that_left_before_it_was_read_is_a_gap(bench):
     bench.router.records.clear()
     assert bench.catch_up(on_gap="continue") == [2]
     assert bench.of(Gap)
+
+
+def test_a_refused_list_of_streams_does_not_skip_what_is_left_of_the_last_one(bench):
+    bench.write(1)
+    bench.catch_up()
+    bench.stream.roll_over()
+    bench.clock.advance(60)
+    (first, _) = bench.stream.stored_shards().values()
+    lease = bench.store.acquire(bench.stream.arn, "old", ttl=30)
+    bench.store.save(lease, first.shard_id, End())  # its child is not begun
+    bench.store.release(lease)
+    written = bench.write(2)
+    again(bench)
+    written += bench.write(1)
+    bench.router.records.clear()
+    list_streams, refusals = bench.stream.list_streams, [1]
+
+    def refusing(**options):
+        if refusals.pop() if refusals else None:
+            raise client_error("AccessDeniedException", "ListStreams")
+        return list_streams(**options)
+
+    bench.stream.list_streams = refusing
+    assert bench.catch_up() == written
 
 
 @pytest.mark.parametrize("times", [0, 1, 3])
