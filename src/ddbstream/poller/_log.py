@@ -79,9 +79,10 @@ def log_event(log: logging.Logger, event: Event) -> None:
         )
     elif isinstance(event, SaveFailed):
         logger.error(
-            "saving shard %s failed (%s), again in %.1f s",
+            "saving shard %s failed (%s%s), again in %.1f s",
             event.shard_id,
             event.code,
+            f": {event.reason}" if event.reason else "",
             event.retry_in,
         )
     elif isinstance(event, Exit):

@@ -6,7 +6,7 @@ read for a day, and belongs before the new one's records.
 Rules
 
 * From the oldest stream that the consumer has begun, none is left out: also one that was enabled
-  and disabled while nothing was read.
+  and disabled while nothing was read, and if all that was begun is finished and dropped.
 * A stream that the service still lists is opened once more, for nothing tells that it was read to
   its end; if it was, its core finds that out in one listing.
 * One that the service has dropped is opened if the store has an unfinished shard of it, or if it
@@ -50,9 +50,9 @@ def chain_of(
         refused = newest not in there
         if not state.positions or (refused and (state.alive_until or 0.0) > kept_since):
             left.append(last)
-    if not left:
+    if last is None:
         return [newest]
-    first = min(left)
+    first = min(left, default=last)
     later = {arn for arn in there if first < arn < newest}
     return sorted({*left, *later, newest})
 

@@ -65,7 +65,9 @@ class Service:
     # The client
 
     def list_streams(self, **kwargs: Any) -> Any:
-        self._refuse("ListStreams")
+        # Refused, it is a permission that the user has not given: then streams may be skipped.
+        if self._lie():
+            raise client_error("ThrottlingException", "ListStreams")
         return self.table_of(kwargs["TableName"]).list_streams(**kwargs)
 
     def describe_table(self, **kwargs: Any) -> Any:

@@ -372,6 +372,22 @@ def dropped_before_it_was_read():
     never_renewed(2)
 
 
+def between_a_dropped_stream_and_the_newest():
+    bench = Bench()
+    bench.write(1)
+    bench.catch_up()
+    bench.stream.disable()
+    bench.poller().run()
+    bench.stream.enable()
+    bench.clock.advance(20 * 3600)
+    bench.write(2)
+    bench.stream.disable()
+    bench.clock.advance(1)
+    bench.stream.enable()
+    bench.clock.advance(5 * 3600)
+    assert bench.catch_up(on_gap="continue") == [0, 1, 2]
+
+
 def re_enabled_twice_while_it_is_read():
     bench = Bench()
     bench.write(1)
@@ -644,6 +660,13 @@ ROWS += [
     (
         "a stream that was dropped is done",
         dropped_before_it_was_read,
+        _setup,
+        "chain_of",
+        _left_only,
+    ),
+    (
+        "a stream behind one that was dropped is skipped",
+        between_a_dropped_stream_and_the_newest,
         _setup,
         "chain_of",
         _left_only,

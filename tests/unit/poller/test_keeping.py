@@ -300,7 +300,8 @@ class TestStoreThatFails:
             other.close()
             store.close()
         assert bench.router.attempts == written
-        assert [event.code for event in bench.of(SaveFailed)] == ["OperationalError"]
+        failed = [(event.code, event.reason) for event in bench.of(SaveFailed)]
+        assert failed == [("OperationalError", "database is locked")]
 
     def reopened(self, bench):
         written = bench.write(2)

@@ -93,6 +93,22 @@ def test_a_stream_that_left_before_it_was_read_is_a_gap(bench):
     assert bench.of(Gap)
 
 
+def test_a_stream_between_one_that_was_dropped_and_the_newest_is_read(bench):
+    bench.write(1)
+    bench.catch_up()
+    bench.stream.disable()
+    assert bench.poller().run().reason == "stream_ended"
+    bench.router.records.clear()
+    bench.clock.advance(60)
+    bench.stream.enable()
+    bench.clock.advance(20 * 3600)
+    written = bench.write(2)
+    again(bench)
+    written += bench.write(1)
+    bench.clock.advance(5 * 3600)  # the first is dropped, the second is not
+    assert bench.catch_up(on_gap="continue") == written
+
+
 def test_a_refused_list_of_streams_does_not_skip_what_is_left_of_the_last_one(bench):
     bench.write(1)
     bench.catch_up()

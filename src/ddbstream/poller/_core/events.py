@@ -178,12 +178,16 @@ class PositionSaved:
 
 @dataclass(frozen=True, slots=True)
 class SaveFailed:
-    """The store failed; the same position is saved again after ``retry_in`` seconds."""
+    """The store failed; the same position is saved again after ``retry_in`` seconds.
+
+    ``code`` is AWS's error code, or the class of what the store raised; ``reason`` is its text.
+    """
 
     stream_arn: str
     shard_id: str
     code: str
     retry_in: float
+    reason: str = ""
 
 
 Event = (
