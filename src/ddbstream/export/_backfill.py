@@ -75,6 +75,8 @@ def backfill(  # noqa: PLR0913 - each is a choice of its own
     check_methods(progress, "progress=", ExportError, "load", "save")
     if on_progress is not None:
         check_function(on_progress, "on_progress=", ExportError, awaited=True)
+    if segments < 1:
+        raise ExportError("segments= is from 1 on: without one nothing would be read")
     client = client or _make_client(endpoint_url, region_name, segments)
     scan = _Scan(client, _described(client, table_name), router, progress or MemoryProgress())
     scan.options = {"Limit": page_size} if page_size else {}

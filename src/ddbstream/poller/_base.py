@@ -86,7 +86,7 @@ class PollerBase:
         self._consumer = consumer
         self._concurrency = check_concurrency(concurrency)
         _check_callables(router, dead_letter, on_event, concurrency)
-        _check_objects(None if self._is_async else client, clock)
+        _check_objects(None if self._is_async else client, clock, max_workers)
         self._dead_letter = dead_letter
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._setup = Setup(
@@ -308,7 +308,9 @@ def _check_callables(
             check_function(function, about, PollerArgumentError, awaited=True)
 
 
-def _check_objects(client: object, clock: object) -> None:
+def _check_objects(client: object, clock: object, max_workers: object) -> None:
+    if not isinstance(max_workers, int) or isinstance(max_workers, bool) or max_workers < 1:
+        raise PollerArgumentError("max_workers is a whole number above 0: without one nothing runs")
     check_methods(client, "client=", PollerArgumentError, *_CLIENT_METHODS)
     check_methods(clock, "clock=", PollerArgumentError, "monotonic", "time", "sleep")
 

@@ -38,18 +38,18 @@ def check_router(router: object, *, concurrency: int = 1) -> None:
     """Refuse what cannot be a poller's router, and say what to give instead."""
     dispatch = getattr(router, "dispatch", None)
     if isinstance(router, type):
-        raise PollerArgumentError("a poller needs a StreamRouter, and not its class")
+        raise PollerArgumentError("a StreamRouter is needed, and not its class")
     if not callable(dispatch):
         if callable(getattr(getattr(router, "router", None), "dispatch", None)):
             raise PollerArgumentError(
-                "a LambdaHandler is for Lambda's events; give the poller its router: handler.router"
+                "a LambdaHandler is for Lambda's events; give its router here: handler.router"
             )
         if callable(router):
             raise PollerArgumentError(
-                "a poller needs a StreamRouter, and not a function: decorate the function with "
-                "@router.on_change() and give the poller the router"
+                "a StreamRouter is needed, and not a function: decorate the function with "
+                "@router.on_change() and give the router"
             )
-        raise PollerArgumentError("a poller needs a StreamRouter, or an object with its dispatch()")
+        raise PollerArgumentError("a StreamRouter is needed, or an object with its dispatch()")
     if is_async(dispatch):
         raise PollerArgumentError(
             "a router's dispatch() must not be a coroutine function; its handlers may be"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ddbstream._router.awaiting import finish
 from ddbstream._values.callables import check_function, check_methods
 from ddbstream.exceptions import BatchError, PollerArgumentError
+from ddbstream.poller._dispatching import check_router
 from ddbstream.replay._replay import ReplayReport, replay
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class ReplayHandler:
         on_report: Called with each invocation's report: the place to record gaps. It may be async.
 
     Raises:
-        PollerArgumentError: What is given would have to be awaited, and is not.
+        PollerArgumentError: ``router`` is none; or what is given would have to be awaited, and is
+            not.
     """
 
     def __init__(  # noqa: PLR0913 - each is a choice of its own
@@ -63,6 +65,7 @@ class ReplayHandler:
         on_report: Callable[[ReplayReport], object] | None = None,
         clock: Clock = time,
     ) -> None:
+        check_router(router)
         if on_report is not None:
             check_function(on_report, "on_report=", PollerArgumentError, awaited=True)
         check_methods(client, "client=", PollerArgumentError, "get_shard_iterator", "get_records")

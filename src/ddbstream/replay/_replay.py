@@ -24,6 +24,7 @@ from ddbstream._router.awaiting import finish
 from ddbstream._values.callables import check_function, check_methods
 from ddbstream._wire import read
 from ddbstream.exceptions import DDBStreamError, PollerArgumentError, PollerError
+from ddbstream.poller._dispatching import check_router
 from ddbstream.progress import MemoryProgress, Progress
 from ddbstream.replay._clients import Clients, fetcher
 from ddbstream.replay._messages import FailedBatch, Unreadable, failed_batches, sequence_order
@@ -143,8 +144,10 @@ def replay(  # noqa: PLR0913 - each is a choice of its own
 
     Raises:
         OSError: The source is a path, and the file cannot be read.
-        PollerArgumentError: A client, ``progress`` or ``clock`` has coroutine functions.
+        PollerArgumentError: ``router`` is none, or a client, ``progress`` or ``clock`` has
+            coroutine functions.
     """
+    check_router(router)
     check_methods(progress, "progress=", PollerArgumentError, "load", "save")
     check_methods(clock, "clock=", PollerArgumentError, "time", "sleep")
     if on_record is not None:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ddbstream.exceptions import PollerArgumentError
+
 __all__ = ["Backoff", "FailurePolicy", "Settings", "block", "retry", "skip", "stop"]
 
 
@@ -44,6 +46,9 @@ class FailurePolicy:
         sink: Takes a record that is given up; the position moves on once it has returned.
         max_age: Give up a failing record older than this, in seconds, whatever ``retries`` says.
         backoff: Waits between deliveries.
+
+    Raises:
+        PollerArgumentError: It says something else.
     """
 
     retries: int | None = None
@@ -51,6 +56,16 @@ class FailurePolicy:
     sink: Callable[[Any], object] | None = None
     max_age: float | None = None
     backoff: Backoff = Backoff(0.2, 30.0)
+
+    def __post_init__(self) -> None:
+        # What would fall through here, such as a misspelt word, would drop the record.
+        if self.then not in ("dead_letter", "skip", "stop"):
+            raise PollerArgumentError("then= is 'skip', 'stop' or a sink, a function of one letter")
+        if self.then == "dead_letter" and self.sink is None:
+            raise PollerArgumentError("then='dead_letter' needs sink=, which takes the letters")
+        whole = isinstance(self.retries, int) and not isinstance(self.retries, bool)
+        if self.retries is not None and (not whole or self.retries < 0):
+            raise PollerArgumentError("retries are a whole number from 0 on, or None for ever")
 
     def gives_up(self, attempts: int, age: float | None) -> bool:
         """Whether a record is given up that failed so often and is ``age`` seconds old."""
@@ -81,6 +96,9 @@ def retry(
             when it has returned; while it raises, the shard waits.
         max_age: Give up a failing record older than this, in seconds.
         backoff: Waits between deliveries.
+
+    Raises:
+        PollerArgumentError: ``times`` or ``then`` is something else.
     """
     if callable(then):
         return FailurePolicy(times, "dead_letter", then, max_age, backoff)

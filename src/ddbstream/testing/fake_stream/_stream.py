@@ -15,7 +15,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from email.utils import formatdate
-from typing import Any, final
+from typing import Any, final, get_args
 
 from ddbstream.testing._record_forms import ViewType, carries, size_of_item
 from ddbstream.testing.clock import FakeClock
@@ -65,6 +65,9 @@ class FakeStream:
         supports_shard_filter: Whether `DescribeStream` heeds ``ShardFilter``. DynamoDB Local
             ignores it.
         region: In ARNs and records.
+
+    Raises:
+        ValueError: There is no such stream.
     """
 
     def __init__(  # noqa: PLR0913 - what a stream in a test may be like
@@ -86,6 +89,10 @@ class FakeStream:
         supports_shard_filter: bool = True,
         region: str = "us-east-1",
     ) -> None:
+        if shards < 1 or isinstance(keys, str) or not keys:
+            raise ValueError("a fake stream has a shard, and its keys' names in a tuple")
+        if view_type not in get_args(ViewType):
+            raise ValueError(f"view_type= is one of {', '.join(get_args(ViewType))}")
         self.table = table
         self.clock = clock if clock is not None else FakeClock()
         self.exceptions = Exceptions()
