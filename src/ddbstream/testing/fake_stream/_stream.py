@@ -89,7 +89,8 @@ class FakeStream:
         supports_shard_filter: bool = True,
         region: str = "us-east-1",
     ) -> None:
-        if shards < 1 or isinstance(keys, str) or not keys:
+        names: object = keys
+        if shards < 1 or isinstance(names, str) or not names:
             raise ValueError("a fake stream has a shard, and its keys' names in a tuple")
         if view_type not in get_args(ViewType):
             raise ValueError(f"view_type= is one of {', '.join(get_args(ViewType))}")
