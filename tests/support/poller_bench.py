@@ -98,25 +98,25 @@ class Bench:
 class Both:
     """A client for two tables."""
 
-    def __init__(self, *streams):
+    def __init__(self, *streams: FakeStream) -> None:
         self._streams = streams
 
-    def _of(self, text):
+    def _of(self, text: str) -> FakeStream:
         return next(s for s in self._streams if s.table in text)
 
-    def list_streams(self, **kwargs):
+    def list_streams(self, **kwargs: Any) -> Any:
         return self._of(kwargs["TableName"]).list_streams(**kwargs)
 
-    def describe_table(self, **kwargs):
+    def describe_table(self, **kwargs: Any) -> Any:
         return self._of(kwargs["TableName"]).describe_table(**kwargs)
 
-    def describe_stream(self, **kwargs):
+    def describe_stream(self, **kwargs: Any) -> Any:
         return self._of(kwargs["StreamArn"]).describe_stream(**kwargs)
 
-    def get_shard_iterator(self, **kwargs):
+    def get_shard_iterator(self, **kwargs: Any) -> Any:
         return self._of(kwargs["StreamArn"]).get_shard_iterator(**kwargs)
 
-    def get_records(self, **kwargs):
+    def get_records(self, **kwargs: Any) -> Any:
         return self._of(kwargs["ShardIterator"]).get_records(**kwargs)
 
 

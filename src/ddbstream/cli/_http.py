@@ -266,7 +266,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(response.body)
 
-    def send_error(self, code: int, _: str | None = None, __: str | None = None) -> None:
+    def send_error(self, code: int, *_words: str | None, **_named: str | None) -> None:
         """Answer what is no request, without a word of it; its bytes are not worth reading on."""
         self.request_version = self.protocol_version  # or the answer has no head
         self._refuse(message(code, HTTPStatus(code).phrase))

@@ -55,7 +55,8 @@ def wait_in_loop(result: object, loop: asyncio.AbstractEventLoop | None) -> obje
         done = asyncio.run_coroutine_threadsafe(waiting, loop)
     except RuntimeError:
         for coroutine in (waiting, result):
-            if hasattr(coroutine, "close"):  # what is never awaited warns
-                coroutine.close()
+            close = getattr(coroutine, "close", None)
+            if close is not None:  # what is never awaited warns
+                close()
         raise PollerError("the event loop is closed, and this has to be awaited in it") from None
     return done.result()

@@ -156,7 +156,7 @@ class Ledger:
         )
 
     def _explains(self, gap: Gap, when: float, arn: str, shard: Any, number: int) -> bool:
-        time = shard.times[shard.numbers.index(number)]
+        time: float = shard.times[shard.numbers.index(number)]
         if gap.shard_id is None:
             return time < when - DAY + SLACK
         if gap.stream_arn != arn:

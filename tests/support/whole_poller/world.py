@@ -148,7 +148,7 @@ class Life:
         }
         names = list(world.service.tables)
         if self.mode.startswith("async"):
-            handler = None if self.mode.endswith("batches") else self.handle_async
+            handler: Any = None if self.mode.endswith("batches") else self.handle_async
             if handler is not None and profile.routed:
                 handler = self._router()
             return AsyncStreamPoller(names, handler, **options)
@@ -316,7 +316,7 @@ class Life:
 
     def _live_async(self, timeout: float | None) -> str:
         loop = Loop(self)
-        patches = [
+        patches: list[Any] = [
             mock.patch.object(_async, "Lane", lambda *a: Lane(self, *a)),
             mock.patch.object(_async, "in_thread", at_once),
         ]
