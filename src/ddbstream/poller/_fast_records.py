@@ -24,6 +24,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ddbstream._wire.pages import Page
+from ddbstream._wire.text import loads
 
 _read_answer: Callable[[bytes], tuple[Page, bytes]] | None
 try:
@@ -87,7 +88,7 @@ def _page(body: object, headers: Any) -> dict[str, Any] | None:
     if not isinstance(body, bytes) or not _undamaged(body, headers):
         return None
     try:
-        answer = json.loads(body)
+        answer = loads(body)  # `json.loads` refuses a number of thousands of digits
     except (ValueError, RecursionError):
         return None
     whole = isinstance(answer, dict) and isinstance(answer.get("Records"), list)

@@ -153,6 +153,13 @@ def test_the_last_page_has_records_and_no_iterator(read):
     assert read(200, {"Records": [RECORD]}).next_iterator is None
 
 
+def test_a_number_of_thousands_of_digits_damages_no_page(read, form):
+    if form == "boto3":
+        pytest.skip("botocore itself refuses it")
+    body = json.dumps(PAGE).replace("1700000000.0", "1" * 5_000).encode()
+    assert [record["eventID"] for record in read(200, body).records] == ["1"]
+
+
 def test_an_empty_page_is_a_page(read):
     assert read(200, {"Records": [], "NextShardIterator": "x"}) == RecordsPage([], "x", 41)
 
