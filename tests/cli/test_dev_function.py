@@ -30,6 +30,8 @@ from ddbstream.testing import EventSourceMapping, insert
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.support.dynamodb_local import DynamoDBLocal, Table
+
     Run = Callable[..., subprocess.CompletedProcess[str]]
 
 ROOT = Path(__file__).parents[2]
@@ -174,6 +176,27 @@ def test_a_mapping_that_loses_what_the_handler_reports_is_warned_of(dev: Any) ->
     lines, errors = dev("reporting", "--no-report-batch-item-failures")
     assert "what failed is lost" in errors
     assert invocations(lines) == [(3, 1, 3)]
+
+
+@pytest.mark.dynamodb_local
+def test_on_dynamodb_local_a_split_shard_is_worked_through_before_its_children(
+    run: Run, tmp_path: Path, dynamodb_local: DynamoDBLocal, local_table: Table
+) -> None:
+    (tmp_path / "app.py").write_text("def handler(event, context):\n    print('called')\n")
+    item: dict[str, Any] = {"PK": {"S": "Product#1"}, "SK": {"S": "-"}}
+    for number in range(3):
+        local_table.put({**item, "price": {"N": str(number)}})
+        dynamodb_local.control.rollover()
+    result = run(
+        *("dev", "app:handler", "--endpoint-url", dynamodb_local.endpoint_url),
+        *("--region", dynamodb_local.region, "--table", local_table.name),
+        *("--starting-position", "TRIM_HORIZON", "--once"),
+    )
+    assert result.returncode == 0, result.stderr
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["new"]["price"] for line in lines if "new" in line] == [0, 1, 2]
+    assert invocations(lines) == [(1, 1, 1)] * 3
+    assert result.stderr.count("called") == 3
 
 
 @posix

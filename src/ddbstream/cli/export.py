@@ -121,11 +121,12 @@ def load(
     (s3://bucket/prefix). A full export's items are inserts.
 
     SIGTERM and Ctrl-C stop it when the batch under way is done and saved; a second one ends it at
-    once. Standard output gets the report, and nothing else unless handlers print.
+    once. Standard output gets the report; in a pipe, what handlers print goes to standard error.
 
     Exit codes: 0 all is done; 1 something is not, and says so; 2 wrong usage; 130 stopped.
     """
     router = stream_router(router)
+    output = Output(as_json=as_json)
     stop = Stop()
     in_s3 = location.startswith("s3://")
 
@@ -155,7 +156,7 @@ def load(
             on_progress=show,
             **options,
         )
-    _tell(report, Output(as_json=as_json))
+    _tell(report, output)
 
 
 @export.command()
@@ -181,11 +182,12 @@ def backfill(
     written meanwhile may be seen or not.
 
     SIGTERM and Ctrl-C stop it when the pages under way are done and saved; a second one ends it at
-    once. Standard output gets the report, and nothing else unless handlers print.
+    once. Standard output gets the report; in a pipe, what handlers print goes to standard error.
 
     Exit codes: 0 all is done; 1 something is not, and says so; 2 wrong usage; 130 stopped.
     """
     router = stream_router(router)
+    output = Output(as_json=as_json)
     # What is wrong with the endpoint or region is said here; the scan makes a more patient client.
     where = {name: options[name] for name in ("endpoint_url", "region_name")}
     client = boto3_client("dynamodb", **where)
@@ -201,7 +203,7 @@ def backfill(
         report = scan_table(
             table, router, progress=_remembered(progress), on_progress=bar.show, **options
         )
-    _tell(report, Output(as_json=as_json))
+    _tell(report, output)
 
 
 def _remembered(path: Path | None) -> SQLiteProgress | None:
