@@ -71,7 +71,7 @@ def test_a_pipe_gets_the_values_themselves() -> None:
 def test_streams_and_shards_are_shown_harmless() -> None:
     shard = {"shard_id": HOSTILE, "parent": None, "from": "1", "to": None}
     stream = dict.fromkeys(("table", "stream_arn", "status", "view_type"), HOSTILE)
-    tree = _render._stream_tree(stream | {"open_shards": 1, "shards": [shard]})
+    tree = _render._stream_lines(stream | {"open_shards": 1, "shards": [shard]})
     console = Console(force_terminal=True, width=300)
     with console.capture() as shown:
         console.print(tree)

@@ -202,7 +202,7 @@ def change_as_lines(
         body += [_line_of(change) for change in changes] or [Text("no attribute differs", "dim")]
     for name in ("old", "new"):
         if images and name in line:
-            body.append(Text.assemble((f"{name} ", "dim"), _typed(line[name])))
+            body.append(styled((f"{name} ", "dim"), _typed(line[name])))
     return Group(heading, *(Padding(part, (0, 0, 0, 2), expand=False) for part in body), "")
 
 
