@@ -195,7 +195,10 @@ OF_AWS = [
     ["demo"],
     ["tail", "Product"],
     ["poll", "ddbstream:default_router", "Product", "--checkpoints", "x.db"],
-    ["streams"],
+    ["streams", "list"],
+    ["streams", "describe", "Product"],
+    ["streams", "enable", "Product"],
+    ["streams", "disable", "Product"],
     ["doctor"],
     ["dev", "app:router"],
     ["export", "load", "ddbstream:default_router", "s3://a/b"],
@@ -210,7 +213,7 @@ OF_AWS = [
 def test_every_command_that_asks_aws_takes_a_profile(command: list[str]) -> None:
     with cli.make_context("ddbstream", ["--help"], resilient_parsing=True) as context:
         found: click.Command | None = cli
-        for word in command[: 2 if command[0] == "export" else 1]:
+        for word in command[: 2 if command[0] in ("export", "streams") else 1]:
             assert isinstance(found, click.Group)
             found = found.get_command(context, word)
     assert found is not None
