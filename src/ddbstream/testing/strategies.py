@@ -138,7 +138,7 @@ def batches(
 
 
 def shard_trees(*, max_shards: int = 12) -> SearchStrategy[list[WireShard]]:
-    """The shards of a stream as `DescribeStream`_ lists them, in any order.
+    """The shards of a stream as ``DescribeStream`` lists them, in any order.
 
     Shards have split, or rolled over to one child; a parent may be gone already, after 24 hours; a
     closed shard may have no child yet. A child's numbers come after those of its parent.
@@ -146,6 +146,6 @@ def shard_trees(*, max_shards: int = 12) -> SearchStrategy[list[WireShard]]:
     Args:
         max_shards: How many at most.
 
-    .. _DescribeStream: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_DescribeStream.html
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_DescribeStream.html
     """
     return a_shard_tree(max_shards)
