@@ -178,27 +178,6 @@ def test_a_mapping_that_loses_what_the_handler_reports_is_warned_of(dev: Any) ->
     assert invocations(lines) == [(3, 1, 3)]
 
 
-@pytest.mark.dynamodb_local
-def test_on_dynamodb_local_a_split_shard_is_worked_through_before_its_children(
-    run: Run, tmp_path: Path, dynamodb_local: DynamoDBLocal, local_table: Table
-) -> None:
-    (tmp_path / "app.py").write_text("def handler(event, context):\n    print('called')\n")
-    item: dict[str, Any] = {"PK": {"S": "Product#1"}, "SK": {"S": "-"}}
-    for number in range(3):
-        local_table.put({**item, "price": {"N": str(number)}})
-        dynamodb_local.control.rollover()
-    result = run(
-        *("dev", "app:handler", "--endpoint-url", dynamodb_local.endpoint_url),
-        *("--region", dynamodb_local.region, "--table", local_table.name),
-        *("--starting-position", "TRIM_HORIZON", "--once"),
-    )
-    assert result.returncode == 0, result.stderr
-    lines = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [line["new"]["price"] for line in lines if "new" in line] == [0, 1, 2]
-    assert invocations(lines) == [(1, 1, 1)] * 3
-    assert result.stderr.count("called") == 3
-
-
 @posix
 def test_on_a_terminal_it_reads_as_a_story(
     on_a_terminal: Callable[..., str], tmp_path: Path
@@ -230,11 +209,11 @@ def test_on_a_terminal_it_reads_as_a_story(
 
 
 class Running:
-    """The example's function in a process: its API, its table, and what it says."""
+    """``ddbstream dev`` in a process: its API, its table, and what it says."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "ddbstream", "dev", "--port", "0", *arguments],
+            [sys.executable, "-m", "ddbstream", "dev", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=folder,
@@ -285,7 +264,9 @@ def example(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     running: list[Running] = []
 
     def start(*arguments: str) -> Running:
-        running.append(Running(tmp_path / "catalogue", "--api-port", "0", *arguments))
+        running.append(
+            Running(tmp_path / "catalogue", "--port", "0", "--api-port", "0", *arguments)
+        )
         return running[-1]
 
     yield start
@@ -377,3 +358,28 @@ def test_what_ends_the_reading_ends_the_mapping() -> None:
     stream.stop()
     with pytest.raises(LookupError, match="no such stream"):
         EventSourceMapping(lambda event, context: None, stream).run()
+
+
+@posix
+@pytest.mark.dynamodb_local
+def test_on_dynamodb_local_a_shard_that_rolled_over_is_worked_through_before_its_child(
+    tmp_path: Path, dynamodb_local: DynamoDBLocal, local_table: Table
+) -> None:
+    (tmp_path / "app.py").write_text("def handler(event, context): ...\n")
+    item: dict[str, Any] = {"PK": {"S": "Product#1"}, "SK": {"S": "-"}}
+    for number in range(3):
+        local_table.put({**item, "price": {"N": str(number)}})
+        dynamodb_local.control.rollover()
+    dev = Running(
+        tmp_path,
+        *("app:handler", "--endpoint-url", dynamodb_local.endpoint_url),
+        *("--region", dynamodb_local.region, "--table", local_table.name),
+        *("--starting-position", "TRIM_HORIZON"),
+    )
+    try:
+        seen = [dev.line("new", "function") for _ in range(6)]
+        assert [line["new"]["price"] for line in seen if "new" in line] == [0, 1, 2]
+        assert invocations(seen) == [(1, 1, 1)] * 3
+    finally:
+        code = dev.end()
+    assert code == 0
