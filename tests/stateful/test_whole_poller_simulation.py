@@ -8,6 +8,8 @@ its seed; ``DDBSTREAM_WHOLE_FIRST=<seed> DDBSTREAM_WHOLE_SEEDS=1`` runs that one
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -17,6 +19,13 @@ from tests.support.whole_poller import Violation, run
 FIRST = int(os.environ.get("DDBSTREAM_WHOLE_FIRST", "0"))
 SEEDS = int(os.environ.get("DDBSTREAM_WHOLE_SEEDS", "40"))
 CHUNK = 10
+AT_ONCE = [2, 3]  # their routers handle several items at once
+ELSEWHERE = f"""
+import sys
+sys.setswitchinterval(1e-6)  # threads, if there were any, would take other turns
+from tests.support.whole_poller import run
+print([run(seed, max_steps=200) for seed in {AT_ONCE}], end="")
+"""
 
 
 @pytest.mark.parametrize("first", range(FIRST, FIRST + SEEDS, CHUNK))
@@ -32,6 +41,13 @@ def test_nothing_is_lost_out_of_order_saved_early_or_stuck(first):
 
 def test_a_seed_decides_everything():
     assert run(4, max_steps=400) == run(4, max_steps=400)
+    results = [run(seed, max_steps=200) for seed in AT_ONCE]
+    assert all(result.delivered for result in results)
+    environment = {**os.environ, "PYTHONHASHSEED": "1"}
+    elsewhere = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE], env=environment, capture_output=True, check=True
+    )
+    assert elsewhere.stdout.decode() == repr(results)
 
 
 def test_the_worlds_have_the_troubles_they_are_for():

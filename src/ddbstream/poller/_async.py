@@ -92,7 +92,7 @@ class LoopWorkers:
             for pool, number in lane_sizes(size).items()
         }
         self.handlers = asyncio.Semaphore(size)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}  # in the order of their start
         self.closed = False
 
     def submit(self, pool: Pool, work: Callable[[], Any]) -> None:
@@ -105,8 +105,8 @@ class LoopWorkers:
             self._take(await work)
 
         task = self._loop.create_task(run())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
 
     def wait(self, seconds: float | None) -> list[Any]:
         raise NotImplementedError  # an event loop never blocks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import hashlib
 from typing import Any
 
 from ddbstream.poller._core.events import Gap
@@ -29,7 +29,7 @@ class Ledger:
     def __init__(self, service: Service, name: str) -> None:
         self.service = service
         self.name = name
-        self.lock = threading.Lock()  # handlers of one batch may run at once
+        self.digest = hashlib.sha256(name.encode())
         self.loose = False
         self.outages = False
         self.starts: dict[str, Start] = {}  # by stream
@@ -44,32 +44,32 @@ class Ledger:
 
     def delivers(self, arn: str, shard_id: str, item: str, number: int, epoch: int) -> None:
         """A handler is through with a record."""
-        with self.lock:
-            saved = self.saved.get((arn, shard_id))
-            if _covers(saved, number):
-                raise Violation("a record came again though its position was durable")
-            if epoch < self.epochs.get(arn, 0):
-                raise Violation("a handler was given an epoch that is over")
-            self._check_parent(arn, shard_id)
-            done = self.done.setdefault((arn, shard_id), set())
-            if number in done:
-                self.duplicates += 1
-                if not self.loose:
-                    raise Violation("a record came twice, and nothing had gone wrong")
-                return
-            done.add(number)
-            self.delivered += 1
-            place = (self.service.table_of(arn).table, item)
-            if number < self.fronts.get(place, 0):
-                raise Violation("changes of one item came out of order")
-            self.fronts[place] = number
+        self._note("handled", arn, shard_id, number, epoch)
+        saved = self.saved.get((arn, shard_id))
+        if _covers(saved, number):
+            raise Violation("a record came again though its position was durable")
+        if epoch < self.epochs.get(arn, 0):
+            raise Violation("a handler was given an epoch that is over")
+        self._check_parent(arn, shard_id)
+        done = self.done.setdefault((arn, shard_id), set())
+        if number in done:
+            self.duplicates += 1
+            if not self.loose:
+                raise Violation("a record came twice, and nothing had gone wrong")
+            return
+        done.add(number)
+        self.delivered += 1
+        place = (self.service.table_of(arn).table, item)
+        if number < self.fronts.get(place, 0):
+            raise Violation("changes of one item came out of order")
+        self.fronts[place] = number
 
     def gives_up(self, arn: str, shard_id: str, number: int) -> None:
         """A record is skipped, or in the sink."""
-        with self.lock:
-            done = self.done.setdefault((arn, shard_id), set())
-            self.given_up += number not in done
-            done.add(number)
+        self._note("given up", arn, shard_id, number)
+        done = self.done.setdefault((arn, shard_id), set())
+        self.given_up += number not in done
+        done.add(number)
 
     def fixes(self, arn: str, start: Start, began: float) -> None:
         """A stream's start is durable."""
@@ -85,6 +85,7 @@ class Ledger:
 
     def saves(self, arn: str, epoch: int, shard_id: str, position: Any) -> None:
         """A position is durable."""
+        self._note("saved", arn, shard_id, position, epoch)
         if epoch < self.epochs.get(arn, 0):
             raise Violation("an older epoch saved after a newer one")
         self.epochs[arn] = epoch
@@ -108,6 +109,9 @@ class Ledger:
         shard = self.service.stream_of(gap.stream_arn).shards[gap.shard_id]
         if not shard.is_gone(self._horizon()) and shard.created_at > self._horizon() + SLACK:
             raise Violation(f"a gap was reported where nothing can be lost: {gap.reason}")
+
+    def _note(self, *what: object) -> None:
+        self.digest.update(repr((*what, self.service.clock.monotonic())).encode())
 
     # At the end
 

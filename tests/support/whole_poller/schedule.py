@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import random
 import selectors
 from collections import deque
 from collections.abc import Callable
@@ -164,6 +165,29 @@ class Workers:
     def close(self) -> None:
         for lane in self._lanes.values():
             lane.close()
+
+
+class Handlers:
+    """As the threads and the queue of a router with ``concurrency=``, in an order by chance.
+
+    Threads would take their turns as the machine is busy, and no seed would decide it.
+    """
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._begun: list[Callable[[], Any]] = []
+        self._ended: deque[Any] = deque()
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self._begun.append(partial(function, *arguments))
+
+    def put(self, outcome: Any) -> None:
+        self._ended.append(outcome)
+
+    def get(self) -> Any:
+        while not self._ended:
+            self._begun.pop(self._rng.randrange(len(self._begun)))()
+        return self._ended.popleft()
 
 
 class _Selector(selectors.SelectSelector):

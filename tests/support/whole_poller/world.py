@@ -13,6 +13,7 @@ from typing import Any
 from unittest import mock
 
 from ddbstream import StreamRouter
+from ddbstream._router import concurrent_batch
 from ddbstream.exceptions import DDBStreamError, RecordsTrimmedError
 from ddbstream.poller import (
     AsyncStreamPoller,
@@ -27,11 +28,20 @@ from ddbstream.poller import (
 )
 from ddbstream.poller._core.events import Gap, RecordGivenUp
 from ddbstream.poller._core.positions import After, End
+from ddbstream.poller._keeper import LeaseKeeper
 from ddbstream.poller._listening import Listening
 from ddbstream.poller._ongoing import Ongoing
 from ddbstream.testing import FakeClock, Faults
 from tests.support.whole_poller.ledger import Ledger, Violation
-from tests.support.whole_poller.schedule import Lane, Loop, ReadersClock, Schedule, Workers, at_once
+from tests.support.whole_poller.schedule import (
+    Handlers,
+    Lane,
+    Loop,
+    ReadersClock,
+    Schedule,
+    Workers,
+    at_once,
+)
 from tests.support.whole_poller.service import Service
 
 HOUR = 3600.0
@@ -63,6 +73,7 @@ class Result:
     hangs: int = 0
     lies: int = 0
     streams: int = 0
+    digest: str = ""  # of all that was handled, given up and saved, in order
     modes: dict[str, int] = field(default_factory=dict)
 
 
@@ -176,10 +187,9 @@ class Life:
 
     def handle(self, item: str, number: int, context: Any) -> None:
         world = self.world
-        with self.ledger.lock:
-            if world.fails(self.ledger.name, number):
-                self.ledger.loose = True
-                raise ValueError("the handler fails")
+        if world.fails(self.ledger.name, number):
+            self.ledger.loose = True
+            raise ValueError("the handler fails")
         self.ledger.delivers(context.stream_arn, context.shard_id, item, number, context.epoch)
         if world.draw(number, "stop") < world.profile.stop_inside and not world.calm:
             self.stop()
@@ -538,7 +548,7 @@ class World:
             self._write(table)
             self._after(profile.changes * HOUR, self._change_shards, table)
             self._after(profile.reenabled * HOUR, self._disable, table)
-        with _seeded(self.rng):
+        with _seeded(self.rng, Handlers(random.Random(f"handlers {self.seed}"))):
             end = self.clock.monotonic() + profile.hours * HOUR
             before = None
             while self.clock.monotonic() < end and schedule.steps <= self.max_steps:
@@ -643,6 +653,11 @@ class World:
             result.lost += ledger.lost
             result.silent += ledger.silent
             result.gaps += len(ledger.gaps)
+            result.digest += ledger.digest.hexdigest()
+
+
+def _asleep(clock: Any, _seconds: float) -> LeaseKeeper:
+    return LeaseKeeper(clock, 1e9)  # its thread goes by the machine's time
 
 
 def _listening_on_the_spot(listener: Any, ongoing: Ongoing, *, threaded: bool) -> Listening:
@@ -650,12 +665,16 @@ def _listening_on_the_spot(listener: Any, ongoing: Ongoing, *, threaded: bool) -
 
 
 @contextlib.contextmanager
-def _seeded(rng: random.Random) -> Iterator[None]:
-    """The poller's own chances come from the seed too."""
+def _seeded(rng: random.Random, handlers: Handlers) -> Iterator[None]:
+    """The poller's own chances come from the seed too, and so does what its threads do first."""
+    threads = contextlib.nullcontext(handlers)
     with (
+        mock.patch.object(concurrent_batch, "ThreadPoolExecutor", return_value=threads),
+        mock.patch.object(concurrent_batch, "SimpleQueue", return_value=handlers),
         mock.patch.object(_setup, "random", SimpleNamespace(Random=lambda: rng)),
         mock.patch.object(_fences, "_fenced", {}),
         mock.patch.object(_base, "Listening", _listening_on_the_spot),
+        mock.patch.object(_base, "LeaseKeeper", _asleep),
         mock.patch.object(
             _setup, "secrets", SimpleNamespace(token_hex=lambda _: f"{rng.getrandbits(32):x}")
         ),
