@@ -35,11 +35,12 @@ from ddbstream.poller._core.budget import Budget
 from ddbstream.poller._core.core import StreamCore
 from ddbstream.poller._core.policies import FailurePolicy, Settings, block, skip, stop
 from ddbstream.poller._core.positions import AtStart, AtTime, State
+from ddbstream.poller._core.start import Begin
 from ddbstream.poller._dispatching import Dispatcher
 from ddbstream.poller._stores.contract import DEFAULT_CONSUMER, CheckpointStore, Lease, key_of
 from ddbstream.poller._stores.memory import MemoryCheckpoints
 from ddbstream.poller._stream import Stream
-from ddbstream.poller._streams_of_table import chain_of, table_of
+from ddbstream.poller._streams_of_table import beginning_of, chain_of, table_of
 from ddbstream.poller._workers import Clock, instant
 
 __all__ = ["Setup", "StoppedWaitingError"]
@@ -173,8 +174,8 @@ class Setup:
         first = not any(state.start for state in states.values())
         if chain[0] != newest:
             self._let_go(lease)
-            return self._begun(chain, AtStart())
-        return self._make(lease, state, self._begin if first else AtStart())
+            return self._begun(chain)
+        return self._make(lease, state, self._begin if first else beginning_of(newest))
 
     def _older(self, newest: str, listed: list[str], state: State) -> list[str]:
         """The table's older streams that the store may know."""
@@ -201,8 +202,8 @@ class Setup:
         finally:
             self._store.release(lease)
 
-    def _begun(self, chain: list[str], begin: AtStart | AtTime | None) -> Stream:
-        stream = self._make(*self._hold(chain[0]), begin)
+    def _begun(self, chain: list[str]) -> Stream:
+        stream = self._make(*self._hold(chain[0]), beginning_of(chain[0]))
         stream.pending = tuple(chain[1:])
         return stream
 
@@ -246,10 +247,10 @@ class Setup:
         if self._takeover is None:
             # In a worker that others need: it is tried again later, and not waited for.
             lease = self._acquire_or_later(chain[0])
-            stream = self._make(lease, self._loaded(lease), AtStart())
+            stream = self._make(lease, self._loaded(lease), beginning_of(chain[0]))
             stream.pending = tuple(chain[1:])
             return stream
-        return self._begun(chain, AtStart())
+        return self._begun(chain)
 
     def _acquire_or_later(self, arn: str) -> Lease:
         try:
@@ -311,7 +312,7 @@ class Setup:
         named = {} if self._consumer == DEFAULT_CONSUMER else {"consumer": self._consumer}
         return self._store.acquire(arn, self._owner, ttl=ttl, takeover=takeover, **named)
 
-    def _make(self, lease: Lease, state: State, begin: AtStart | AtTime | None) -> Stream:
+    def _make(self, lease: Lease, state: State, begin: Begin) -> Stream:
         arn, client, settings = lease.stream_arn, self._streams_client(), self.settings
         core = StreamCore(
             arn,

@@ -17,15 +17,27 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
 
-from ddbstream.poller._core.positions import End, State
+from ddbstream.poller._core.positions import AtStart, End, State
+from ddbstream.poller._core.start import Following
 
-__all__ = ["chain_of", "table_of"]
+__all__ = ["beginning_of", "chain_of", "table_of"]
 
 
 def table_of(stream_arn: str) -> str:
     """The ARN of a stream's table."""
     return stream_arn.partition("/stream/")[0]
+
+
+def beginning_of(later_arn: str) -> AtStart | Following:
+    """Where to begin a stream that came after another one of its table."""
+    label = later_arn.rpartition("/")[2]
+    try:
+        enabled = datetime.fromisoformat(label.removesuffix("Z"))
+    except ValueError:  # what stands in for the service may have other labels
+        return AtStart()
+    return Following(enabled.replace(tzinfo=timezone.utc).timestamp())
 
 
 def chain_of(

@@ -364,12 +364,25 @@ def never_renewed(times=0):
         bench.clock.advance(1)
         bench.stream.enable()
     bench.clock.advance(30 * 3600)
-    with pytest.raises(RecordsTrimmedError):
+    with pytest.raises(RecordsTrimmedError, match="stopped_too_long"):
         bench.catch_up()
 
 
 def dropped_before_it_was_read():
     never_renewed(2)
+
+
+def begun_a_day_after_it_was_enabled():
+    bench = Bench()
+    bench.write(1)
+    bench.catch_up()
+    bench.stream.disable()
+    bench.poller().run()
+    bench.stream.enable()
+    bench.write(1)
+    bench.clock.advance(30 * 3600)
+    with pytest.raises(RecordsTrimmedError, match="trimmed_before_first_read"):
+        bench.catch_up()
 
 
 def between_a_dropped_stream_and_the_newest():
@@ -670,6 +683,13 @@ ROWS += [
         _setup,
         "chain_of",
         _left_only,
+    ),
+    (
+        "a stream that follows is owed from when it is begun",
+        begun_a_day_after_it_was_enabled,
+        _setup,
+        "beginning_of",
+        always(AtStart()),
     ),
     (
         "only the newest stream follows",

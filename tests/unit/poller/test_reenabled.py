@@ -109,6 +109,86 @@ def test_a_stream_between_one_that_was_dropped_and_the_newest_is_read(bench):
     assert bench.catch_up(on_gap="continue") == written
 
 
+class TestALaterStreamIsOwedFromItsEnabling:
+    """It follows one that was read: what it lost before it was begun is lost for this consumer."""
+
+    def later(self, bench, hours, *, rolled=False):
+        bench.write(1)
+        bench.catch_up()
+        bench.stream.disable()
+        assert bench.poller().run().reason == "stream_ended"
+        bench.router.records.clear()
+        bench.clock.advance(60)
+        bench.stream.enable()
+        written = bench.write(1)
+        if rolled:
+            bench.stream.roll_over()
+        bench.clock.advance(hours * 3600)
+        return written + bench.write(1)
+
+    @pytest.mark.parametrize("rolled", [False, True])
+    @pytest.mark.parametrize("hours", [24.1, 30, 90])
+    def test_begun_a_day_after_it_there_is_a_gap(self, bench, hours, rolled):
+        kept = self.later(bench, hours, rolled=rolled)[1:]
+        for _ in range(2):  # until somebody says to go on
+            with pytest.raises(RecordsTrimmedError, match="of the stream may be lost"):
+                bench.catch_up()
+        assert bench.router.values == []
+        bench.events.clear()
+        assert bench.catch_up(on_gap="continue") == kept
+        expected = Gap(bench.stream.arn, None, None, None, "trimmed_before_first_read")
+        assert bench.of(Gap)[:1] == [expected]
+        bench.events.clear()
+        bench.catch_up()
+        assert bench.of(Gap) == []
+
+    @pytest.mark.parametrize("rolled", [False, True])
+    def test_begun_within_a_day_there_is_none(self, bench, rolled):
+        written = self.later(bench, 23.9, rolled=rolled)
+        assert bench.catch_up() == written
+        assert bench.of(Gap) == []
+
+    def test_one_that_is_the_consumers_first_is_owed_from_the_start(self, bench):
+        kept = self.later(bench, 30)[1:]
+        assert bench.catch_up(consumer="other") == kept
+        assert bench.of(Gap) == []
+
+    def test_the_age_is_told_by_the_services_clock(self, bench):
+        written = self.later(bench, 1)
+        ahead = FakeClock(bench.clock.time() + 30 * 3600)
+        poller = StreamPoller(
+            "Product",
+            bench.router,
+            client=bench.stream,
+            checkpoints=bench.store,
+            clock=ahead,
+            on_event=bench.on_event,
+        )
+        poller.run_until_caught_up(600)
+        assert bench.router.values == written
+        assert bench.of(Gap) == []
+
+    def test_the_one_before_may_have_kept_it_waiting(self, bench):
+        kept = []
+
+        class Slow(Recorder):
+            def dispatch(self, payload, **options):
+                if not self.records:
+                    again(bench)
+                    bench.write(1)
+                    bench.clock.advance(30 * 3600)
+                    kept.extend(bench.write(1))
+                return super().dispatch(payload, **options)
+
+        bench.router = Slow()
+        first = bench.write(1)
+        poller = bench.poller(follow=True, on_gap="continue")
+        poller.run_until_caught_up(7 * 86_400)
+        assert bench.router.values == first + kept
+        (gap,) = [gap for gap in bench.of(Gap) if gap.stream_arn == bench.stream.arn]
+        assert gap.reason == "trimmed_before_first_read"
+
+
 def test_a_refused_list_of_streams_does_not_skip_what_is_left_of_the_last_one(bench):
     bench.write(1)
     bench.catch_up()

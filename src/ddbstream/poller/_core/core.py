@@ -61,11 +61,11 @@ from ddbstream.poller._core.events import Event, Exit, Gap, ShardStarted, Stream
 from ddbstream.poller._core.lease import LeaseRenewal
 from ddbstream.poller._core.lineage import Lineage
 from ddbstream.poller._core.policies import FailurePolicy, Settings
-from ddbstream.poller._core.positions import AtStart, AtTime, Position, State, rank
+from ddbstream.poller._core.positions import AtTime, Position, State, rank
 from ddbstream.poller._core.reading import Reader
 from ddbstream.poller._core.shard import Shard, Stage
 from ddbstream.poller._core.shared import Shared
-from ddbstream.poller._core.start import Starting
+from ddbstream.poller._core.start import Begin, Starting
 
 __all__ = ["StreamCore"]
 
@@ -78,7 +78,7 @@ class StreamCore:
     Args:
         stream_arn: Of the stream; only reported, never called.
         state: What the store holds.
-        begin: Where to begin if it holds nothing: `AtStart()`, `AtTime(t)`, or None for now.
+        begin: Where to begin if it holds nothing: see `Begin`.
         at: The present moment.
         settings: Numbers.
         policy: For records that fail.
@@ -92,7 +92,7 @@ class StreamCore:
         stream_arn: str,
         state: State,
         *,
-        begin: AtStart | AtTime | None,
+        begin: Begin,
         at: Instant,
         settings: Settings,
         policy: FailurePolicy,

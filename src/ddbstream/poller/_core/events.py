@@ -63,9 +63,10 @@ class Gap:
         until: Sequence number of the first record that could be read again, or None if unknown.
         reason: ``trimmed`` (the service said so), ``shard_gone`` (an unfinished shard has left the
             stream), ``stopped_too_long`` (before this run, nothing, or nothing of some shard, was
-            read for longer than the stream keeps records), ``trimmed_before_first_read`` (a shard
-            grew older than that before its turn came), ``parent_missing`` (a shard's parent was
-            never listed; it, and what came before it, was not read).
+            read for longer than the stream keeps records), ``trimmed_before_first_read`` (a shard,
+            or a stream that follows another of its table, grew older than that before its turn
+            came), ``parent_missing`` (a shard's parent was never listed; it, and what came before
+            it, was not read).
     """
 
     stream_arn: str

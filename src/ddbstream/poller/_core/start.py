@@ -5,16 +5,35 @@ Rules
 * "Now" is a moment of the service's clock, so the start is decided when a first answer has told it.
 * Nothing is read before the store has the start. A poller that crashes before its first record then
   begins again at the same place, and not at a later "now".
+* A stream that follows another is owed from the moment when it was enabled. First begun a day
+  later, it may have lost records by then, and whole shards: that is a gap.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ddbstream.poller._core.commands import Command, CommandFailed, FixStart, Instant
-from ddbstream.poller._core.events import CallFailed, StreamStarted
+from ddbstream.poller._core.events import CallFailed, Gap, StreamStarted
 from ddbstream.poller._core.positions import AtStart, AtTime, Start
 from ddbstream.poller._core.shared import Shared
 
-__all__ = ["Starting"]
+__all__ = ["Begin", "Following", "Starting"]
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """The beginning of a stream that came after another one of its table.
+
+    Attributes:
+        enabled_at: When, in epoch seconds.
+    """
+
+    enabled_at: float
+
+
+Begin = AtStart | AtTime | Following | None
+"""Where to begin if the store holds nothing; None for now."""
 
 
 class Starting:
@@ -22,11 +41,11 @@ class Starting:
 
     Args:
         shared: Of the core.
-        begin: Where to begin if the store holds nothing; None for now.
+        begin: See above.
         at: When the core was made.
     """
 
-    def __init__(self, shared: Shared, begin: AtStart | AtTime | None, at: Instant) -> None:
+    def __init__(self, shared: Shared, begin: Begin, at: Instant) -> None:
         self._shared = shared
         self._begin = begin
         self._created = at.mono
@@ -43,10 +62,23 @@ class Starting:
     def decide(self, at: Instant) -> None:
         """Decide where to begin, once a first answer has told the service's clock."""
         now = at.wall - (at.mono - self._created)
-        # A second earlier: that clock is not known better, and a record twice is no loss.
-        begin = AtTime(now - 1.0) if self._begin is None else self._begin
+        begin = self._begin
+        if begin is None:
+            # A second earlier: that clock is not known better, and a record twice is no loss.
+            begin = AtTime(now - 1.0)
+        elif isinstance(begin, Following):
+            if not self._is_all_there(begin, at):
+                return
+            begin = AtStart()
         self._shared.start = Start(begin, now)
         self._durable = False
+
+    def _is_all_there(self, begin: Following, at: Instant) -> bool:
+        """Whether nothing of the stream can be lost, or whether to go on all the same."""
+        shared = self._shared
+        if at.wall - begin.enabled_at <= shared.settings.surely_kept:
+            return True
+        return shared.gap(Gap(shared.stream_arn, None, None, None, "trimmed_before_first_read"))
 
     def wake_at(self) -> float | None:
         """When `advance` has something to do, even if no answer comes."""
