@@ -253,6 +253,8 @@ class Life:
     def stop(self) -> None:
         self.world.result.stops += self.stopped_at is None
         self.stopped_at = self.stopped_at or self.schedule.clock.monotonic()
+        if self.world.profile.concurrency > 1:
+            self.ledger.loose = True  # what is done behind one that is not started comes again
         self.poller.stop()
 
     def crash(self) -> None:
