@@ -321,6 +321,18 @@ class TestAnEndNeedsProof:
         assert bench.catch_up() == [0]
         assert bench.of(Gap) == []
 
+    def test_a_shard_that_is_a_day_old_may_have_young_records(self, bench):
+        bench.catch_up()
+        bench.clock.advance(4 * 3600)
+        bench.catch_up()
+        written = bench.write(2)
+        bench.stream.roll_over()
+        written += bench.write(1)
+        bench.clock.advance(20.5 * 3600)
+        bench.stream.fail("GetShardIterator", "ResourceNotFoundException", times=3)
+        assert bench.catch_up() == written
+        assert bench.of(Gap) == []
+
     @pytest.mark.parametrize(
         "described",
         [

@@ -343,7 +343,9 @@ class Reader:
             return False  # once is no pattern
         settings = self._shared.settings
         oldest = at.wall - settings.retention - settings.retention_slack
-        if shard.closed and shard.birth is not None and shard.birth < oldest:
+        # It had closed when its children were made; its own age says nothing of its last records.
+        births = [self._lineage.shards[child].birth for child in shard.children]
+        if births and all(birth is not None and birth < oldest for birth in births):
             return True  # all of it has been trimmed; no listing is needed
         if self._lineage.completed <= shard.gone_proof:
             return False
