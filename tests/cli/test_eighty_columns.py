@@ -63,7 +63,7 @@ def files(tmp_path: Path) -> None:
     (tmp_path / "old.json").write_text(json.dumps({"Item": ITEM}))
     (tmp_path / "new.json").write_text(json.dumps({"Item": {**ITEM, "price": {"N": "2"}}}))
     records = [insert({"PK": "Product#1", "SK": "-", "price": 1})]
-    (tmp_path / "failed.json").write_text(json.dumps(on_failure_message(records, payload=True)))
+    (tmp_path / "failed.json").write_text(json.dumps(on_failure_message(records, payload="text")))
     (tmp_path / "event.json").write_text(json.dumps(lambda_event(records)))
 
 

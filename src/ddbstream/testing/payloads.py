@@ -255,7 +255,14 @@ def on_failure_message(
         function_error: ``None`` where the function returned batch item failures.
         shard_id: The shard that the batch came from.
         stream_arn: If not given, that of the first record.
+
+    Raises:
+        ValueError: ``payload`` or ``condition`` is none of those named.
     """
+    if payload not in (None, "object", "text"):
+        raise ValueError(f"payload={payload!r} is none of None, 'object' and 'text'")
+    if condition not in ("RetryAttemptsExhausted", "RecordAgeExceeded"):
+        raise ValueError(f"condition={condition!r}: Lambda knows no such reason to give a batch up")
     message = on_failure_document(
         records,
         stream_arn=stream_arn,

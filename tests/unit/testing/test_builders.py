@@ -276,6 +276,8 @@ class TestWrongInput:
             (lambda: testing.insert({"PK": "a"}, keys=["SK"]), "SK"),
             (lambda: testing.lambda_event(testing.insert({"PK": "a"})), "list of records"),
             (lambda: testing.lambda_event(None), "list of records"),
+            (lambda: testing.on_failure_message([], payload=True), "payload=True"),
+            (lambda: testing.on_failure_message([], condition="Late"), "condition='Late'"),
         ],
     )
     def test_is_refused_in_words(self, build: Any, word: str) -> None:
