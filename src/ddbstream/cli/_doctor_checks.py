@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ddbstream.cli._kinesis_destinations import to_enable, to_order
+from ddbstream.cli._standard_streams import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -280,5 +281,5 @@ def check_readers(mappings: Sequence[Mapping[str, Any]]) -> Check:
     if count == 2:
         message = "2 event source mappings: no room for `ddbstream tail` or a poller"
         return Check("readers", "warning", message, "stop one of them before you add a reader")
-    message = f"{count} event source mapping{'s' * (count != 1)}; pollers are not seen"
+    message = f"{plural(count, 'event source mapping')}; pollers are not seen"
     return Check("readers", "ok", message)

@@ -77,7 +77,7 @@ class MappingSettings:
         parts = [
             f"batches of {self.batch_size or 100} at most",
             f"a window of {self.batch_window:g} s" if self.batch_window else "",
-            plural(retries, "retry").replace("retrys", "retries") if retries >= 0 else "",
+            plural(retries, "retry") if retries >= 0 else "",
             f"no record older than {self.maximum_record_age} s" if self._gives_up_old else "",
             "bisected on errors" if self.bisect else "",
             "partial responses" if self.report_batch_item_failures else "",

@@ -15,6 +15,7 @@ Rules:
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from contextlib import contextmanager, suppress
@@ -144,8 +145,8 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def plural(count: int, noun: str) -> str:
-    """A count and its noun: ``1 shard``, ``1,024 shards``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    """A count and its noun: ``1 shard``, ``1,024 shards``, ``2 retries``."""
+    return f"{count:,} {noun if count == 1 else re.sub('(?<![aeiou])y$', 'ie', noun) + 's'}"
 
 
 def complain(text: object, *, lines: bool = False, colour: str | None = None) -> None:
