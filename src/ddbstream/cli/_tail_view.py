@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import reduce
@@ -149,7 +150,7 @@ class Kinds:
             raw = {**record.raw, "eventSourceARN": record.event_source_arn}
             (typed,) = parse([raw], model, registry=registry)
             for image in ("old", "new"):
-                with _no_image():
+                with suppress(MissingImageError):  # which the stream does not carry
                     getattr(typed, image, None)
         except DDBStreamError as error:
             return Seen(record, entity, str(error))
@@ -163,15 +164,6 @@ class Kinds:
         name = self._classify(record)
         model = self._every or (self._named.get(name) if name is not None else None)
         return name, model, None
-
-
-class _no_image:  # noqa: N801 - read as `with _no_image():`
-    """Passes over an image that the stream's view type does not carry."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
-        return kind is not None and issubclass(kind, MissingImageError)
 
 
 @dataclass
