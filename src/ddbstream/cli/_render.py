@@ -31,7 +31,7 @@ from ddbstream.cli._standard_streams import (
 from ddbstream.exceptions import MissingImageError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from ddbstream import Change, Diff, StreamRecord
 
@@ -171,7 +171,7 @@ def change_as_text(record: Change[Any], entity: str | None = None) -> Renderable
     item = images.get("new", images.get("old"))
     body: list[RenderableType] = [] if item is None else [_typed(item)]
     if isinstance(record, Modify) and (diff := _diff(record)) is not None:
-        body += [_diff_line(change) for change in diff] or [Text("no attribute differs", "dim")]
+        body += _differences(map(_change_of, diff), repr)
     return Group(heading, *(Padding(part, (0, 0, 0, 2), expand=False) for part in body), "")
 
 
@@ -199,29 +199,36 @@ def change_as_lines(
         body.append(styled((f"! {line['note']}", "yellow")))
     changes = line.get("diff")
     if changes is not None:
-        body += [_line_of(change) for change in changes] or [Text("no attribute differs", "dim")]
+        body += _differences(changes, _value)
     for name in ("old", "new"):
         if images and name in line:
             body.append(styled((f"{name} ", "dim"), _typed(line[name])))
     return Group(heading, *(Padding(part, (0, 0, 0, 2), expand=False) for part in body), "")
 
 
-def _line_of(change: Mapping[str, Any]) -> Text:
-    """One change of a diff, as `change_as_json` has it."""
+def _differences(
+    changes: Iterable[Mapping[str, Any]], shown: Callable[[object], str]
+) -> list[Text]:
+    """A diff as `change_as_json` has it, a line for each change."""
+    lines = [_difference(change, shown) for change in changes]
+    return lines or [Text("no attribute differs", "dim")]
+
+
+def _difference(change: Mapping[str, Any], shown: Callable[[object], str]) -> Text:
     path = change["path"]
     if "added" in change:
         line = styled(("~ ", "yellow"), path)
         for sign, name, colour in (("+", "added", "green"), ("-", "removed", "red")):
             if change[name]:
                 members = change[name]
-                shown = members if isinstance(members, str) else _sorted(members)
-                line.append(f"  {sign} {shown}", colour)
+                text = members if isinstance(members, str) else _sorted(members)
+                line.append(f"  {sign} {text}", colour)
         return line
     if "old" not in change:
-        return styled(("+ ", "green"), path, "  ", (_value(change["new"]), "green"))
+        return styled(("+ ", "green"), path, "  ", (shown(change["new"]), "green"))
     if "new" not in change:
-        return styled(("- ", "red"), path, "  ", (_value(change["old"]), "red"))
-    old, new = (_value(change["old"]), "red"), (_value(change["new"]), "green")
+        return styled(("- ", "red"), path, "  ", (shown(change["old"]), "red"))
+    old, new = (shown(change["old"]), "red"), (shown(change["new"]), "green")
     return styled(("~ ", "yellow"), path, "  ", old, (" → ", "dim"), new)
 
 
@@ -329,31 +336,6 @@ def _change_of(change: Added | Removed | Replaced | SetChanged) -> dict[str, Any
             return {"path": path, "old": change.old, "new": change.new}
         case SetChanged():
             return {"path": path, "added": change.added, "removed": change.removed}
-
-
-def _diff_line(change: Added | Removed | Replaced | SetChanged) -> Text:
-    path = str(change.path)
-    match change:
-        case Added():
-            return styled(("+ ", "green"), path, "  ", (repr(change.value), "green"))
-        case Removed():
-            return styled(("- ", "red"), path, "  ", (repr(change.value), "red"))
-        case Replaced():
-            return styled(
-                ("~ ", "yellow"),
-                path,
-                "  ",
-                (repr(change.old), "red"),
-                (" → ", "dim"),
-                (repr(change.new), "green"),
-            )
-        case SetChanged():
-            line = styled(("~ ", "yellow"), path)
-            if change.added:
-                line.append(f"  + {_sorted(change.added)}", "green")
-            if change.removed:
-                line.append(f"  - {_sorted(change.removed)}", "red")
-            return line
 
 
 def _sorted(values: Any) -> str:
