@@ -326,15 +326,9 @@ class Watched:
     def _ran(
         self, name: str, seconds: float, failed: str | None, record: StreamRecord[Any] | None
     ) -> None:
-        if self._output.as_json:
-            line = {"handler": name, "seconds": seconds, "error": failed}
-            self._output.line(line | {"event_id": record.event_id if record else None})
-            return
-        sign = ("  ✓ ", "green") if failed is None else ("  ✗ ", "bold red")
-        whose = f"  {identity(record)}" if record is not None else ""
-        self._output.note(
-            styled(sign, name, (f"{whose}  {seconds * 1000:.1f} ms  {failed or ''}", "dim"))
-        )
+        whose = "" if record is None else identity(record)
+        event_id = record.event_id if record else None
+        self._output.outcome(name, seconds, failed, whose=whose, event_id=event_id)
 
     def _note_or_line(self, name: str, record: StreamRecord[Any], why: str) -> None:
         if self._output.as_json:

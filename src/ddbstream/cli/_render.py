@@ -94,6 +94,18 @@ class Output:
         else:
             self._print(_stream_lines(stream))
 
+    def outcome(
+        self, name: str, seconds: float, failed: str | None, *, whose: str = "", **more: object
+    ) -> None:
+        """Show how a handler ended: of which item if that is not clear, and with what error."""
+        if self.as_json:
+            self.line({"handler": name, "seconds": seconds, "error": failed, **more})
+            return
+        sign = ("  ✓ ", "green") if failed is None else ("  ✗ ", "bold red")
+        of = f"  {whose}" if whose else ""
+        took = (f"{of}  {seconds * 1000:.1f} ms  {failed or ''}", "dim")
+        self.note(styled(sign, name, took))
+
     def line(self, value: object) -> None:
         """One line of JSON on standard output."""
         if self.closed:

@@ -29,7 +29,7 @@ from ddbstream.cli._mapping_settings import MappingSettings, mapping_options
 from ddbstream.cli._parameters import Loaded, json_option, profile_option
 from ddbstream.cli._poller_run import run
 from ddbstream.cli._reload import run_reloading
-from ddbstream.cli._render import Output, styled
+from ddbstream.cli._render import Output
 from ddbstream.cli._signals import Stop, say_stopping, stopping_on_signals
 from ddbstream.cli._standard_streams import complain, complain_of
 from ddbstream.exceptions import DDBStreamError
@@ -345,13 +345,7 @@ class Shown:
 
     def _outcome(self, event: HandlerEvent) -> None:
         failed = None if event.error is None else type(event.error).__name__
-        if self._output.as_json:
-            line = {"handler": event.route, "seconds": event.seconds, "error": failed}
-            self._output.line(line)
-        else:
-            sign = ("  ✓ ", "green") if failed is None else ("  ✗ ", "bold red")
-            took = (f"  {event.seconds * 1000:.1f} ms  {failed or ''}", "dim")
-            self._output.note(styled(sign, event.route, took))
+        self._output.outcome(event.route, event.seconds, failed)
         if event.error is not None:
             self._told = event.error
             self._trace(event.error)
