@@ -20,7 +20,7 @@ import click
 from ddbstream.cli._http import JSON, LOOPBACK, Request, Response, message, serving
 from ddbstream.cli._local_dynamodb import PORT_TAKEN
 from ddbstream.cli._parameters import Loaded
-from ddbstream.cli._product_catalog import LONGEST_BODY
+from ddbstream.cli._product_catalog import LONGEST_BODY, proxy_event
 from ddbstream.cli._standard_streams import complain
 from ddbstream.cli._templates import Function
 from ddbstream.testing._lambda_context import LambdaContext
@@ -100,14 +100,7 @@ def _loaded(function: Function) -> Callable[[Any, Any], Any]:
 
 def _event(request: Request, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
     return {
-        "version": "2.0",
-        "routeKey": f"{request.method} {path}",
-        "rawPath": request.path,
-        "rawQueryString": "",
-        "headers": {"content-type": "application/json"},
-        "requestContext": {"http": {"method": request.method, "path": request.path}},
-        "body": request.body.decode(),
-        "isBase64Encoded": False,
+        **proxy_event(request, path, parameters),
         "resource": path,
         "path": request.path,
         "httpMethod": request.method,

@@ -17,10 +17,17 @@ from ddbstream.cli._http import JSON, Request, Response, message
 from ddbstream.cli._local_dynamodb import make_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from types import ModuleType
 
-__all__ = ["LONGEST_BODY", "ProductApi", "ProductTable", "functions", "product_table"]
+__all__ = [
+    "LONGEST_BODY",
+    "ProductApi",
+    "ProductTable",
+    "functions",
+    "product_table",
+    "proxy_event",
+]
 
 LONGEST_BODY = 10 * 1024 * 1024  # bytes; API Gateway's limit
 
@@ -98,21 +105,23 @@ class ProductApi:
         function = self._functions.get((request.method, bool(product_id)))
         if function is None:
             return message(405, f"{request.method} is not for {request.path}")
-        result: dict[str, Any] = function.handler(proxy_event(request, product_id), None)
+        path = "/product/{id}" if product_id else "/product"
+        event = proxy_event(request, path, {"id": product_id})
+        result: dict[str, Any] = function.handler(event, None)
         body = (result.get("body") or "").encode() + b"\n"
         return Response(result["statusCode"], body, {**JSON, **result.get("headers", {})})
 
 
-def proxy_event(request: Request, product_id: str) -> dict[str, Any]:
+def proxy_event(request: Request, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
     """What API Gateway's HTTP API sends a function (payload format 2.0), as far as one reads it."""
     return {
         "version": "2.0",
-        "routeKey": f"{request.method} /product" + ("/{id}" if product_id else ""),
+        "routeKey": f"{request.method} {path}",
         "rawPath": request.path,
         "rawQueryString": "",
         "headers": {"content-type": "application/json"},
         "requestContext": {"http": {"method": request.method, "path": request.path}},
-        "pathParameters": {"id": product_id},
+        "pathParameters": dict(parameters),
         "body": request.body.decode(),
         "isBase64Encoded": False,
     }
