@@ -22,6 +22,7 @@ __all__ = [
     "aws_errors",
     "boto3_client",
     "boto3_session",
+    "described_stream",
     "environment",
     "need",
     "reported",
@@ -87,6 +88,19 @@ def reported() -> Iterator[None]:
         yield
     except aws_errors() as error:
         raise click.ClickException(in_words(error)) from None
+
+
+def described_stream(client: Any, arn: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A stream's description, and its shards from every page of it."""
+    shards: list[dict[str, Any]] = []
+    request = {"StreamArn": arn}
+    while True:
+        description = client.describe_stream(**request)["StreamDescription"]
+        shards += description["Shards"]
+        last = description.get("LastEvaluatedShardId")
+        if not last or last == request.get("ExclusiveStartShardId"):
+            return description, shards
+        request["ExclusiveStartShardId"] = last
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ddbstream import Insert, LambdaHandler, Modify, Remove, StreamRecord, StreamRouter, parse
-from ddbstream.cli._aws import aws_errors, boto3_client
+from ddbstream.cli._aws import aws_errors, boto3_client, described_stream
 from ddbstream.cli._live_stream import LiveClock, LiveStream
 from ddbstream.cli._mapping_settings import MappingSettings
 from ddbstream.cli._remedies import in_words
@@ -134,15 +134,8 @@ class FunctionRun:
 
     def _parents(self, stream_arn: str) -> dict[str, str | None]:
         client = boto3_client("dynamodbstreams", region_name=self.region_name)
-        parents: dict[str, str | None] = {}
-        request = {"StreamArn": stream_arn}
-        while True:
-            description = client.describe_stream(**request)["StreamDescription"]
-            parents |= {one["ShardId"]: one.get("ParentShardId") for one in description["Shards"]}
-            last = description.get("LastEvaluatedShardId")
-            if not last or last == request.get("ExclusiveStartShardId"):
-                return parents
-            request["ExclusiveStartShardId"] = last
+        _, shards = described_stream(client, stream_arn)
+        return {one["ShardId"]: one.get("ParentShardId") for one in shards}
 
 
 def _reports(app: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ddbstream.cli._aws import boto3_client, reported
+from ddbstream.cli._aws import boto3_client, described_stream, reported
 from ddbstream.cli._completion import complete_tables
 from ddbstream.cli._default_command import WithDefault
 from ddbstream.cli._kinesis_destinations import Destination, destinations, to_enable
@@ -71,7 +71,7 @@ def list_(
     with reported():
         for stream in _streams(client, table):
             found = True
-            description, listed = _described(client, stream["StreamArn"])
+            description, listed = described_stream(client, stream["StreamArn"])
             line = {
                 "table": description["TableName"],
                 "stream_arn": description["StreamArn"],
@@ -121,7 +121,7 @@ def describe(
             arn = resolve_stream(table, client, dynamodb)
         except StreamNotFoundError as error:
             raise click.ClickException(in_words(error)) from None
-        description, listed = _described(client, arn)
+        description, listed = described_stream(client, arn)
         shards = [_shard(shard) for shard in listed]
         for shard in () if no_lag else shards:
             shard["lag_seconds"] = _lag(client, arn, shard["shard_id"])
@@ -293,19 +293,6 @@ def _streams(client: Any, table: str | None) -> Iterator[dict[str, Any]]:
         if not last:
             return
         request["ExclusiveStartStreamArn"] = last
-
-
-def _described(client: Any, arn: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """A stream's description, and its shards from every page of it."""
-    shards: list[dict[str, Any]] = []
-    request = {"StreamArn": arn}
-    while True:
-        description = client.describe_stream(**request)["StreamDescription"]
-        shards += description["Shards"]
-        last = description.get("LastEvaluatedShardId")
-        if not last or last == request.get("ExclusiveStartShardId"):
-            return description, shards
-        request["ExclusiveStartShardId"] = last
 
 
 def _is_open(shard: dict[str, Any]) -> bool:
