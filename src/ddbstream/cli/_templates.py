@@ -24,7 +24,14 @@ from ddbstream.cli._mapping_settings import MappingSettings
 from ddbstream.cli._template_values import TABLE_TYPES, TemplateValues
 from ddbstream.cli._yaml import load_yaml
 
-__all__ = ["Function", "StreamEvent", "Template", "find_template", "read_template"]
+__all__ = [
+    "LAMBDA_SECONDS",
+    "Function",
+    "StreamEvent",
+    "Template",
+    "find_template",
+    "read_template",
+]
 
 _NAMES: Final = ("serverless.yml", "serverless.yaml", "template.yaml", "template.yml")
 _OF_A_TABLE: Final = (
@@ -33,7 +40,7 @@ _OF_A_TABLE: Final = (
     "GlobalSecondaryIndexes",
     "LocalSecondaryIndexes",
 )
-_LAMBDA_SECONDS: Final = 3.0  # a function's timeout if nothing is said: AWS's
+LAMBDA_SECONDS: Final = 3.0  # a function's timeout if nothing is said: AWS's
 _SERVERLESS_SECONDS: Final = 6.0  # ... and the Serverless Framework's
 _SERVERLESS_BATCH: Final = 10
 
@@ -70,7 +77,7 @@ class Function:
     handler: str
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
-    timeout: float = _LAMBDA_SECONDS
+    timeout: float = LAMBDA_SECONDS
     streams: Sequence[StreamEvent] = ()
     paths: Sequence[tuple[str, str]] = ()
 
@@ -237,7 +244,7 @@ def _cloudformation(path: Path, document: Mapping[str, Any]) -> Template:
             handler,
             folder,
             _environment(values, *(_variables_of(one) for one in (common, said))),
-            float(values.of(said.get("Timeout")) or _LAMBDA_SECONDS),
+            float(values.of(said.get("Timeout")) or LAMBDA_SECONDS),
             [
                 _aws_stream(one.get("Properties") or {}, "Stream", values)
                 for one in events

@@ -32,6 +32,7 @@ from ddbstream.cli._reload import run_reloading
 from ddbstream.cli._render import Output
 from ddbstream.cli._signals import Stop, say_stopping, stopping_on_signals
 from ddbstream.cli._standard_streams import complain, complain_of
+from ddbstream.cli._templates import LAMBDA_SECONDS
 from ddbstream.exceptions import DDBStreamError
 from ddbstream.metrics import BatchEvent, HandlerEvent
 from ddbstream.poller import StreamPoller
@@ -44,7 +45,6 @@ __all__ = ["dev"]
 _TABLE = "dev"
 _PORT = 8000
 _API_PORT = 3000  # as `sam local start-api` and serverless-offline have it
-_LAMBDA_SECONDS = 3.0  # a function's timeout if nothing is said: AWS's
 _GRACE = 5.0  # seconds for a running handler, at the end and at a reload
 
 
@@ -256,7 +256,7 @@ def _run(options: _Options, target: Target, output: Output) -> None:
             )
         if target.others:
             stack.enter_context(serving_api(target.others, options.api_port))
-        default = function.timeout if function is not None else _LAMBDA_SECONDS
+        default = function.timeout if function is not None else LAMBDA_SECONDS
         FunctionRun(
             target.app.replace(":", "-") if function is None else function.name,
             app,
