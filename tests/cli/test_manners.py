@@ -161,6 +161,8 @@ def test_one_is_no_plural() -> None:
         "1 shard",
         "1,024 shards",
     ]
+    assert [plural(count, "retry") for count in (1, 2)] == ["1 retry", "2 retries"]
+    assert plural(2, "key") == "2 keys"
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from ddbstream.cli._json import dumps
 from ddbstream.cli._parameters import Loaded, json_option
 from ddbstream.cli._render import Output
 from ddbstream.cli._sources import Found, in_one_line, open_source, reading, source_options
+from ddbstream.cli._standard_streams import plural
 from ddbstream.exceptions import DDBStreamError, ModelDefinitionError
 
 __all__ = ["check"]
@@ -112,7 +113,7 @@ def _as_json(group: Group) -> dict[str, Any]:
 
 def _as_text(group: Group) -> str:
     path = f"{group.path}: " if group.path else ""
-    times = f"{group.count:,} item{'s' if group.count != 1 else ''}"
+    times = plural(group.count, "item")
     text = f"  {path}{_TITLES[group.kind]}{group.words}: {times}"
     if group.examples:
         text += f"; {', '.join(map(_example, group.examples))}"
