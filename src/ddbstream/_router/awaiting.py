@@ -38,27 +38,27 @@ def finish(result: object) -> object:
         RouteDefinitionError: It holds work that nobody does.
         BaseException: What the awaitable raises.
     """
-    while True:
+    while result is not None:
         if _can_be_awaited(result):
             result = the_loop().wait_for(result)
         elif _is_future(result):
             result = result.result()  # type: ignore[attr-defined]
         else:
+            _refuse_unrun(result)
             break
-    _refuse_unrun(result)
     return result
 
 
 async def finish_async(result: object) -> object:
     """The same on the event loop."""
-    while True:
+    while result is not None:
         if _is_future(result):
             result = sys.modules["asyncio"].wrap_future(result)
         if not _can_be_awaited(result):
+            _refuse_unrun(result)
             break
         awaitable: Awaitable[object] = result  # type: ignore[assignment]
         result = await awaitable
-    _refuse_unrun(result)
     return result
 
 
@@ -112,8 +112,6 @@ def _is_future(result: object) -> bool:
 
 def _refuse_unrun(result: object) -> None:
     """Raise RouteDefinitionError for what holds work that nobody does."""
-    if result is None:
-        return
     kind = type(result)
     if isinstance(result, _GENERATORS):
         raise _never_runs()
