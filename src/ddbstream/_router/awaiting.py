@@ -22,7 +22,7 @@ from ddbstream.exceptions import RouteDefinitionError
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-__all__ = ["at_once", "finish", "finish_async", "on_event_loop", "the_loop"]
+__all__ = ["at_once", "close_unawaited", "finish", "finish_async", "on_event_loop", "the_loop"]
 
 _GENERATORS: Final = (GeneratorType, AsyncGeneratorType)
 _LAZY: Final = frozenset({map, filter, zip})
@@ -75,13 +75,20 @@ def at_once(result: object, about: str) -> object:
     if result is None or isinstance(result, (bool, str)):
         return result
     if _can_be_awaited(result):
-        _close(result)
+        close_unawaited(result)
         raise RouteDefinitionError(
             f"{about} gave something to await: it has to be a plain function, which answers at once"
         )
     if isinstance(result, _GENERATORS):
         raise _never_runs()
     return result
+
+
+def close_unawaited(awaitable: object) -> None:
+    """Close what nobody will await: a coroutine would warn of that."""
+    close = getattr(awaitable, "close", None)
+    if close is not None:
+        close()
 
 
 def the_loop() -> Any:
@@ -126,14 +133,8 @@ def _refuse_unrun(result: object) -> None:
         waiting = [one for one in members if _can_be_awaited(one) or _is_future(one)]
         if waiting:
             for one in waiting:
-                _close(one)
+                close_unawaited(one)
             raise _never_runs("a collection of things to await (see asyncio.gather)")
-
-
-def _close(awaitable: object) -> None:
-    close = getattr(awaitable, "close", None)
-    if close is not None:  # a coroutine that is never awaited warns
-        close()
 
 
 def _never_runs(what: str = "a generator") -> RouteDefinitionError:

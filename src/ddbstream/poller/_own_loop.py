@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ddbstream._router.awaiting import finish, finish_async
+from ddbstream._router.awaiting import close_unawaited, finish, finish_async
 from ddbstream.exceptions import PollerError
 
 __all__ = ["in_thread", "wait_in_loop"]
@@ -55,8 +55,6 @@ def wait_in_loop(result: object, loop: asyncio.AbstractEventLoop | None) -> obje
         done = asyncio.run_coroutine_threadsafe(waiting, loop)
     except RuntimeError:
         for coroutine in (waiting, result):
-            close = getattr(coroutine, "close", None)
-            if close is not None:  # what is never awaited warns
-                close()
+            close_unawaited(coroutine)
         raise PollerError("the event loop is closed, and this has to be awaited in it") from None
     return done.result()
