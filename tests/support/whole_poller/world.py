@@ -74,7 +74,7 @@ class Result:
     lies: int = 0
     streams: int = 0
     digest: str = ""  # of all that was handled, given up and saved, in order
-    modes: dict[str, int] = field(default_factory=dict)
+    modes: Counter[str] = field(default_factory=Counter)
 
 
 class LifesStore:
@@ -328,12 +328,11 @@ class Life:
 
     def _live_async(self, timeout: float | None) -> str:
         loop = Loop(self)
-        patches: list[Any] = [
-            mock.patch.object(_async, "Lane", lambda *a: Lane(self, *a)),
-            mock.patch.object(_async, "in_thread", at_once),
-        ]
         try:
-            with patches[0], patches[1]:
+            with (
+                mock.patch.object(_async, "Lane", lambda *a: Lane(self, *a)),
+                mock.patch.object(_async, "in_thread", at_once),
+            ):
                 self.task = loop.create_task(self._main(timeout))
                 loop.run_until_complete(self.task)
         except asyncio.CancelledError:
@@ -519,7 +518,6 @@ class World:
         self.result = Result(seed)
         self.calm = False
         self.over = False
-        self.modes: Counter[str] = Counter()
         self._failures: dict[tuple[str, int], int] = {}
 
     # Chance
@@ -603,7 +601,7 @@ class World:
             if before is not None:
                 before.alive = False
         self.result.lives += 1
-        self.modes[life.mode] += 1
+        self.result.modes[life.mode] += 1
         self.schedule.after(self.rng.uniform(30, 600), life.probe)
         limited = self.profile.consumers > 1 or self.rng.random() < 0.2
         if limited and not life.mode.endswith("until"):
@@ -647,7 +645,6 @@ class World:
         result.hours = (self.clock.monotonic() - 1000.0) / HOUR
         result.lies = self.service.told
         result.streams = sum(len(table._streams) for table in self.service.tables.values())
-        result.modes = dict(self.modes)
         for ledger in self.ledgers:
             result.delivered += ledger.delivered
             result.duplicates += ledger.duplicates
