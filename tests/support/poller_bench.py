@@ -71,6 +71,22 @@ class Bench:
             self._next += 1
         return list(range(first, self._next))
 
+    def enable_again(self, seconds: float = 1.0) -> str:
+        """Disable the stream, and so long after that enable the table's next one; its ARN."""
+        self.stream.disable()
+        self.clock.advance(seconds)
+        return self.stream.enable()
+
+    def end_and_enable_again(self) -> None:
+        """Have the stream disabled and its end durable, and the next one enabled a minute later."""
+        self.write(1)
+        self.catch_up()
+        self.stream.disable()
+        assert self.poller().run().reason == "stream_ended"
+        self.router.records.clear()
+        self.clock.advance(60)
+        self.stream.enable()
+
     def poller(self, table: Any = "Product", *, router: Any = True, **options: Any) -> StreamPoller:
         options = {"client": self.stream, "checkpoints": self.store, **options}
         return StreamPoller(

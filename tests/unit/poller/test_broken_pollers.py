@@ -245,16 +245,13 @@ def re_enabled():
     bench = Bench()
     bench.catch_up()
     written = bench.write(2)
-    bench.stream.disable()
-    bench.clock.advance(1)
-    bench.stream.enable()
+    bench.enable_again()
     written += bench.write(1)
     assert bench.catch_up(start="LATEST") == written
 
 
-def stop_in_a_batch():
-    bench, got, router = Bench(), [], StreamRouter()
-    bench.write(5)
+def _handled_until_the_first_stops(bench):
+    got, router = [], StreamRouter()
     poller = bench.poller(router=router)
 
     @router.on_change()
@@ -263,7 +260,13 @@ def stop_in_a_batch():
         poller.stop()
 
     poller.run()
-    assert len(got) == 1
+    return got
+
+
+def stop_in_a_batch():
+    bench = Bench()
+    bench.write(5)
+    assert len(_handled_until_the_first_stops(bench)) == 1
 
 
 def stop_with_a_broken_store():
@@ -316,18 +319,10 @@ def lowest_not_done():
 
 
 def stop_with_more_on_the_way():
-    bench, got, router = Bench(shards=4), [], StreamRouter()
+    bench = Bench(shards=4)
     for number in range(20):
         bench.write(1, key=f"k{number}")
-    poller = bench.poller(router=router)
-
-    @router.on_change()
-    def handle(record):
-        got.append(record)
-        poller.stop()
-
-    poller.run()
-    assert len(got) == 1
+    assert len(_handled_until_the_first_stops(bench)) == 1
 
 
 def stop_while_the_next_stream_is_opened():
@@ -360,9 +355,7 @@ def never_renewed(times=0):
     bench.store.fix_start(lease, Start(AtStart(), bench.clock.time()))
     bench.stream.roll_over()
     for _ in range(times):
-        bench.stream.disable()
-        bench.clock.advance(1)
-        bench.stream.enable()
+        bench.enable_again()
     bench.clock.advance(30 * 3600)
     with pytest.raises(RecordsTrimmedError, match="stopped_too_long"):
         bench.catch_up()
@@ -394,9 +387,7 @@ def between_a_dropped_stream_and_the_newest():
     bench.stream.enable()
     bench.clock.advance(20 * 3600)
     bench.write(2)
-    bench.stream.disable()
-    bench.clock.advance(1)
-    bench.stream.enable()
+    bench.enable_again()
     bench.clock.advance(5 * 3600)
     assert bench.catch_up(on_gap="continue") == [0, 1, 2]
 
@@ -409,9 +400,7 @@ def re_enabled_twice_while_it_is_read():
         def dispatch(self, payload, **options):
             if not self.records:
                 for _ in range(2):
-                    bench.stream.disable()
-                    bench.clock.advance(1)
-                    bench.stream.enable()
+                    bench.enable_again()
                     bench.write(1)
             return super().dispatch(payload, **options)
 
@@ -486,9 +475,7 @@ def waits_for_a_live_lease():
 def late_streams_are_read_from_their_beginning():
     bench = Bench()
     bench.catch_up(start="LATEST")
-    bench.stream.disable()
-    bench.clock.advance(5)
-    bench.stream.enable()
+    bench.enable_again(5)
     bench.write(1)
     bench.clock.advance(5)
     assert bench.catch_up(start="LATEST") == [0]
@@ -637,10 +624,6 @@ ROWS = [
         "_read",
         lambda _, __, records: Delivered(len(records)),
     ),
-]
-
-
-ROWS += [
     (
         "what waits for a thread begins after the stop",
         stop_with_more_on_the_way,

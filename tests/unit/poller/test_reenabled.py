@@ -26,12 +26,6 @@ from ddbstream.testing.fake_stream._errors import client_error
 from tests.support.poller_bench import QUICK, Both, Recorder, value_of
 
 
-def again(bench):
-    bench.stream.disable()
-    bench.clock.advance(1)
-    return bench.stream.enable()
-
-
 @pytest.fixture(params=[MemoryCheckpoints, FileCheckpoints, SQLiteCheckpoints])
 def any_store(request, tmp_path, bench):
     clock = bench.clock.time
@@ -50,7 +44,7 @@ def test_what_was_left_when_nothing_was_read_comes_before_the_next_stream(any_st
     bench.catch_up(start=start)
     written = bench.write(2)
     for _ in range(times):
-        again(bench)
+        bench.enable_again()
         bench.clock.advance(10)
         written += bench.write(2)
     assert bench.catch_up(start=start) == written
@@ -74,7 +68,7 @@ def test_a_store_from_before_is_asked_for_each_stream_that_is_listed(bench):
     (shard,) = bench.stream.stored_shards().values()
     bench.store.save(lease, shard.shard_id, After(str(shard.numbers[0])))
     bench.store.release(lease)
-    again(bench)
+    bench.enable_again()
     written += bench.write(1)
     assert bench.catch_up(start="LATEST") == written[1:]
 
@@ -83,7 +77,7 @@ def test_a_stream_that_left_before_it_was_read_is_a_gap(bench):
     bench.write(1)
     bench.catch_up()
     bench.write(1)
-    again(bench)
+    bench.enable_again()
     bench.clock.advance(30 * 3600)
     bench.write(1)
     with pytest.raises(RecordsTrimmedError):
@@ -94,16 +88,10 @@ def test_a_stream_that_left_before_it_was_read_is_a_gap(bench):
 
 
 def test_a_stream_between_one_that_was_dropped_and_the_newest_is_read(bench):
-    bench.write(1)
-    bench.catch_up()
-    bench.stream.disable()
-    assert bench.poller().run().reason == "stream_ended"
-    bench.router.records.clear()
-    bench.clock.advance(60)
-    bench.stream.enable()
+    bench.end_and_enable_again()
     bench.clock.advance(20 * 3600)
     written = bench.write(2)
-    again(bench)
+    bench.enable_again()
     written += bench.write(1)
     bench.clock.advance(5 * 3600)  # the first is dropped, the second is not
     assert bench.catch_up(on_gap="continue") == written
@@ -113,13 +101,7 @@ class TestALaterStreamIsOwedFromItsEnabling:
     """It follows one that was read: what it lost before it was begun is lost for this consumer."""
 
     def later(self, bench, hours, *, rolled=False):
-        bench.write(1)
-        bench.catch_up()
-        bench.stream.disable()
-        assert bench.poller().run().reason == "stream_ended"
-        bench.router.records.clear()
-        bench.clock.advance(60)
-        bench.stream.enable()
+        bench.end_and_enable_again()
         written = bench.write(1)
         if rolled:
             bench.stream.roll_over()
@@ -174,7 +156,7 @@ class TestALaterStreamIsOwedFromItsEnabling:
         class Slow(Recorder):
             def dispatch(self, payload, **options):
                 if not self.records:
-                    again(bench)
+                    bench.enable_again()
                     bench.write(1)
                     bench.clock.advance(30 * 3600)
                     kept.extend(bench.write(1))
@@ -199,7 +181,7 @@ def test_a_refused_list_of_streams_does_not_skip_what_is_left_of_the_last_one(be
     bench.store.save(lease, first.shard_id, End())  # its child is not begun
     bench.store.release(lease)
     written = bench.write(2)
-    again(bench)
+    bench.enable_again()
     written += bench.write(1)
     bench.router.records.clear()
     list_streams, refusals = bench.stream.list_streams, [1]
@@ -221,7 +203,7 @@ def test_a_crash_right_after_the_start_and_a_day_of_silence_are_a_gap(bench, tim
     if not times:
         bench.stream.roll_over()  # what is left tells nothing of what there was
     for _ in range(times):
-        again(bench)
+        bench.enable_again()
         bench.write(1)
     bench.clock.advance(30 * 3600)
     kept = bench.write(1)
@@ -235,7 +217,7 @@ def test_a_crash_right_after_the_start_and_a_day_of_silence_are_a_gap(bench, tim
 def test_a_stream_by_its_arn_is_that_stream_alone(bench):
     bench.catch_up()
     bench.write(1)
-    arn = again(bench)
+    arn = bench.enable_again()
     later = bench.write(1)
     bench.poller(arn).run_until_caught_up(600)
     assert bench.router.values == later
@@ -248,7 +230,7 @@ def test_two_streams_that_come_while_the_first_is_read_are_both_read(bench):
         def dispatch(self, payload, **options):
             if not self.records:
                 for _ in range(2):
-                    again(bench)
+                    bench.enable_again()
                     written.extend(bench.write(2))
             return super().dispatch(payload, **options)
 
