@@ -16,7 +16,8 @@ import click
 
 from ddbstream.cli._app import cli
 from ddbstream.cli._completion import complete_names, complete_tables
-from ddbstream.cli._local_dynamodb import dynamodb, make_table
+from ddbstream.cli._local_dynamodb import dynamodb
+from ddbstream.testing._stream_table import make_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

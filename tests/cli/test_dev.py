@@ -19,11 +19,12 @@ from click.testing import CliRunner
 
 from ddbstream import StreamRouter, by_key_prefix
 from ddbstream.cli._app import cli
-from ddbstream.cli._local_dynamodb import dynamodb, make_table, serving_dynamodb
+from ddbstream.cli._local_dynamodb import dynamodb, serving_dynamodb
 from ddbstream.cli._reload import python_files
 from ddbstream.cli._render import Output
 from ddbstream.cli.dev import Shown
 from ddbstream.testing import insert
+from ddbstream.testing._stream_table import make_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

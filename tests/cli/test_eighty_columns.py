@@ -13,8 +13,9 @@ pytest.importorskip("click")
 pytest.importorskip("moto")
 import boto3
 
-from ddbstream.cli._local_dynamodb import dynamodb, make_table, serving_dynamodb
+from ddbstream.cli._local_dynamodb import dynamodb, serving_dynamodb
 from ddbstream.testing import insert, lambda_event, on_failure_message
+from ddbstream.testing._stream_table import make_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -24,8 +24,9 @@ from rich.console import Console
 from ddbstream.cli import _render
 from ddbstream.cli._app import cli
 from ddbstream.cli._aws import boto3_client
-from ddbstream.cli._local_dynamodb import dynamodb, make_table, serving_dynamodb
+from ddbstream.cli._local_dynamodb import dynamodb, serving_dynamodb
 from ddbstream.cli._standard_streams import LogFormatter
+from ddbstream.testing._stream_table import make_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

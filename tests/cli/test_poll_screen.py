@@ -14,9 +14,10 @@ pytest.importorskip("moto")
 import boto3
 from rich.console import Console
 
-from ddbstream.cli._local_dynamodb import dynamodb, make_table, serving_dynamodb
+from ddbstream.cli._local_dynamodb import dynamodb, serving_dynamodb
 from ddbstream.cli._poll_screen import Screen
 from ddbstream.poller import Metrics, ShardStatus, StreamStatus
+from ddbstream.testing._stream_table import make_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,9 +18,10 @@ from click.testing import CliRunner
 
 from ddbstream import parse
 from ddbstream.cli._app import cli
-from ddbstream.cli._local_dynamodb import dynamodb, make_table, serving_dynamodb
+from ddbstream.cli._local_dynamodb import dynamodb, serving_dynamodb
 from ddbstream.cli._tail_view import Condition, Kinds, View, redacted
 from ddbstream.testing import insert, modify, remove
+from ddbstream.testing._stream_table import make_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -24,6 +24,7 @@ import boto3
 from botocore.config import Config
 
 from ddbstream.testing._dynamodb_local import Unavailable, fetched
+from ddbstream.testing._stream_table import make_table
 from tests.support.missing import missing
 
 if TYPE_CHECKING:
@@ -146,26 +147,14 @@ class DynamoDBLocal:
     ) -> Iterator[Table]:
         """A new table with a stream, deleted at the end. ``ttl``: an attribute of epoch seconds."""
         name = name or f"table-{uuid.uuid4().hex[:12]}"
-        made = self.dynamodb.create_table(
-            TableName=name,
-            KeySchema=[
-                {"AttributeName": "PK", "KeyType": "HASH"},
-                {"AttributeName": "SK", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "PK", "AttributeType": "S"},
-                {"AttributeName": "SK", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-            StreamSpecification={"StreamEnabled": True, "StreamViewType": view_type},
-        )
+        made = make_table(self.dynamodb, name, ("PK", "SK"), view_type)
         if ttl is not None:
             self.dynamodb.update_time_to_live(
                 TableName=name,
                 TimeToLiveSpecification={"Enabled": True, "AttributeName": ttl},
             )
         try:
-            yield Table(name, made["TableDescription"]["LatestStreamArn"], self.dynamodb)
+            yield Table(name, made["LatestStreamArn"], self.dynamodb)
         finally:
             self.dynamodb.delete_table(TableName=name)
 

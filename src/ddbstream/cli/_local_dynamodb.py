@@ -16,9 +16,9 @@ from ddbstream.cli._aws import boto3_session, environment, need
 from ddbstream.cli._http import LOOPBACK, Request, Response, message, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-__all__ = ["PORT_TAKEN", "REGION", "dynamodb", "make_table", "serving_dynamodb"]
+__all__ = ["PORT_TAKEN", "REGION", "dynamodb", "serving_dynamodb"]
 
 REGION = "us-east-1"
 PORT_TAKEN = "port {port}: {reason}; try --port"
@@ -74,26 +74,6 @@ def _pointing_at(endpoint_url: str) -> dict[str, str | None]:
     if session.get_credentials() is None:
         changes |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
     return changes
-
-
-def make_table(client: Any, name: str, keys: Sequence[str]) -> None:
-    """Make a table with a stream of new and old images.
-
-    Args:
-        client: boto3's ``dynamodb`` client.
-        name: The table's name.
-        keys: Its partition key and, if it has one, its sort key; both strings.
-    """
-    client.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-        KeySchema=[
-            {"AttributeName": key, "KeyType": kind}
-            for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
-        ],
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
-    )
 
 
 @contextmanager

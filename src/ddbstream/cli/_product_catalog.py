@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 from ddbstream.cli._http import JSON, Request, Response, message
-from ddbstream.cli._local_dynamodb import make_table
+from ddbstream.testing._stream_table import make_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

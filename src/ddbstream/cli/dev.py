@@ -19,12 +19,7 @@ from ddbstream.cli._dev_api import serving_api
 from ddbstream.cli._dev_function import FunctionRun
 from ddbstream.cli._dev_target import Target, find_target
 from ddbstream.cli._http import LOOPBACK
-from ddbstream.cli._local_dynamodb import (
-    REGION,
-    dynamodb,
-    make_table,
-    serving_dynamodb,
-)
+from ddbstream.cli._local_dynamodb import REGION, dynamodb, serving_dynamodb
 from ddbstream.cli._mapping_settings import MappingSettings, mapping_options
 from ddbstream.cli._parameters import Loaded, json_option, profile_option
 from ddbstream.cli._poller_run import run
@@ -36,6 +31,7 @@ from ddbstream.cli._templates import LAMBDA_SECONDS
 from ddbstream.exceptions import DDBStreamError
 from ddbstream.metrics import BatchEvent, HandlerEvent
 from ddbstream.poller import StreamPoller
+from ddbstream.testing._stream_table import make_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

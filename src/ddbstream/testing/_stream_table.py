@@ -13,7 +13,7 @@ from ddbstream.testing._record_forms import ViewType, json_record
 if TYPE_CHECKING:
     from ddbstream.typing import WireRecord
 
-__all__ = ["StreamTable", "stream_table"]
+__all__ = ["StreamTable", "make_table", "stream_table"]
 
 
 @final
@@ -94,6 +94,31 @@ def _wire(item: object) -> Any:
     return to_item(item)
 
 
+def make_table(
+    client: Any, name: str, keys: Sequence[str], view_type: ViewType = "NEW_AND_OLD_IMAGES"
+) -> dict[str, Any]:
+    """Make a table with a stream; gives the table's description.
+
+    Args:
+        client: boto3's ``dynamodb`` client.
+        name: The table's name.
+        keys: Its partition key and, if it has one, its sort key; both strings.
+        view_type: What the stream's records carry.
+    """
+    made = client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        KeySchema=[
+            {"AttributeName": key, "KeyType": kind}
+            for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
+        ],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": view_type},
+    )
+    description: dict[str, Any] = made["TableDescription"]
+    return description
+
+
 @contextmanager
 def stream_table(
     boto3: Any,
@@ -115,18 +140,9 @@ def stream_table(
     client = boto3.client("dynamodb", endpoint_url=endpoint_url)
     streams = boto3.client("dynamodbstreams", endpoint_url=endpoint_url)
     try:
-        made = client.create_table(
-            TableName=name,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-            KeySchema=[
-                {"AttributeName": key, "KeyType": kind}
-                for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
-            ],
-            StreamSpecification={"StreamEnabled": True, "StreamViewType": view_type},
-        )
+        made = make_table(client, name, keys, view_type)
         try:
-            arn = made["TableDescription"]["LatestStreamArn"]
+            arn = made["LatestStreamArn"]
             yield StreamTable(name, keys, arn, endpoint_url, client, streams)
         finally:
             with suppress(client.exceptions.ResourceNotFoundException):  # the test deleted it
