@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 import boto3
 from botocore.config import Config
 
-from ddbstream.testing._dynamodb_local import Unavailable, fetched
+from ddbstream.testing._dynamodb_local import Unavailable, fetched, free_port, is_up, java_flags
 from ddbstream.testing._stream_table import make_table
 from tests.support.missing import missing
 
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 CACHE = Path(__file__).parents[2] / ".cache" / "dynamodb-local" / "1.25.1"
 LAUNCHER = Path(__file__).with_name("DynamoDBLocalLauncher.java")
-START_SECONDS = 60.0  # takes 2 s when the machine is idle; a loaded one gets time
 
 ViewType = Literal["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"]
 
@@ -94,20 +92,16 @@ class DynamoDBLocal:
         if java is None:
             missing("DynamoDB Local needs Java 17 or newer, and there is no java on the PATH")
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - stop() closes it
-        self.port = _free_port()
+        self.port = free_port()
         self.endpoint_url = f"http://127.0.0.1:{self.port}"
-        # It lives only a few minutes: a simple collector and a quick compiler start it sooner.
-        flags = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
         self._process = subprocess.Popen(
             [
                 java,
-                *flags,
+                *java_flags(jars),
                 "-cp",
                 os.pathsep.join(
                     [str(jars / "DynamoDBLocal.jar"), str(jars / "DynamoDBLocal_lib/*")]
                 ),
-                f"-Djava.library.path={jars / 'DynamoDBLocal_lib'}",
-                "-DDDBLocalTelemetry=0",
                 str(LAUNCHER),
                 str(self.port),
             ],
@@ -196,16 +190,8 @@ class DynamoDBLocal:
         self.stop()
 
     def _wait_until_up(self) -> None:
-        until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until:
-            if self._process.poll() is not None:
-                break
-            with (
-                contextlib.suppress(OSError),
-                socket.create_connection(("127.0.0.1", self.port), 1),
-            ):
-                return
-            time.sleep(0.05)
+        if is_up(self._process, self.port):
+            return
         self._log.seek(0)
         said = self._log.read().decode(errors="replace")[-2000:]
         raise RuntimeError(f"DynamoDB Local did not start (it needs Java 17 or newer):\n{said}")
@@ -221,10 +207,3 @@ def eventually(
             raise AssertionError(f"waited {seconds} s for {count}, got {len(found)}")
         time.sleep(0.1)
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -29,7 +29,7 @@ try:
 except ImportError:  # not POSIX
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Unavailable", "fetched", "serving"]
+__all__ = ["Unavailable", "fetched", "free_port", "is_up", "java_flags", "serving"]
 
 PACKAGE: Final = "amplify-dynamodb-simulator@2.9.30"  # holds DynamoDB Local 1.25.1
 SHA512: Final = (
@@ -128,12 +128,10 @@ def serving(jars: Path) -> Iterator[str]:
     java = shutil.which("java")
     if java is None:
         raise Unavailable("DynamoDB Local needs Java 17 or newer, and no java is on the PATH")
-    port, jars = _free_port(), jars.resolve()
+    port, jars = free_port(), jars.resolve()
     command = [
         *(sys.executable, "-c", _WATCH),
-        # It lives only a few minutes: a simple collector and a quick compiler start it sooner.
-        *(java, "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
-        *(f"-Djava.library.path={jars / 'DynamoDBLocal_lib'}", "-DDDBLocalTelemetry=0"),
+        *(java, *java_flags(jars)),
         *("-jar", str(jars / "DynamoDBLocal.jar"), "-inMemory", "-port", str(port)),
     ]
     # It leaves a file in the folder where it runs.
@@ -142,7 +140,7 @@ def serving(jars: Path) -> Iterator[str]:
             command, cwd=scratch, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT
         )
         try:
-            if not _is_up(process, port):
+            if not is_up(process, port):
                 log.seek(0)
                 said = log.read().decode(errors="replace")[-2000:]
                 raise Unavailable(f"DynamoDB Local did not start (Java 17 or newer?):\n{said}")
@@ -152,7 +150,18 @@ def serving(jars: Path) -> Iterator[str]:
                 process.communicate(timeout=10)
 
 
-def _is_up(process: subprocess.Popen[bytes], port: int) -> bool:
+def java_flags(jars: Path) -> list[str]:
+    """What Java is started with, whatever class of the emulator's it runs."""
+    return [
+        # It lives only a few minutes: a simple collector and a quick compiler start it sooner.
+        *("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
+        f"-Djava.library.path={jars / 'DynamoDBLocal_lib'}",
+        "-DDDBLocalTelemetry=0",
+    ]
+
+
+def is_up(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until a server takes connections; False if it ends before, or takes too long."""
     until = time.monotonic() + _START_SECONDS
     while time.monotonic() < until and process.poll() is None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
@@ -161,7 +170,8 @@ def _is_up(process: subprocess.Popen[bytes], port: int) -> bool:
     return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
