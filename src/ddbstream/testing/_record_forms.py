@@ -28,6 +28,7 @@ __all__ = [
     "json_record",
     "key_names",
     "size_of_item",
+    "wire_item",
 ]
 
 _USUAL_KEYS: Final = (("PK", "SK"), ("pk", "sk"), ("Id",), ("id",))
@@ -48,6 +49,11 @@ def json_item(source: object) -> Item:
         item: Item = as_lambda_json(source)
         return item
     return to_item(source, wire="json")
+
+
+def wire_item(source: object) -> Mapping[str, Any]:
+    """A model, an item of Python values or a wire item, in boto3's wire form."""
+    return source if is_wire_item(source) else to_item(source)
 
 
 def key_names(

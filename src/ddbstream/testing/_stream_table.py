@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, final
 
-from ddbstream import to_item
-from ddbstream._values.wire_form import is_wire_item
-from ddbstream.testing._record_forms import ViewType, json_record
+from ddbstream.testing._record_forms import ViewType, json_record, wire_item
 
 if TYPE_CHECKING:
     from ddbstream.typing import WireRecord
@@ -50,11 +48,11 @@ class StreamTable:
 
     def put(self, item: object) -> None:
         """Write an item, as ``PutItem`` does: a model, an item of Python values or a wire item."""
-        self.client.put_item(TableName=self.name, Item=_wire(item))
+        self.client.put_item(TableName=self.name, Item=wire_item(item))
 
     def delete(self, item: object) -> None:
         """Delete an item, as ``DeleteItem`` does: the item, or its key attributes alone."""
-        whole = _wire(item)
+        whole = wire_item(item)
         key = {name: whole[name] for name in self.keys}
         self.client.delete_item(TableName=self.name, Key=key)
 
@@ -86,12 +84,6 @@ class StreamTable:
             if not last:
                 return sorted(found)
             request["ExclusiveStartShardId"] = last
-
-
-def _wire(item: object) -> Any:
-    if isinstance(item, Mapping) and is_wire_item(item):
-        return item
-    return to_item(item)
 
 
 def make_table(

@@ -14,14 +14,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Context
 from typing import Any, Final
 
-from ddbstream._model import to_item
 from ddbstream._values.binaries import read_binary
-from ddbstream._values.json_values import is_map
 from ddbstream._values.numbers import number_from_wire, number_to_wire
 from ddbstream._values.tags import SET_TAGS
-from ddbstream._values.wire_form import is_wire_item
 from ddbstream.exceptions import EncodeError
-from ddbstream.testing._record_forms import size_of_item
+from ddbstream.testing._record_forms import size_of_item, wire_item
 from ddbstream.testing.fake_stream._errors import client_error, parameter_error
 
 __all__ = ["copied", "stored_item", "stored_keys"]
@@ -52,7 +49,7 @@ def stored_item(source: object, keys: Sequence[str]) -> tuple[dict[str, Any], di
         EncodeError: It cannot be written as an item.
         Exception: A ``ClientError`` of the code ``ValidationException``: no table takes it.
     """
-    wire = _wire_item(source)
+    wire = wire_item(source)
     found = _keys_of(wire, keys, "PutItem")
     item = {name: found.get(name) or _stored(value, "PutItem") for name, value in wire.items()}
     if size_of_item(item) > MAX_ITEM_SIZE:
@@ -62,7 +59,7 @@ def stored_item(source: object, keys: Sequence[str]) -> tuple[dict[str, Any], di
 
 def stored_keys(source: object, keys: Sequence[str]) -> dict[str, Any]:
     """An item's key attributes; as `stored_item`, for what is deleted by them."""
-    return _keys_of(_wire_item(source), keys, "DeleteItem")
+    return _keys_of(wire_item(source), keys, "DeleteItem")
 
 
 def copied(value: Any) -> Any:
@@ -72,10 +69,6 @@ def copied(value: Any) -> Any:
     if isinstance(value, list):
         return [copied(inner) for inner in value]
     return value
-
-
-def _wire_item(source: object) -> Mapping[str, Any]:
-    return source if is_map(source) and is_wire_item(source) else to_item(source)
 
 
 def _keys_of(item: Mapping[str, Any], keys: Sequence[str], operation: str) -> dict[str, Any]:
