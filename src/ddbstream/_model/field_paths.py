@@ -142,7 +142,7 @@ def _steps_of_fields(node: ObjectNode, part: str) -> Iterator[_Step]:
 
 def _steps_of_list(node: ListNode | TupleNode | NamedTupleNode, part: str | int) -> Iterator[_Step]:
     if isinstance(part, int):
-        inner = _at(node, part)
+        inner = node_at(node, part)
         if inner is not None:
             yield _Step(part, inner)
     elif isinstance(node, NamedTupleNode):
@@ -151,12 +151,15 @@ def _steps_of_list(node: ListNode | TupleNode | NamedTupleNode, part: str | int)
                 yield _Step(index, field.node)
 
 
-def _at(node: ListNode | TupleNode | NamedTupleNode, position: int) -> Node | None:
-    """The node of a list's member; None if the list has no such position."""
+def node_at(node: Node, position: int) -> Node | None:
+    """The node of a list's member; None if the list has no such position, or it is no list."""
     if isinstance(node, ListNode):
         return node.inner
-    nodes = node.inners if isinstance(node, TupleNode) else [f.node for f in node.row.fields]
-    return nodes[position] if position < len(nodes) else None
+    if isinstance(node, NamedTupleNode) and position < len(node.row.fields):
+        return node.row.fields[position].node
+    if isinstance(node, TupleNode) and position < len(node.inners):
+        return node.inners[position]
+    return None
 
 
 def _key(node: DictNode, text: str) -> Any:
@@ -215,7 +218,7 @@ def _member(node: Node, value: Any, part: str | int) -> tuple[Node | None, Any]:
             is_stored = node.tag_of(value) == part
             return node.classes[str(part)][1], value if is_stored else MISSING
         case ListNode() | TupleNode() | NamedTupleNode():
-            inner = _at(node, part) if isinstance(part, int) else None
+            inner = node_at(node, part) if isinstance(part, int) else None
             return inner, MISSING if inner is None else _plain_member(value, part)
         case DictNode() if isinstance(part, str):
             return node.inner, value.get(_key(node, part), MISSING)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ddbstream._model.containers import Container, DictNode, ListNode, TupleNode
+from ddbstream._model.containers import Container, DictNode
+from ddbstream._model.field_paths import node_at
 from ddbstream._model.nodes import Node
 from ddbstream._model.objects import ObjectNode
-from ddbstream._model.stored_as import NamedTupleNode
 from ddbstream._model.unions import OuterTagNode, ReferenceNode, TaggedNode, UnionNode
 from ddbstream._model.wrappers import ConvertedNode, OptionalNode
 from ddbstream._values.paths import Parts, path_text
@@ -61,7 +61,7 @@ def _choices(node: Node | None) -> list[Node]:
 def _step(nodes: list[Node], part: str | int) -> tuple[str, list[Node]]:
     """A path's part as an open path has it, and what is there."""
     if isinstance(part, int):
-        return "[]", [choice for node in nodes for choice in _choices(_member(node, part))]
+        return "[]", [choice for node in nodes for choice in _choices(node_at(node, part))]
     for node in nodes:
         if isinstance(node, ObjectNode):
             found = next((f for f in node.fields if f.attribute == part and not f.in_key), None)
@@ -75,16 +75,6 @@ def _step(nodes: list[Node], part: str | int) -> tuple[str, list[Node]]:
         return "*", [choice for node in dictionaries for choice in _choices(node.inner)]
     # Of a class it is an attribute's name; inside of ``Any`` it may be data.
     return part if any(isinstance(node, ObjectNode) for node in nodes) else "*", []
-
-
-def _member(node: Node, position: int) -> Node | None:
-    if isinstance(node, ListNode):
-        return node.inner
-    if isinstance(node, NamedTupleNode) and position < len(node.row.fields):
-        return node.row.fields[position].node
-    if isinstance(node, TupleNode) and position < len(node.inners):
-        return node.inners[position]
-    return None
 
 
 def _joined(path: str, part: str) -> str:
