@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ddbstream._values.callables import check_methods
-from ddbstream.exceptions import DDBStreamError, PollerArgumentError, PollerError
+from ddbstream.exceptions import DDBStreamError, PollerError
 from ddbstream.poller import _client as poller_client
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ class Clients:
     def __init__(
         self, client: StreamsClient | None, endpoint_url: str | None, region_name: str | None
     ) -> None:
-        check_methods(client, "client=", PollerArgumentError, "get_shard_iterator", "get_records")
         self._given = client
         self._endpoint_url = endpoint_url
         self._region_name = region_name
@@ -56,7 +54,6 @@ class Clients:
 
 def fetcher(s3_client: Any, endpoint_url: str | None, region_name: str | None) -> Fetch:
     """Gets S3 objects, with a client made when the first is asked for."""
-    check_methods(s3_client, "s3_client=", PollerArgumentError, "get_object")
     made: list[Any] = [s3_client] if s3_client is not None else []
 
     def fetch(bucket: str, key: str) -> bytes:

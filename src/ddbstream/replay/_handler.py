@@ -15,10 +15,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._router.awaiting import finish
-from ddbstream._values.callables import check_function, check_methods
+from ddbstream._values.callables import check_function
 from ddbstream.exceptions import BatchError, PollerArgumentError
-from ddbstream.poller._dispatching import check_router
-from ddbstream.replay._replay import ReplayReport, replay
+from ddbstream.replay._replay import ReplayReport, check_arguments, replay
 
 if TYPE_CHECKING:
     from ddbstream._router.router import StreamRouter
@@ -65,13 +64,9 @@ class ReplayHandler:
         on_report: Callable[[ReplayReport], object] | None = None,
         clock: Clock = time,
     ) -> None:
-        check_router(router)
+        check_arguments(router, client=client, s3_client=s3_client, progress=progress, clock=clock)
         if on_report is not None:
             check_function(on_report, "on_report=", PollerArgumentError, awaited=True)
-        check_methods(client, "client=", PollerArgumentError, "get_shard_iterator", "get_records")
-        check_methods(s3_client, "s3_client=", PollerArgumentError, "get_object")
-        check_methods(progress, "progress=", PollerArgumentError, "load", "save")
-        check_methods(clock, "clock=", PollerArgumentError, "time", "sleep")
         self._router = router
         self._report = report_batch_item_failures
         self._on_report = on_report

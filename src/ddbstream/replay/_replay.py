@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ddbstream._router.router import StreamRouter
     from ddbstream.typing import StreamsClient
 
-__all__ = ["BatchFailure", "ReplayReport", "replay"]
+__all__ = ["BatchFailure", "ReplayReport", "check_arguments", "replay"]
 
 _DONE: Final = "done"
 
@@ -147,9 +147,7 @@ def replay(  # noqa: PLR0913 - each is a choice of its own
         PollerArgumentError: ``router`` is none, or a client, ``progress`` or ``clock`` has
             coroutine functions.
     """
-    check_router(router)
-    check_methods(progress, "progress=", PollerArgumentError, "load", "save")
-    check_methods(clock, "clock=", PollerArgumentError, "time", "sleep")
+    check_arguments(router, client=client, s3_client=s3_client, progress=progress, clock=clock)
     if on_record is not None:
         check_function(on_record, "on_record=", PollerArgumentError, awaited=True)
     clients = Clients(client, endpoint_url, region_name)
@@ -162,6 +160,17 @@ def replay(  # noqa: PLR0913 - each is a choice of its own
         else:
             run.take(message)
     return run.report
+
+
+def check_arguments(
+    router: object, *, client: object, s3_client: object, progress: object, clock: object
+) -> None:
+    """Raise PollerArgumentError for no router, or for what would have to be awaited."""
+    check_router(router)
+    check_methods(client, "client=", PollerArgumentError, "get_shard_iterator", "get_records")
+    check_methods(s3_client, "s3_client=", PollerArgumentError, "get_object")
+    check_methods(progress, "progress=", PollerArgumentError, "load", "save")
+    check_methods(clock, "clock=", PollerArgumentError, "time", "sleep")
 
 
 def _in_order(
