@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Record = Mapping[str, Any] | WireRecord
 
 __all__ = [
+    "FIRST_SEQUENCE_NUMBER",
     "IMAGES",
     "ViewType",
     "boto3_record",
@@ -32,6 +33,9 @@ __all__ = [
 ]
 
 _USUAL_KEYS: Final = (("PK", "SK"), ("pk", "sk"), ("Id",), ("id",))
+
+# 21 digits, the fewest that AWS documents for a sequence number.
+FIRST_SEQUENCE_NUMBER: Final = 100_000_000_000_000_000_000
 
 IMAGES: Final = ("Keys", "NewImage", "OldImage")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict, cast
 from hypothesis import strategies as st
 
 from ddbstream.testing._item_strategies import names, texts, values
-from ddbstream.testing._record_forms import ViewType, json_item, key_names
+from ddbstream.testing._record_forms import FIRST_SEQUENCE_NUMBER, ViewType, json_item, key_names
 from ddbstream.testing.builders import insert, modify, remove
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ViewType", "WireShard", "a_batch", "a_shard_tree", "keyed_items"]
 
-# 21 digits, the fewest that AWS documents for a sequence number.
-_FIRST_NUMBER: Final = 100_000_000_000_000_000_000
 _SECONDS_A_SHARD: Final = 4 * 3600  # "about every four hours" a shard rolls over
 
 
@@ -73,7 +71,7 @@ def a_batch(
             "keys": list(item.keys),
             "table_name": table_name,
             "view_type": view_type,
-            "sequence_number": str(_FIRST_NUMBER + len(made) + 1),
+            "sequence_number": str(FIRST_SEQUENCE_NUMBER + len(made) + 1),
         }
         if item.image is None and (name in table or draw(st.integers(0, 2))):
             made.append(insert(image, **fields))
@@ -116,10 +114,10 @@ def keyed_items() -> SearchStrategy[dict[str, Any]]:
 def a_shard_tree(draw: DrawFn, max_shards: int) -> list[WireShard]:
     """A tree; see `ddbstream.testing.strategies.shard_trees`."""
     made: list[WireShard] = []
-    clock = _FIRST_NUMBER
+    clock = FIRST_SEQUENCE_NUMBER
 
     def opened(parent: str | None) -> WireShard:
-        at = (clock - _FIRST_NUMBER) * _SECONDS_A_SHARD * 1000
+        at = (clock - FIRST_SEQUENCE_NUMBER) * _SECONDS_A_SHARD * 1000
         shard: WireShard = {
             "ShardId": f"shardId-{1_700_000_000_000 + at:020d}-{len(made):08x}",
             "SequenceNumberRange": {"StartingSequenceNumber": f"{clock}{len(made):03d}"},

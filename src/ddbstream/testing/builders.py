@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast, get_args
 from ddbstream._values.json_values import is_map
 from ddbstream._values.times import nanoseconds
 from ddbstream.testing._record_forms import (
+    FIRST_SEQUENCE_NUMBER,
     IMAGES,
     ViewType,
     carries,
@@ -31,9 +32,6 @@ __all__ = ["RecordFields", "insert", "modify", "remove"]
 
 # A whole second, as DynamoDB Streams keeps it; always the same, so that a test's output is too.
 _CREATED: Final = datetime(2026, 1, 1, tzinfo=timezone.utc)
-
-# 21 digits, the fewest that AWS documents for a sequence number.
-_FIRST_SEQUENCE_NUMBER: Final = 100_000_000_000_000_000_000
 
 _sequence = count(1)
 
@@ -127,7 +125,7 @@ def _record(
     whole = images.get("NewImage") or images.get("OldImage") or {}
     view_type = fields.get("view_type", "NEW_AND_OLD_IMAGES")
     region = fields.get("aws_region", "eu-west-1")
-    number = fields.get("sequence_number") or str(_FIRST_SEQUENCE_NUMBER + next(_sequence))
+    number = fields.get("sequence_number") or str(FIRST_SEQUENCE_NUMBER + next(_sequence))
     change: dict[str, Any] = {
         "ApproximateCreationDateTime": nanoseconds(fields.get("created", _CREATED)) / 1_000_000_000,
         "Keys": {name: whole[name] for name in key_names(source, whole, fields.get("keys"))},
