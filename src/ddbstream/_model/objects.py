@@ -334,7 +334,7 @@ class ObjectNode(MapNode):
     def get(self, f: Field, value: Any) -> Any:
         """A field of an instance; MISSING if it is absent and may be; raises EncodeError."""
         if f.name == EXTRA_ITEMS:
-            names = [field.name for field in self.fields if not field.collects]
+            names = {field.name for field in self.fields if not field.collects}
             return {name: member for name, member in value.items() if name not in names}
         if self.mapping:
             member = value.get(f.name, MISSING)
