@@ -141,7 +141,7 @@ class RouterHarness:
         routes = self._router.routes()
         known = sorted({route.entity for route in routes if route.entity is not None})
         if entity is None:
-            return f"no route wants a {record.event_name} without an entity: {_names(known)}"
+            return f"no route wants this {record.event_name} without an entity: {_names(known)}"
         if entity in known:
             return f"no route wants this {record.event_name} of {entity!r}: see router.explain()"
         return f"no route wants entity {entity!r}: {_names(known)}"
