@@ -20,8 +20,8 @@ from ddbstream.poller._core.policies import FailurePolicy, Settings
 from ddbstream.poller._dispatching import (
     Dispatcher,
     check_concurrency,
-    check_folds,
     check_router,
+    check_routes,
 )
 from ddbstream.poller._driver import Driver, Takers
 from ddbstream.poller._handlers import Router
@@ -193,6 +193,8 @@ class PollerBase:
     def _begin(self, workers: Workers, takers: Takers | None = None) -> Driver:
         if self._driver is not None:
             raise PollerError("the poller is running already")
+        if self._router is not None:
+            check_routes(self._router)
         self._wait_for_leftovers()
         self.exit = None
         self.metrics = Metrics()
@@ -245,7 +247,6 @@ class PollerBase:
     def _make_dispatcher(self, driver: Driver) -> Dispatcher | None:
         if self._router is None:
             return None
-        check_folds(self._router)  # once more: a fold may have been added since
         return Dispatcher(
             self._router,
             concurrency=self._concurrency,

@@ -17,13 +17,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ddbstream._router.router import StreamRouter
 from ddbstream._values.callables import is_async
 from ddbstream.exceptions import PollerArgumentError, PollerError
 from ddbstream.poller._core.commands import Delivered, RawRecord
 from ddbstream.poller._core.shard import record_at, sequence_number
 from ddbstream.poller._handlers import PollContext, Router
 
-__all__ = ["Dispatcher", "check_concurrency", "check_router", "failure_in"]
+__all__ = ["Dispatcher", "check_concurrency", "check_router", "check_routes", "failure_in"]
 
 
 def check_concurrency(concurrency: object) -> int:
@@ -54,7 +55,7 @@ def check_router(router: object, *, concurrency: int = 1) -> None:
         raise PollerArgumentError(
             "a router's dispatch() must not be a coroutine function; its handlers may be"
         )
-    check_folds(router)
+    _check_folds(router)
     named, any_name = _options_of(router)
     if concurrency > 1 and "concurrency" not in named and not any_name:
         raise PollerArgumentError(
@@ -62,8 +63,20 @@ def check_router(router: object, *, concurrency: int = 1) -> None:
         )
 
 
-def check_folds(router: object) -> None:
-    """Refuse a router that needs a window: no poller has one."""
+def check_routes(router: object) -> None:
+    """Refuse, at the start of a run, a router that no record should be read for.
+
+    One without routes would fail every record for ever, or have it put aside. Until a run starts
+    its routes may still be registered, and folds be added.
+    """
+    _check_folds(router)
+    if isinstance(router, StreamRouter) and not router.routes():
+        raise PollerArgumentError(
+            "the router has no route: import the modules whose decorators register the handlers"
+        )
+
+
+def _check_folds(router: object) -> None:
     if getattr(router, "has_folds", False) is True:
         raise PollerArgumentError(
             "the router has folds, which need a tumbling window: only LambdaHandler has one"

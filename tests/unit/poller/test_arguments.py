@@ -77,6 +77,48 @@ def test_a_router_with_folds(bench):
         StreamPoller("Product", router, client=bench.stream)
 
 
+def _with_an_empty_one_inside():
+    router = StreamRouter()
+    router.include(StreamRouter())
+    return router
+
+
+@pytest.mark.parametrize("empty", [StreamRouter, _with_an_empty_one_inside])
+@pytest.mark.parametrize("kind", [StreamPoller, AsyncStreamPoller])
+def test_a_router_without_routes_reads_nothing(bench, kind, empty):
+    """Its modules were never imported: its records must neither fail for ever nor be put aside."""
+    bench.write(1)
+    router, letters = empty(), []
+    options = {"client": bench.stream, "on_failure": retry(0, then=letters.append)}
+    poller = kind("Product", router, **options)
+    for _ in range(2):  # and what was refused is not running
+        with pytest.raises(PollerArgumentError, match=r"no route.*import the modules"):
+            ended(poller.run_until_caught_up(60))
+    assert letters == []
+
+    seen = []
+    router.on_change()(seen.append)
+    assert ended(poller.run_until_caught_up(60)).reason == "caught_up"
+    assert len(seen) == 1
+
+
+def ended(exit_):
+    return asyncio.run(exit_) if asyncio.iscoroutine(exit_) else exit_
+
+
+def test_what_is_refused_at_the_start_is_not_running(bench):
+    router = StreamRouter()
+    poller = bench.poller(router=router)
+
+    @router.fold(initial=int)
+    def count(total, record):
+        return total + 1
+
+    for _ in range(2):
+        with pytest.raises(PollerArgumentError, match="folds"):
+            poller.run_until_caught_up()
+
+
 def putting_aside():
     router = StreamRouter()
 
