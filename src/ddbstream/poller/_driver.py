@@ -79,7 +79,8 @@ class Driver:
         self._stopping = False
         self._goal: Exit | None = None
         self._give_up_at: float | None = None
-        self._looking: dict[str, float] = {}  # ended stream -> when to look for its successor again
+        # Ended stream -> when to look for its successor again; None while somebody looks.
+        self._looking: dict[str, float | None] = {}
         self._last: set[str] = set()  # ended streams that had no successor when last looked
         self.streams: list[Stream] = []
 
@@ -233,17 +234,18 @@ class Driver:
             if not self._follow_on and not stream.pending:
                 continue
             waiting += 1
-            if now >= self._looking.get(stream.arn, 0.0):
-                self._looking[stream.arn] = now + self._follow_every
+            when = self._looking.get(stream.arn, 0.0)
+            if when is not None and now >= when:
+                self._looking[stream.arn] = None  # two that look would both open what they find
                 self._workers.submit("control", partial(_find, stream, self._follow))
         return waiting
 
     def _on_no_successor(self, stream: Stream, failed: CommandFailed | None) -> None:
+        wait = self._follow_every if failed is None else min(self._follow_every, _TRY_AGAIN)
+        self._looking[stream.arn] = self._clock.monotonic() + wait
         if failed is None:
             self._last.add(stream.arn)
             return
-        wait = min(self._follow_every, _TRY_AGAIN)
-        self._looking[stream.arn] = self._clock.monotonic() + wait
         self._report(CallFailed(stream.arn, None, "Follow", failed.kind, failed.code, wait))
 
     def _replace(self, old: Stream, new: Stream) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from dataclasses import replace
 
 import pytest
 
@@ -238,6 +240,34 @@ def test_two_streams_that_come_while_the_first_is_read_are_both_read(bench):
     poller = bench.poller(follow=True)
     poller.run_until_caught_up(3600)
     assert bench.router.values == written
+
+
+def test_a_successor_that_is_found_slowly_is_looked_for_once(now):
+    now.write(1)
+    now.enable_again()
+    written = now.write(1)
+    describe, looking, most = now.stream.describe_table, [], []
+
+    def slow(**options):
+        looking.append(1)
+        most.append(len(looking))
+        time.sleep(0.3)  # many times as long as until the next look
+        looking.pop()
+        return describe(**options)
+
+    now.stream.describe_table = slow
+    first = min(now.stream.list_streams()["Streams"], key=lambda s: s["StreamLabel"])["StreamArn"]
+    poller = StreamPoller(
+        first,
+        now.router,
+        client=now.stream,
+        checkpoints=now.store,
+        settings=replace(QUICK, discovery=0.02),
+        follow=True,
+    )
+    poller.run_until_caught_up(30)
+    assert now.router.values == [0, *written]
+    assert max(most) == 1
 
 
 def test_each_of_several_tables_is_followed_by_itself(bench):
