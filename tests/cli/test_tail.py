@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,10 +17,12 @@ import boto3
 import click
 from click.testing import CliRunner
 
-from ddbstream import parse
+from ddbstream import keys, parse
+from ddbstream._values.paths import parse_path
 from ddbstream.cli._app import cli
 from ddbstream.cli._local_dynamodb import dynamodb, serving_dynamodb
-from ddbstream.cli._tail_view import Condition, Kinds, View, redacted
+from ddbstream.cli._tail_view import Condition, Kinds, View, without
+from ddbstream.models import model
 from ddbstream.testing import insert, modify, remove
 from ddbstream.testing._stream_table import make_table
 
@@ -139,10 +142,10 @@ def test_several_classes_that_cannot_be_told_apart_are_wrong_usage(app: Any) -> 
 )
 def test_a_condition_is_asked_of_the_stored_item(app: Any, condition: str, expected: bool) -> None:
     item = product(7, tags={"new"}, dims={"w": 2}, lines=[{"n": 1}], sold=True)
-    holds = Condition().convert(condition, None, None)
-    assert bool(holds(record(insert(item)))) is expected
+    view = View(Kinds(None, (), None), [Condition().convert(condition, None, None)])
+    assert (view.see(record(insert(item))) is not None) is expected
     if not condition.startswith("event"):
-        assert bool(holds(record(remove(item)))) is expected
+        assert (view.see(record(remove(item))) is not None) is expected
 
 
 @pytest.mark.parametrize("condition", ["a[=1", "price", "tailed:nothing"])
@@ -152,7 +155,7 @@ def test_a_condition_that_means_nothing_is_wrong_usage(app: Any, condition: str)
 
 
 def test_only_what_changed_at_a_path_is_wanted(app: Any) -> None:
-    view = View(Kinds(None, (), None), changed=["price"])
+    view = View(Kinds(None, (), None), changed=[("price",)])
     assert view.see(record(modify(product(1), product(1, price=2)))) is not None
     assert view.see(record(modify(product(1), product(1, name="x")))) is None
     no_images = record(modify(product(1), product(1, price=2), view_type="KEYS_ONLY"))
@@ -161,10 +164,14 @@ def test_only_what_changed_at_a_path_is_wanted(app: Any) -> None:
 
 def test_what_is_hidden_is_hidden_at_every_depth_and_in_every_member() -> None:
     value = {"a": {"b": 1, "c": 2}, "lines": [{"n": 1, "m": 2}, {"n": 3}], "x": 5}
-    assert redacted(value, [("a", "b"), ("lines", "n"), ("lines", 1, "q"), ("x",)]) == {
-        "a": {"b": "***", "c": 2},
-        "lines": [{"n": "***", "m": 2}, {"n": "***"}],
-        "x": "***",
+    hidden = [("a", "b"), ("lines", "n"), ("lines", 1, "q"), ("x",)]
+    assert without({"new": value, "event": "INSERT"}, hidden) == {
+        "new": {
+            "a": {"b": "***", "c": 2},
+            "lines": [{"n": "***", "m": 2}, {"n": "***"}],
+            "x": "***",
+        },
+        "event": "INSERT",
     }
 
 
@@ -248,3 +255,91 @@ def test_wrong_usage(arguments: list[str], message: str) -> None:
     result = CliRunner().invoke(cli, ["tail", *arguments])
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+@keys(PK="Box#{number}")
+@model(rename="camelCase")
+@dataclass
+class Box:
+    number: int
+    the_first: dict[str, Box.Part]
+    all_parts: list[Box.Part]
+
+    @model(rename="camelCase")
+    @dataclass
+    class Part:
+        unit_price: int
+
+
+def box(price: int) -> dict[str, Any]:
+    part = {"unitPrice": price}
+    return {"PK": "Box#7", "theFirst": {"m": part}, "allParts": [part, part]}
+
+
+@pytest.mark.parametrize("spelling", ["the_first.m.unit_price", "theFirst.m.unitPrice"])
+def test_paths_are_in_the_names_of_the_class_or_of_the_attributes(spelling: str) -> None:
+    change = record(modify(box(1), box(2)))
+    kinds = Kinds(None, (Box,), None)
+    path = parse_path(spelling)
+    assert View(kinds, changed=[path]).see(change) is not None
+    for condition, expected in ((f"{spelling}=2", True), (f"{spelling}=1", False)):
+        view = View(kinds, [Condition().convert(condition, None, None)])
+        assert (view.see(change) is not None) is expected
+    seen = View(kinds, hidden=[path]).see(change)
+    assert seen is not None
+    assert seen.hidden == [("theFirst", "m", "unitPrice")]
+
+
+@pytest.mark.parametrize(
+    ("spelling", "hidden"),
+    [
+        ("all_parts.unit_price", [("allParts", "unitPrice")]),
+        ("all_parts[1].unit_price", [("allParts", 1, "unitPrice")]),
+        ("number", [("PK",)]),
+        ("no_field.of_it", [("no_field", "of_it")]),
+    ],
+)
+def test_what_is_hidden_is_named_as_the_class_names_it(spelling: str, hidden: list[Any]) -> None:
+    view = View(Kinds(None, (Box,), None), hidden=[parse_path(spelling)])
+    seen = view.see(record(modify(box(1), box(2))))
+    assert seen is not None
+    assert seen.hidden == hidden
+
+
+RENAMED = """
+from dataclasses import dataclass
+from ddbstream.models import model
+
+@model(rename="camelCase")
+@dataclass
+class Card:
+    card_number: str
+
+@model(rename="camelCase")
+@dataclass
+class Customer:
+    PK: str
+    main_card: Card
+"""
+
+
+@pytest.mark.parametrize("form", [["--json"], []])
+def test_a_renamed_field_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: list[str]
+) -> None:
+    (tmp_path / "renamed_card.py").write_text(RENAMED)
+    monkeypatch.syspath_prepend(tmp_path)
+    options = ["--model", "renamed_card:Customer", "--redact", "main_card.card_number"]
+    with dynamodb(None):
+        client: Any = boto3.client("dynamodb")
+        make_table(client, "Customers", ["PK"])
+        for number in ("4111", "4222"):
+            card = {"M": {"cardNumber": {"S": number}}}
+            client.put_item(TableName="Customers", Item={"PK": {"S": "Ann"}, "mainCard": card})
+        with serving_dynamodb(0) as url:
+            place = ["--endpoint-url", url, "--region", "us-east-1", "--since", "1h", "--once"]
+            result = CliRunner().invoke(cli, ["tail", "Customers", *options, *place, *form])
+    assert result.exit_code == 0, result.output
+    assert "mainCard" in result.stdout
+    assert "4111" not in result.output
+    assert "4222" not in result.output

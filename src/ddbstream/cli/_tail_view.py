@@ -1,7 +1,8 @@
 """Which changes `tail` shows, as what classes, and how much of them.
 
-Conditions are asked of the items as they are stored, so that they mean the same with a class and
-without one. What is redacted is shown without a class, whose own text would have all its values.
+Paths are in the names of the item's class, or of its attributes where it has none; they are looked
+up in the items as they are stored. What is redacted is shown without a class, whose own text would
+have all its values.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import reduce
 from typing import Any, Final, NamedTuple
@@ -17,24 +18,42 @@ from typing import Any, Final, NamedTuple
 import click
 
 from ddbstream import Change, LambdaHandler, Remove, StreamRouter, by_keys, by_table_name, parse
-from ddbstream._values.paths import parse_path
+from ddbstream._diff.lookup import attribute_paths
+from ddbstream._model import Codec, codec_for
+from ddbstream._values.paths import Parts, parse_path
 from ddbstream.cli._parameters import Loaded
 from ddbstream.exceptions import DDBStreamError, MissingImageError, RouteDefinitionError
 
-__all__ = ["Condition", "Kinds", "Seen", "View", "redacted"]
+__all__ = ["Condition", "Kinds", "Seen", "View", "without"]
 
 _OPERATORS: Final = re.compile(r"(.+?)(!=|<=|>=|=|<|>)(.*)", re.DOTALL)
 _HIDDEN: Final = "***"
 
 
+@dataclass(frozen=True)
+class _Comparison:
+    """What is at a path of the item, compared with a text."""
+
+    parts: Parts
+    operator: str
+    text: str
+
+    def holds(self, record: Change[Any], codec: Codec[Any] | None) -> bool:
+        """Whether it is so of a change whose item has this codec's class."""
+        item = _item(record)
+        found = (_at(item, parts) for parts in _meant(self.parts, codec))
+        value = next((value for value in found if value is not None), None)
+        return _holds(value, self.operator, self.text)
+
+
 class Condition(click.ParamType):  # type: ignore[type-arg] # older versions take no parameter
-    """``PATH=VALUE`` and the like, or ``module:function``; a function of a change."""
+    """``PATH=VALUE`` and the like: a comparison; or ``module:function``: a function of a change."""
 
     name = "CONDITION"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Callable[[Change[Any]], Any]:
+    ) -> _Comparison | Callable[[Change[Any]], Any]:
         """Read the argument."""
         if not isinstance(value, str):
             return value  # type: ignore[no-any-return]
@@ -49,7 +68,7 @@ class Condition(click.ParamType):  # type: ignore[type-arg] # older versions tak
             parts = parse_path(path)
         except (DDBStreamError, ValueError):
             self.fail(f"{path!r} is no document path", param, ctx)
-        return lambda record: _holds(_at(_item(record), parts), operator, text)
+        return _Comparison(parts, operator, text)
 
 
 def _item(record: Change[Any]) -> Any:
@@ -96,11 +115,13 @@ class Seen(NamedTuple):
         record: With images of the entity's class, if it has one that fits.
         entity: What it is.
         note: Why it has no class, if it should have one.
+        hidden: What of the item is not shown, in attribute names.
     """
 
     record: Change[Any]
     entity: str | None
     note: str | None = None
+    hidden: Sequence[Parts] = ()
 
 
 class Kinds:
@@ -140,6 +161,11 @@ class Kinds:
         self._classify = classify or by_table_name()
         self._expects = app is not None or len(models) > 1
 
+    def codec_of(self, record: Change[Any]) -> Codec[Any] | None:
+        """The codec of the item's class, if it has one."""
+        _, model, registry = self._kind(record)
+        return None if model is None else codec_for(model, registry)
+
     def see(self, record: Change[Any]) -> Seen:
         """A change with its class."""
         entity, model, registry = self._kind(record)
@@ -178,26 +204,56 @@ class View:
     """
 
     kinds: Kinds
-    where: Sequence[Callable[[Change[Any]], Any]] = ()
-    changed: Sequence[str] = ()
-    hidden: Sequence[tuple[str | int, ...]] = field(default_factory=list)
+    where: Sequence[_Comparison | Callable[[Change[Any]], Any]] = ()
+    changed: Sequence[Parts] = ()
+    hidden: Sequence[Parts] = ()
 
     def see(self, record: Change[Any]) -> Seen | None:
         """A change as it is shown; None if it is not."""
-        if not all(condition(record) for condition in self.where):
+        codec = self.kinds.codec_of(record)
+        for condition in self.where:
+            if isinstance(condition, _Comparison):
+                holds = condition.holds(record, codec)
+            else:
+                holds = condition(record)
+            if not holds:
+                return None
+        if self.changed and not self._changed(record, codec):
             return None
-        if self.changed:
-            try:
-                changes = record.diff
-            except MissingImageError:
-                return None
-            if not any(path in changes for path in self.changed):
-                return None
         seen = self.kinds.see(record)
-        return seen._replace(record=record) if self.hidden else seen
+        if not self.hidden:
+            return seen
+        hidden = [meant for parts in self.hidden for meant in _meant(parts, codec)]
+        return seen._replace(record=record, hidden=hidden)
+
+    def _changed(self, record: Change[Any], codec: Codec[Any] | None) -> bool:
+        try:
+            changes = record.diff
+        except MissingImageError:
+            return False
+        return any(meant in changes for parts in self.changed for meant in _meant(parts, codec))
 
 
-def redacted(value: Any, hidden: Iterable[Sequence[str | int]]) -> Any:
+def _meant(parts: Parts, codec: Codec[Any] | None) -> list[Parts]:
+    """The paths in attribute names that a path means; a name at a list is one of every member."""
+    if codec is None:
+        return [parts]
+    made: Parts = ()
+    members = []
+    for part in parts:
+        if made and isinstance(part, str) and not codec.places((*made, part), strict=True):
+            of_member = (*made, 0, part)
+            if codec.places(of_member, strict=True):
+                members.append(len(made))
+                made = (*made, 0)
+        made = (*made, part)
+    return [
+        tuple(part for at, part in enumerate(found) if at not in members)
+        for found in attribute_paths(made, codec, every=True)
+    ]
+
+
+def _redacted(value: Any, hidden: Iterable[Sequence[str | int]]) -> Any:
     """A value without what is at some paths; a name that meets a list is one of every member."""
     inside: dict[str | int, list[Sequence[str | int]]] = {}
     for parts in hidden:
@@ -206,14 +262,49 @@ def redacted(value: Any, hidden: Iterable[Sequence[str | int]]) -> Any:
         inside.setdefault(parts[0], []).append(parts[1:])
     if isinstance(value, Mapping):
         return {
-            name: redacted(one, inside[name]) if name in inside else one
+            name: _redacted(one, inside[name]) if name in inside else one
             for name, one in value.items()
         }
     if isinstance(value, list):
         everywhere = [(name, *rest) for name, rests in inside.items() for rest in rests]
         names = [parts for parts in everywhere if isinstance(parts[0], str)]
         return [
-            redacted(one, [*names, *inside.get(index, ())]) if names or index in inside else one
+            _redacted(one, [*names, *inside.get(index, ())]) if names or index in inside else one
             for index, one in enumerate(value)
         ]
     return value
+
+
+def without(line: dict[str, Any], hidden: Sequence[Parts]) -> dict[str, Any]:
+    """A line whose keys, images and diff do not have the values of some paths."""
+    made = dict(line)
+    for part in ("keys", "old", "new"):
+        if part in made:
+            made[part] = _redacted(made[part], hidden)
+    if "diff" in made:
+        made["diff"] = [_change_without(change, hidden) for change in made["diff"]]
+    return made
+
+
+def _change_without(change: dict[str, Any], hidden: Sequence[Parts]) -> dict[str, Any]:
+    at = tuple(parse_path(change["path"]))
+    inside = []
+    for parts in hidden:
+        rest = _behind(at, parts)
+        if rest is not None:
+            inside.append(rest)
+    values = {name: value for name, value in change.items() if name != "path"}
+    return {"path": change["path"], **{n: _redacted(v, inside) for n, v in values.items()}}
+
+
+def _behind(at: Parts, parts: Parts) -> Parts | None:
+    """What of a hidden path lies within a place; ``()`` if the place lies within it."""
+    left = list(parts)
+    for step in at:
+        if not left:
+            return ()
+        if step == left[0]:
+            left.pop(0)
+        elif not isinstance(step, int):  # a name that meets a list is one of every member
+            return None
+    return tuple(left)

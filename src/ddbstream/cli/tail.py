@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from ddbstream.cli._parameters import Loaded, StartingPoint, aws_options, json_o
 from ddbstream.cli._poller_run import run
 from ddbstream.cli._render import Output, change_as_json, change_as_lines
 from ddbstream.cli._standard_streams import complain
-from ddbstream.cli._tail_view import Condition, Kinds, Seen, View, redacted
+from ddbstream.cli._tail_view import Condition, Kinds, Seen, View, without
 from ddbstream.exceptions import DDBStreamError
 from ddbstream.poller import BatchFailed, Gap, StreamPoller
 
@@ -91,7 +90,11 @@ def _paths(
     "which module:function is true. All of several.",
 )
 @click.option(
-    "--changed", metavar="PATH", multiple=True, help="Only changes at this path; at one of several."
+    "--changed",
+    metavar="PATH",
+    callback=_paths,
+    multiple=True,
+    help="Only changes at this path; at one of several.",
 )
 @click.option("--images", is_flag=True, help="Show the whole item, too.")
 @click.option("--keys-only", is_flag=True, help="Show no values but the keys.")
@@ -193,8 +196,8 @@ class _Shown:
             line = {"table": seen.record.table_name, **line}
         if self._keys_only:
             line = {name: part for name, part in line.items() if name not in _VALUES}
-        elif self._view.hidden:
-            line = _without(line, self._view.hidden)
+        elif seen.hidden:
+            line = without(line, seen.hidden)
         if seen.note is not None:
             self._note(seen)
             line["note"] = seen.note
@@ -213,45 +216,6 @@ class _Shown:
 
 
 _VALUES = ("old", "new", "diff")
-
-
-def _without(line: dict[str, Any], hidden: Sequence[tuple[str | int, ...]]) -> dict[str, Any]:
-    """A line whose keys, images and diff do not have the values of some paths."""
-    made = dict(line)
-    for part in ("keys", "old", "new"):
-        if part in made:
-            made[part] = redacted(made[part], hidden)
-    if "diff" in made:
-        made["diff"] = [_change_without(change, hidden) for change in made["diff"]]
-    return made
-
-
-def _change_without(
-    change: dict[str, Any], hidden: Sequence[tuple[str | int, ...]]
-) -> dict[str, Any]:
-    at = tuple(parse_path(change["path"]))
-    inside = []
-    for parts in hidden:
-        rest = _behind(at, parts)
-        if rest is not None:
-            inside.append(rest)
-    values = {name: value for name, value in change.items() if name != "path"}
-    return {"path": change["path"], **{n: redacted(v, inside) for n, v in values.items()}}
-
-
-def _behind(
-    at: tuple[str | int, ...], parts: tuple[str | int, ...]
-) -> tuple[str | int, ...] | None:
-    """What of a hidden path lies within a place; ``()`` if the place lies within it."""
-    left = list(parts)
-    for step in at:
-        if not left:
-            return ()
-        if step == left[0]:
-            left.pop(0)
-        elif not isinstance(step, int):  # a name that meets a list is one of every member
-            return None
-    return tuple(left)
 
 
 def _report(event: Event) -> None:
