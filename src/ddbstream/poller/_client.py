@@ -28,6 +28,7 @@ from ddbstream.poller._fast_records import install
 from ddbstream.typing import StreamsClient
 
 __all__ = [
+    "GarbledAnswerError",
     "Request",
     "StreamsApi",
     "checked",
@@ -78,6 +79,8 @@ def failure_of(error: Exception) -> CommandFailed:
 
     Anything unknown counts as transient: it is tried again, and reported.
     """
+    if isinstance(error, GarbledAnswerError):
+        return _GARBLED
     response = getattr(error, "response", None)
     code = type(error).__name__
     if isinstance(response, Mapping):
@@ -92,6 +95,10 @@ def knows_timestamps(client: object) -> bool:
         return bool(getattr(client, "supports_at_timestamp", False))
     shape = model.operation_model("GetShardIterator").input_shape
     return "AT_TIMESTAMP" in shape.members["ShardIteratorType"].enum
+
+
+class GarbledAnswerError(PollerError):
+    """An answer that is not of its form. It may pass, as a failed call does."""
 
 
 Answer = Mapping[str, Any]
@@ -272,6 +279,7 @@ def resolve_stream(name: str, client: Any, tables: Any = None) -> str:
         tables: A ``dynamodb`` client: `DescribeTable` gives the ARN in one call.
 
     Raises:
+        GarbledAnswerError: Its answers are cut off, or are no such service's.
         StreamNotFoundError: No such table, or it has no stream.
     """
     if name.startswith("arn:") and "/stream/" in name:
@@ -280,7 +288,8 @@ def resolve_stream(name: str, client: Any, tables: Any = None) -> str:
     tables = client if tables is None and hasattr(client, "describe_table") else tables
     if tables is not None:
         try:
-            arn = tables.describe_table(TableName=table)["Table"].get("LatestStreamArn")
+            answer = _whole_answer(tables.describe_table, "Table", Mapping, TableName=table)
+            arn = answer["Table"].get("LatestStreamArn")
         except Exception as error:
             if failure_of(error).kind != "gone":
                 raise
@@ -293,16 +302,33 @@ def resolve_stream(name: str, client: Any, tables: Any = None) -> str:
 
 
 def list_streams(client: Any, table: str) -> list[str]:
-    """The ARNs of a table's streams that can still be read, oldest first."""
+    """The ARNs of a table's streams that can still be read, oldest first.
+
+    Raises:
+        GarbledAnswerError: Its answers are cut off, or are no such service's.
+    """
     streams: list[Mapping[str, Any]] = []
     arguments: dict[str, str] = {}
     while True:
-        answer = client.list_streams(TableName=table, **arguments)
-        streams += [stream for stream in answer.get("Streams", ()) if stream["TableName"] == table]
+        answer = _whole_answer(client.list_streams, "Streams", list, TableName=table, **arguments)
+        streams += [stream for stream in answer["Streams"] if stream["TableName"] == table]
         last = answer.get("LastEvaluatedStreamArn")
-        if not last or last == arguments.get("ExclusiveStartStreamArn"):
+        if not last:
             break
+        if last == arguments.get("ExclusiveStartStreamArn"):
+            raise GarbledAnswerError("ListStreams goes in circles: its pages end where they began")
         arguments["ExclusiveStartStreamArn"] = last
     # A label is the moment the stream was enabled, in ISO 8601: the newest sorts last.
     streams.sort(key=lambda stream: str(stream.get("StreamLabel", "")))
     return [str(stream["StreamArn"]) for stream in streams]
+
+
+# botocore gives ``{}`` for an answer that was cut off. A list of streams without its streams would
+# have them skipped in silence.
+def _whole_answer(call: Callable[..., object], key: str, kind: type, /, **arguments: Any) -> Answer:
+    """What a call answers, once that has what it must have; as many tries as botocore makes."""
+    for _ in range(3):
+        answer = call(**arguments)
+        if isinstance(answer, Mapping) and isinstance(answer.get(key), kind):
+            return answer
+    raise GarbledAnswerError(f"an answer has no {key}: it was cut off, or is no such service's")

@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any
 
 from ddbstream.exceptions import DDBStreamError, PollerArgumentError
-from ddbstream.poller._client import failure_of
+from ddbstream.poller._client import GarbledAnswerError, failure_of
 from ddbstream.poller._core.commands import HANDLING, Command, CommandFailed, Instant
 from ddbstream.poller._core.events import CallFailed, Event, Exit
 from ddbstream.poller._metrics import Metrics
@@ -273,7 +273,7 @@ def _find(stream: Stream, follow: Callable[[Stream], Stream | None]) -> tuple[St
     try:
         return stream, None, follow(stream)
     except Exception as error:  # noqa: BLE001 - sorted by what it is
-        if isinstance(error, DDBStreamError):
+        if isinstance(error, DDBStreamError) and not isinstance(error, GarbledAnswerError):
             return stream, None, Interrupt(error)
         return stream, None, failure_of(error)  # the service or the store: it may pass
     except BaseException as error:  # noqa: BLE001 - raised again in the driver's thread

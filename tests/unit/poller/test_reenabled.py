@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from ddbstream.exceptions import RecordsTrimmedError
+from ddbstream.exceptions import PollerError, RecordsTrimmedError
 from ddbstream.poller import (
     After,
     AsyncStreamPoller,
@@ -194,6 +194,84 @@ def test_a_refused_list_of_streams_does_not_skip_what_is_left_of_the_last_one(be
         return list_streams(**options)
 
     bench.stream.list_streams = refusing
+    assert bench.catch_up() == written
+
+
+@pytest.mark.parametrize("garbled", [None, {}, {"Streams": None}], ids=str)
+class TestAListOfStreamsThatCannotBeOne:
+    """botocore makes ``{}`` of an answer that was cut off: it says nothing of the streams."""
+
+    def stopped_with_two_streams_left(self, bench):
+        bench.catch_up()
+        written = bench.write(1)
+        for _ in range(2):
+            bench.enable_again()
+            written += bench.write(1)
+        return written
+
+    def garble(self, bench, garbled, times):
+        list_streams, answers = bench.stream.list_streams, [garbled] * times
+
+        def lying(**options):
+            return answers.pop() if answers else list_streams(**options)
+
+        bench.stream.list_streams = lying
+
+    def test_skips_none_at_the_start(self, bench, garbled):
+        written = self.stopped_with_two_streams_left(bench)
+        self.garble(bench, garbled, 2)
+        assert bench.catch_up() == written
+
+    def test_is_an_error_at_the_start_if_it_stays(self, bench, garbled):
+        written = self.stopped_with_two_streams_left(bench)
+        self.garble(bench, garbled, 3)
+        with pytest.raises(PollerError, match="Streams"):
+            bench.catch_up()
+        assert bench.catch_up() == written
+
+    def test_skips_none_while_the_poller_follows(self, bench, garbled):
+        written = bench.write(1)
+        first = bench.stream.arn
+        for _ in range(2):
+            bench.enable_again()
+            written += bench.write(1)
+        self.garble(bench, garbled, 7)
+        bench.poller(first, follow=True).run_until_caught_up(3600)
+        assert bench.router.values == written
+        failed = [(event.operation, event.code) for event in bench.of(CallFailed)]
+        assert failed == [("Follow", "GarbledAnswer")] * 2
+
+
+def test_a_list_of_streams_that_goes_in_circles_skips_none(bench):
+    bench.catch_up()
+    written = bench.write(1)
+    bench.enable_again()
+    written += bench.write(1)
+    list_streams, circles = bench.stream.list_streams, [1, 1]
+
+    def circling(**options):
+        answer = list_streams(TableName=options["TableName"])
+        if circles and circles.pop():
+            return {"Streams": answer["Streams"][-1:], "LastEvaluatedStreamArn": "x"}
+        return answer
+
+    bench.stream.list_streams = circling
+    with pytest.raises(PollerError, match="circles"):
+        bench.catch_up()
+    assert bench.catch_up() == written
+
+
+@pytest.mark.parametrize("garbled", [None, {}, {"Table": None}], ids=str)
+def test_a_description_of_the_table_that_cannot_be_one_is_asked_for_again(bench, garbled):
+    written = bench.write(1)
+    describe_table, answers = bench.stream.describe_table, [garbled] * 5
+
+    def lying(**options):
+        return answers.pop() if answers else describe_table(**options)
+
+    bench.stream.describe_table = lying
+    with pytest.raises(PollerError, match="Table"):
+        bench.catch_up()
     assert bench.catch_up() == written
 
 
