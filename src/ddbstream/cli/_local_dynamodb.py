@@ -25,6 +25,11 @@ PORT_TAKEN = "port {port}: {reason}; try --port"
 
 _CONTENT_TYPE = {"Content-Type": "application/x-amz-json-1.0"}
 _LONGEST_BODY = 64 * 1024 * 1024  # bytes; more than DynamoDB takes in any call
+# moto takes this iterator type and then fails on the iterator: refused as by a service without it.
+_NO_TIMESTAMPS = (
+    b'{"__type": "com.amazon.coral.validate#ValidationException", '
+    b'"message": "Invalid ShardIteratorType"}'
+)
 
 # moto answers for the hosts of AWS only, so nothing in this process may point boto3 elsewhere; and
 # it has no account-based hosts, which boto3 would otherwise choose for these credentials.
@@ -89,6 +94,8 @@ def serving_dynamodb(port: int) -> Iterator[str]:
         target = request.headers.get("X-Amz-Target", "")
         if request.method != "POST" or not target.startswith("DynamoDB"):
             return message(400, "this is a DynamoDB endpoint")
+        if target.endswith(".GetShardIterator") and b'"AT_TIMESTAMP"' in request.body:
+            return Response(400, _NO_TIMESTAMPS, _CONTENT_TYPE)
         try:
             with one_at_a_time:
                 answer = _asked_moto(target, request.body)
