@@ -229,8 +229,6 @@ def make_client(
 ) -> Any:
     """A boto3 client with limits that suit a poller.
 
-    boto3's own defaults (60 s and 60 s, five attempts) can outlast an iterator.
-
     Args:
         endpoint_url: For DynamoDB Local and other stand-ins.
         region_name: As boto3's.
@@ -242,9 +240,7 @@ def make_client(
     """
     # boto3 is an extra; who brings a client of their own needs none.
     try:
-        import boto3
-        from botocore.config import Config
-        from botocore.exceptions import NoRegionError
+        from ddbstream.poller._own_client import NoRegionError, own_client
     except ModuleNotFoundError as error:
         if error.name not in ("boto3", "botocore"):
             raise
@@ -252,16 +248,12 @@ def make_client(
             'this needs boto3, or a client of your own: pip install "ddbstream[poller]"'
         ) from None
 
-    config = Config(
-        retries={"mode": "standard", "total_max_attempts": 3},
-        connect_timeout=5,
-        read_timeout=20,
-        max_pool_connections=max(10, connections),
-    )
-    session: Any = boto3.Session()
     try:
-        client = session.client(
-            service, endpoint_url=endpoint_url, region_name=region_name, config=config
+        client = own_client(
+            service,
+            endpoint_url=endpoint_url,
+            region_name=region_name,
+            connections=connections,
         )
     except NoRegionError:
         raise PollerError("no AWS region: give region_name=, or set AWS_DEFAULT_REGION") from None

@@ -184,6 +184,8 @@ def test_a_handler_of_an_async_poller_that_is_no_coroutine_function(now):
 
 def test_a_missing_boto3_is_said_with_what_to_install(bench, monkeypatch):
     monkeypatch.setitem(sys.modules, "boto3", None)
+    # As in a process of its own: another test may have made a client.
+    monkeypatch.delitem(sys.modules, "ddbstream.poller._own_client", raising=False)
     with pytest.raises(PollerError, match=r'pip install "ddbstream\[poller\]"'):
         StreamPoller("Product", bench.router).run()
 

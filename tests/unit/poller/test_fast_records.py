@@ -6,8 +6,10 @@ at, and gives them in boto3's; without msgspec, ``json`` reads the page.
 
 from __future__ import annotations
 
+import io
 import json
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -17,11 +19,15 @@ from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import botocore
+import botocore.exceptions
 import pytest
+from botocore.awsrequest import AWSRequest, AWSResponse
+from botocore.httpsession import URLLib3Session
+from urllib3 import HTTPResponse
 
 from ddbstream import parse
 from ddbstream._wire.pages import Page
-from ddbstream.poller import _fast_records
+from ddbstream.poller import _fast_records, _own_client
 from ddbstream.poller._client import StreamsApi, knows_timestamps, make_client
 from ddbstream.poller._core.commands import CommandFailed, GetRecords, RecordsPage
 
@@ -244,3 +250,93 @@ def test_at_timestamp_is_known_where_the_sdk_has_it(read):
     shape = read.client.meta.service_model.operation_model("GetShardIterator").input_shape
     kinds = shape.members["ShardIteratorType"].enum
     assert knows_timestamps(read.client) is ("AT_TIMESTAMP" in kinds)
+
+
+class Wire(io.BytesIO):
+    """A body on its way: how much is read at once, and what goes wrong behind its bytes."""
+
+    def __init__(self, body, error=None):
+        super().__init__(body)
+        self.asked = []
+        self.error = error
+
+    def read(self, amount=-1):
+        self.asked.append(amount)
+        found = super().read(amount)
+        if not found and self.error is not None:
+            raise self.error
+        if not found:
+            self.close()
+        return found
+
+
+def sent(client, wire, **headers):
+    """What a client's session gives for an answer with that body."""
+    session = client._endpoint.http_session
+    raw = HTTPResponse(wire, preload_content=False, decode_content=False)
+    answer = AWSResponse("http://localhost", 200, headers, raw)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session._session, "send", lambda request: answer)
+        return session.send(AWSRequest("POST", "http://localhost").prepare())
+
+
+def test_a_body_is_read_in_one_piece(read):
+    body = bytes(300_000)
+    wire = Wire(body)
+    found = sent(read.client, wire, **{"content-length": str(len(body))})
+    assert found.content == body
+    assert found.content is found.content
+    assert wire.asked[0] == len(body)
+
+
+@pytest.mark.parametrize("length", [None, "x", "-1", "0", "9" * 9, "9" * 30, "100", "900000"])
+def test_a_length_that_is_wrong_is_not_believed(read, length):
+    body = bytes(range(256)) * 1000
+    wire = Wire(body)
+    headers = {} if length is None else {"content-length": length}
+    assert sent(read.client, wire, **headers).content == body
+    assert max(wire.asked) < 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (TimeoutError(), "ReadTimeoutError"),
+        (ConnectionResetError(), "ConnectionClosedError"),
+        (ssl.SSLError("bad record"), "SSLError"),
+        (ValueError(), "HTTPClientError"),
+    ],
+)
+def test_a_body_that_breaks_off_is_the_error_that_botocore_makes_of_it(read, error, name):
+    with pytest.raises(botocore.exceptions.BotoCoreError) as caught:
+        sent(read.client, Wire(b"{", error), **{"content-length": "10"})
+    assert type(caught.value).__name__ == name
+
+
+@pytest.mark.parametrize(
+    "error", [TimeoutError(), ConnectionResetError(), ssl.SSLError("bad record"), ValueError()]
+)
+def test_botocores_own_session_makes_the_same_error(server, error):
+    plain = URLLib3Session()
+    names = []
+    for session in (plain, _own_client._WholeBodies(plain)):
+        raw = HTTPResponse(Wire(b"{", error), preload_content=False, decode_content=False)
+        request = AWSRequest("POST", f"http://127.0.0.1:{server.server_port}").prepare()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("urllib3.HTTPConnectionPool.urlopen", lambda *_, raw=raw, **__: raw)
+            with pytest.raises(botocore.exceptions.BotoCoreError) as caught:
+                session.send(request)
+        names.append(type(caught.value).__name__)
+    assert names[0] == names[1]
+
+
+def test_what_a_stand_in_gives_for_an_answer_is_left_to_botocore(read):
+    class Body:
+        def stream(self):
+            yield b"{}"
+
+    answer = AWSResponse("http://localhost", 200, {}, Body())
+    session = read.client._endpoint.http_session
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session._session, "send", lambda request: answer)
+        assert session.send(AWSRequest("POST", "http://localhost").prepare()).content == b"{}"
