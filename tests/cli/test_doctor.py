@@ -18,6 +18,7 @@ from moto import mock_aws
 from ddbstream.cli import doctor as module
 from ddbstream.cli._app import cli
 from ddbstream.cli._aws import boto3_client
+from ddbstream.testing import FakeStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -417,6 +418,26 @@ def test_routes_are_tried_on_what_the_stream_holds(aws: None) -> None:
     client.put_item(TableName="Catalogue", Item={"PK": {"S": "Product#1"}})
     assert tried()["message"] == "each is reached by one of 2 recent records"
     assert tried("--no-records") == {}
+
+
+def test_the_newest_shards_are_read_on_whichever_page_they_are_listed(
+    aws: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_table("Table")
+    stream = FakeStream("Table", page_shards=2)
+    for _ in range(3):
+        stream.clock.advance(60)
+        stream.split()
+    stream.put({"PK": "Product#1"})
+    monkeypatch.setattr(
+        module,
+        "boto3_client",
+        lambda service, **where: (
+            stream if service == "dynamodbstreams" else boto3_client(service, **where)
+        ),
+    )
+    _, checks = doctor(stream.arn, "--app", "doctors_app:router")
+    assert checks["routes"]["message"] == "each is reached by one of 1 recent record"
 
 
 def test_folds_need_a_window(mapped: Callable[..., Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import sqlite3
 import sys
 import tracemalloc
@@ -21,6 +22,7 @@ from click.testing import CliRunner, Result
 
 from ddbstream.cli import _documents
 from ddbstream.cli._app import cli
+from ddbstream.cli._http import JSON, LOOPBACK, Response, serving
 from ddbstream.poller import SQLiteCheckpoints
 
 APP = """
@@ -431,3 +433,30 @@ def test_an_event_that_unpacks_without_an_end_is_told(
     assert result.exit_code == 1
     assert "it is longer than a document may be" in result.stderr
     is_a_sentence(result)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["streams", "list", "Table"],
+        ["streams", "describe", "Table"],
+        ["doctor", "Table"],
+        ["infer", "Table"],
+        ["export", "backfill", "hostile_app:router", "Table"],
+    ],
+    ids=lambda command: "-".join(command[:2]),
+)
+def test_an_answer_that_is_cut_off_is_told(
+    here: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    pytest.importorskip("boto3")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "any")
+    torn = Response(200, b'{"Table', JSON)
+    with serving(lambda _: torn, (LOOPBACK, 0), longest_body=10_000) as url:
+        place = ["--endpoint-url", url, "--region", "eu-west-1"]
+        result = CliRunner().invoke(cli, [*command, *place])
+    assert result.exit_code == 1
+    is_a_sentence(result)
+    told = result.stdout if command[0] == "doctor" else result.stderr
+    assert re.search("Connection ?Closed|Connection was closed|cut off", told)

@@ -6,6 +6,7 @@ Every import of boto3 and botocore in the command line is here, inside a functio
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import contextmanager
 from importlib import import_module
@@ -59,12 +60,28 @@ def need(module: str, extra: str, purpose: str) -> Any:
 def boto3_client(
     service: str, *, endpoint_url: str | None = None, region_name: str | None = None
 ) -> Any:
-    """A boto3 client; a missing region or a bad endpoint is told in one line."""
+    """A boto3 client; a missing region or a bad endpoint is told in one line.
+
+    Its calls raise a ``BotoCoreError`` for an answer that was cut off.
+    """
     boto3 = need("boto3", "cli", "this command")
     try:
-        return boto3.client(service, endpoint_url=endpoint_url, region_name=region_name)
+        client = boto3.client(service, endpoint_url=endpoint_url, region_name=region_name)
     except (*aws_errors(), ValueError) as error:
         raise click.ClickException(in_words(error)) from None
+    client.meta.events.register("after-call", _refuse_cut_off)
+    return client
+
+
+def _refuse_cut_off(http_response: Any, parsed: Mapping[str, Any], **_: object) -> None:
+    """Raise for a body that is no JSON, of which botocore makes an answer without anything."""
+    if not set(parsed) <= {"ResponseMetadata"} or http_response.raw is None:
+        return
+    try:
+        json.loads(http_response.content or b"{}")
+    except ValueError:
+        exceptions = import_module("botocore.exceptions")
+        raise exceptions.ConnectionClosedError(endpoint_url=http_response.url) from None
 
 
 def boto3_session() -> Any:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from ddbstream import LambdaHandler, StreamRouter, __version__
-from ddbstream.cli._aws import aws_errors, boto3_client, boto3_session
+from ddbstream.cli._aws import aws_errors, boto3_client, boto3_session, described_stream
 from ddbstream.cli._completion import complete_tables
 from ddbstream.cli._doctor_checks import (
     App,
@@ -282,8 +282,8 @@ def _description(table: str, client: Any, where: _Where) -> dict[str, Any]:
         arn = resolve_stream(table, client, _client("dynamodb", where))
     except StreamNotFoundError as error:
         raise _Failed(Check("stream", "problem", str(error), enabling("TABLE"))) from None
-    description: dict[str, Any] = client.describe_stream(StreamArn=arn)["StreamDescription"]
-    return description
+    description, shards = described_stream(client, arn)
+    return {**description, "Shards": shards}
 
 
 def _status(description: dict[str, Any]) -> Check:

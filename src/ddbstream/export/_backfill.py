@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["backfill"]
 
 _DONE: Final = "done"
+_TRIES: Final = 3  # as many as botocore makes
 
 
 def backfill(  # noqa: PLR0913 - each is a choice of its own
@@ -106,7 +107,8 @@ def _make_client(endpoint_url: str | None, region_name: str | None, segments: in
 def _described(client: Any, table_name: str) -> Mapping[str, Any]:
     code = None
     try:
-        table: Mapping[str, Any] = client.describe_table(TableName=table_name)["Table"]
+        answer = _whole_answer(client.describe_table, "Table", TableName=table_name)
+        table: Mapping[str, Any] = answer["Table"]
     except Exception as error:
         code = str(getattr(error, "response", {}).get("Error", {}).get("Code") or "")
         if code != "ResourceNotFoundException":
@@ -114,6 +116,18 @@ def _described(client: Any, table_name: str) -> Mapping[str, Any]:
     else:
         return table
     raise ExportError(f"there is no table {table_name}")
+
+
+def _whole_answer(call: Callable[..., Any], part: str, /, **request: Any) -> Mapping[str, Any]:
+    """What a call answers, once that has what it must have: botocore gives ``{}`` for a torn body.
+
+    Of a page torn off nothing is known, also not whether there is another.
+    """
+    for _ in range(_TRIES):
+        answer: Mapping[str, Any] = call(**request)
+        if part in answer:
+            return answer
+    raise ExportError(f"the answers of DynamoDB have no {part}: they are cut off, {_TRIES} times")
 
 
 class _Scan:
@@ -191,7 +205,9 @@ class _Scan:
         start = None if state is None else _read_key(state)
         while not self._stop.is_set():
             more = {"ExclusiveStartKey": start} if start is not None else {}
-            page = self._client.scan(
+            page = _whole_answer(
+                self._client.scan,
+                "Items",
                 TableName=self._name,
                 Segment=number,
                 TotalSegments=segments,

@@ -142,6 +142,37 @@ def test_a_broken_scan_goes_on_with_the_page_that_broke(
     assert sorted(seen.numbers) == list(range(20))
 
 
+class Torn(Table):
+    """A dynamodb client of botocore whose answers are cut off, a number of times."""
+
+    def __init__(self, count: int, torn: dict[int, int]) -> None:
+        super().__init__(count)
+        self.torn = torn
+
+    def scan(self, **asked: Any) -> dict[str, Any]:
+        answer = super().scan(**asked)
+        number = int(answer["Items"][0]["n"]["N"]) if answer["Items"] else -1
+        if self.torn.get(number):
+            self.torn[number] -= 1
+            return {"ResponseMetadata": {"HTTPStatusCode": 200}}
+        return answer
+
+
+def test_a_page_that_was_cut_off_is_asked_for_again(progress: Progress) -> None:
+    table, seen = Torn(20, {0: 1, 6: 2, 18: 2}), Seen()
+    assert backfill("Shelf", seen.router, client=table, segments=1, progress=progress).ok
+    assert sorted(seen.numbers) == list(range(20))
+
+
+def test_a_page_that_is_cut_off_every_time_ends_no_segment(progress: Progress) -> None:
+    table, seen = Torn(20, {6: 3}), Seen()
+    with pytest.raises(ExportError, match="no Items: they are cut off, 3 times"):
+        backfill("Shelf", seen.router, client=table, segments=1, progress=progress)
+    assert sorted(seen.numbers) == list(range(6))
+    assert backfill("Shelf", seen.router, client=table, segments=1, progress=progress).ok
+    assert sorted(seen.numbers) == list(range(20))
+
+
 def test_a_failure_stops_every_segment_and_repeats_its_page(progress: Progress) -> None:
     table, seen = Table(40), Seen(fail_on=8)
     report = backfill("Shelf", seen.router, client=table, segments=2, progress=progress)
