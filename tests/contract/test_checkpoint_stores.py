@@ -164,6 +164,19 @@ class TestDynamoDB(CheckpointStoreConformance):
     def open(self):
         return DynamoDBCheckpoints("ddbstream-checkpoints", client=self.client)
 
+    @pytest.mark.parametrize("call", ["update_item", "query", "scan"])
+    def test_an_answer_that_was_cut_off_is_no_empty_table(self, monkeypatch, call):
+        store, lease = self._acquired()
+        store.save(lease, "shard", After("1"))
+        monkeypatch.setattr(self.client, call, lambda **_: {"ResponseMetadata": {}})
+        use = {
+            "update_item": lambda: store.acquire(lease.stream_arn, "two", ttl=60),
+            "query": lambda: store.load(lease),
+            "scan": lambda: store.streams_of(lease.stream_arn.partition("/stream/")[0]),
+        }
+        with pytest.raises(CheckpointError, match=r"ddbstream-checkpoints: .* was cut off"):
+            use[call]()
+
     @pytest.mark.parametrize("takeover", [True, False])
     def test_a_table_of_a_newer_format_is_refused_and_kept(self, takeover):
         store, lease = self._acquired()

@@ -152,7 +152,7 @@ class DynamoDBCheckpoints:
                 raise
             self._check_format(key)
             raise held_by_another() from None
-        epoch = int(answer["Attributes"]["epoch"]["N"])
+        epoch = int(self._part(answer, "Attributes")["epoch"]["N"])
         return Lease(stream_arn, owner, epoch, ttl, consumer)
 
     def streams_of(self, table_arn: str, *, consumer: str = DEFAULT_CONSUMER) -> list[str]:
@@ -170,10 +170,16 @@ class DynamoDBCheckpoints:
                 ExpressionAttributeValues=_values({":control": _CONTROL, ":table": table_arn}),
                 **more,
             )
-            keys += [item["stream"]["S"] for item in page["Items"]]
+            keys += [item["stream"]["S"] for item in self._part(page, "Items")]
             if not page.get("LastEvaluatedKey"):
                 return streams_in(keys, table_arn, consumer)
             more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def _part(self, answer: Any, name: str) -> Any:
+        """What an answer must have; botocore gives ``{}`` for one that was cut off."""
+        if name not in answer:
+            raise CheckpointError(f"the table {self._table}: an answer without {name} was cut off")
+        return answer[name]
 
     def _check_format(self, key: str) -> None:
         answer = self._client.get_item(
@@ -217,7 +223,7 @@ class DynamoDBCheckpoints:
                 ExpressionAttributeValues={":stream": {"S": key}},
                 **more,
             )
-            items += page["Items"]
+            items += self._part(page, "Items")
             if not page.get("LastEvaluatedKey"):
                 return items
             more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
