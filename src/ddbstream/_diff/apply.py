@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from ddbstream._diff.edits import patched
 from ddbstream._diff.forms import PYTHON, WIRE, Form, copied
 from ddbstream._diff.values import ABSENT, dynamodb_type, is_set, same
-from ddbstream._values.attribute_values import read_map
+from ddbstream._values.attribute_values import read_map, to_attribute_value
+from ddbstream._values.paths import Path
+from ddbstream._values.tags import SET_TAGS
 from ddbstream._values.wire_form import is_wire_item
-from ddbstream.exceptions import DDBStreamError, DiffError
+from ddbstream.exceptions import DDBStreamError, DiffError, EncodeError
 
 if TYPE_CHECKING:
     from ddbstream._diff.compare import Edit
@@ -125,6 +127,9 @@ def _read(value: Any, parts: Parts, _: Any) -> Any:
 
 def _written(value: Any, parts: Parts, other: Any) -> Any:
     """A Python value as a wire value; an empty set has the type of the set on the other side."""
-    if is_set(value) and not value and is_set(other):
+    if is_set(value) and not value and dynamodb_type(other) in SET_TAGS:
         return {dynamodb_type(other): []}
-    return WIRE.written(value, parts)
+    try:
+        return to_attribute_value(value)
+    except EncodeError as error:
+        raise error.located(Path.of(parts)) from None

@@ -216,9 +216,7 @@ class _Value:
         if self._wire is not None and template is None:
             if found == self._wire:
                 return True
-            return found.keys() == self._wire.keys() and same(
-                self._read(found, parts), from_attribute_value(self._wire)
-            )
+            return same(self._read(found, parts), from_attribute_value(self._wire))
         assert item is not None
         if codec is None or codec.model is None:
             return False

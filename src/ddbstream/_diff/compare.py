@@ -17,11 +17,11 @@ from operator import itemgetter
 from typing import Any, Final
 
 from ddbstream._diff.values import ABSENT, dynamodb_type, same
-from ddbstream._values.attribute_values import from_attribute_value, read_quickly
+from ddbstream._values.attribute_values import from_attribute_value, list_payload, read_quickly
 from ddbstream._values.json_values import Unread
 from ddbstream._values.paths import Parts, Path
-from ddbstream._values.tags import tag_of
-from ddbstream.exceptions import DDBStreamError, DecodeError, DiffError
+from ddbstream._values.tags import decode_error, tag_of, type_words
+from ddbstream.exceptions import DDBStreamError, DiffError
 
 __all__ = [
     "Edit",
@@ -47,7 +47,8 @@ def wire_edits(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Edit]:
     edits: list[Edit] = []
     try:
         _wire_map(old, new, (), edits)
-    except BytesWarning:  # `python -bb`, and binary that is bytes in one and text in the other
+    # `python -bb`, and binary that is bytes in one and text in the other
+    except BytesWarning:  # pragma: no cover - a test of tests/unit/test_printable.py starts one
         edits.clear()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", BytesWarning)
@@ -159,26 +160,11 @@ def _wire_value_slowly(old: Any, new: Any, path: Parts, edits: list[Edit]) -> No
 
 def _tagged(value: Any, path: Parts) -> tuple[str, Any]:
     """The tag and the payload of a wire value; a map for ``M``, a list for ``L``."""
-    try:
-        tag = tag_of(value, path)
-    except DDBStreamError:
-        raise _malformed(value, path) from None
+    tag = tag_of(value, path)
     payload = value[tag]
-    if tag == "M" and isinstance(payload, Mapping):
-        return tag, payload
-    if tag == "L" and isinstance(payload, (list, tuple)):
-        return tag, list(payload)
-    if tag in {"M", "L"}:
-        raise _malformed(value, path)
-    return tag, payload
-
-
-def _malformed(value: Any, path: Parts) -> DDBStreamError:
-    try:
-        from_attribute_value(value)
-    except DDBStreamError as error:
-        return error.located(Path.of(path))
-    return DecodeError(path=Path.of(path), expected="an attribute value", found="something else")
+    if tag == "M" and not isinstance(payload, Mapping):
+        raise decode_error(path, "a map of attribute values", type_words(payload))
+    return tag, list_payload(tag, payload, path) if tag == "L" else payload
 
 
 def decoded(value: Any, path: Parts | Path) -> Any:

@@ -7,10 +7,8 @@ from typing import Any, Final, Protocol
 
 from ddbstream._diff.compare import decoded
 from ddbstream._diff.values import ABSENT, are_sets, dynamodb_type, same, without
-from ddbstream._values.attribute_values import to_attribute_value
-from ddbstream._values.paths import Parts, Path
+from ddbstream._values.paths import Parts
 from ddbstream._values.tags import SET_TAGS
-from ddbstream.exceptions import EncodeError
 
 __all__ = ["PYTHON", "WIRE", "Form", "copied", "within"]
 
@@ -40,10 +38,6 @@ class Form(Protocol):
 
     def read(self, value: Any, path: Parts) -> Any:
         """The Python value."""
-        ...
-
-    def written(self, value: Any, path: Parts) -> Any:
-        """A Python value in this form."""
         ...
 
     def changed_set(self, value: Any, lost: Any, gains: Any, path: Parts) -> Any:
@@ -78,12 +72,6 @@ class _Wire:
     def read(self, value: Any, path: Parts) -> Any:
         return decoded(value, path)
 
-    def written(self, value: Any, path: Parts) -> Any:
-        try:
-            return to_attribute_value(value)
-        except EncodeError as error:
-            raise error.located(Path.of(path)) from None
-
     def changed_set(self, value: Any, lost: Any, gains: Any, path: Parts) -> Any:
         # Members keep the spelling they have, and so the form (boto3's or JSON's) of their set.
         ((tag, members),) = value.items()
@@ -109,9 +97,6 @@ class _Python:
         return are_sets(a, b)
 
     def read(self, value: Any, path: Parts) -> Any:
-        return value
-
-    def written(self, value: Any, path: Parts) -> Any:
         return value
 
     def changed_set(self, value: Any, lost: Any, gains: Any, path: Parts) -> Any:

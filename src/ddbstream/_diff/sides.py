@@ -100,8 +100,13 @@ def _is_of_model(error: DecodeError, side: Side) -> bool:
         if side.codec is not None:
             side.codec.decode(side.item)
     except DDBStreamError as found:
-        return error.path in [found.path, *(each.path for each in found.errors)]
+        # Both sides may refuse one attribute, each for a reason of its own.
+        return _said(error) in [_said(each) for each in (found, *found.errors)]
     return False
+
+
+def _said(error: DDBStreamError) -> tuple[str | None, ...]:
+    return error.path, error.problem, error.expected, error.found
 
 
 def _is_there(error: DecodeError, side: Side) -> bool:

@@ -34,12 +34,6 @@ class Absent:
 
     __slots__ = ()
 
-    def __repr__(self) -> str:
-        return "ABSENT"
-
-    def __reduce__(self) -> str:
-        return "ABSENT"
-
 
 ABSENT: Final = Absent()
 """Where an item has nothing. NULL is something: ``None``."""

@@ -65,6 +65,11 @@ def test_no_item_has_nothing_at_any_path():
     assert passes(transition("status", was="PAID"), OLD, None)
 
 
+@dataclass
+class Priced:
+    price: int
+
+
 class TestTransition:
     @pytest.mark.parametrize(
         "change",
@@ -124,6 +129,14 @@ class TestTransition:
         assert transition("id", one, other).matches(old, new, codec)
         assert not transition("id", other, one).matches(old, new, codec)
         assert not transition("id", one, other).matches(old, new)
+
+    @pytest.mark.parametrize("bad", [{"N": "x"}, {"N": "1", "S": "x"}, 3, None, [], "N"])
+    @pytest.mark.parametrize("codec", [None, codec_for(Priced)])
+    def test_a_malformed_value_is_an_error_with_its_path(self, bad: Any, codec: Any):
+        with pytest.raises(DecodeError, match="at price"):
+            transition("price", 1).matches({"price": bad}, NEW, codec)
+        with pytest.raises(DecodeError, match="at price"):
+            transition("price", now=1).matches({}, {"price": bad}, codec)
 
     def test_its_repr_names_no_value(self):
         assert repr(transition("status", "PAID", "SHIPPED")) == "transition('status', was=, now=)"
@@ -187,3 +200,11 @@ def test_a_filter_says_what_it_looks_at():
     changed = all_of("a", none_of("b.c"), transition("d", 1, 2))
     assert [path.parts for path in changed.paths] == [("a",), ("b", "c"), ("d",)]
     assert repr(changed) == "all_of('a', none_of('b.c'), transition('d', was=, now=))"
+
+
+def test_a_path_nested_without_end_is_refused_by_its_name():
+    old, new = {"S": "x"}, {"S": "y"}
+    for _ in range(5000):
+        old, new = {"L": [old]}, {"L": [new]}
+    with pytest.raises(DiffError, match="nested too deeply to compare at price"):
+        passes("price", {"price": old}, {"price": new})

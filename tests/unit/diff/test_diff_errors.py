@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from ddbstream import (
     parse,
 )
 from ddbstream.exceptions import DecodeError, DiffError
+from ddbstream.models import Registry
 
 
 def _endless_list() -> Any:
@@ -152,7 +154,15 @@ class Cat:
 GOOD = {"id": {"S": "x"}, "n": {"N": "1"}, "size": {"M": {"w": {"N": "1"}}}}
 
 
-def record(old: Any, new: Any, model: Any = None, event_id: str = "ev9") -> StreamRecord[Any]:
+def _wrapped(value: Any, times: int) -> Any:
+    for _ in range(times):
+        value = {"L": [value]}
+    return value
+
+
+def record(
+    old: Any, new: Any, model: Any = None, event_id: str = "ev9", registry: Any = None
+) -> StreamRecord[Any]:
     name = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
     change = {"Keys": {"id": {"S": "x"}}, "SequenceNumber": "77", "OldImage": old, "NewImage": new}
     raw = {
@@ -161,7 +171,7 @@ def record(old: Any, new: Any, model: Any = None, event_id: str = "ev9") -> Stre
         "eventSource": "aws:dynamodb",
         "dynamodb": {key: value for key, value in change.items() if value is not None},
     }
-    (made,) = parse([raw], model)
+    (made,) = parse([raw], model, registry=registry)
     return made
 
 
@@ -235,6 +245,71 @@ class TestRecords:
         error = caught.value
         assert (error.path, error.event_id, error.sequence_number) == (path, "ev9", "77")
         assert "s3cr3t" not in str(error)
+
+    @pytest.mark.parametrize(
+        ("old", "new", "path"),
+        [
+            ({"S": "x"}, 3, "NewImage.n"),
+            ({"S": "x"}, {"NS": ["x"]}, "NewImage.n[0]"),
+            ({"L": [{"N": "?"}]}, {"S": "x"}, "OldImage.n[0]"),
+        ],
+    )
+    def test_of_two_images_that_the_model_refuses_the_one_is_named_that_has_the_fault(
+        self, old: Any, new: Any, path: str
+    ):
+        made = record({**GOOD, "n": old}, {**GOOD, "n": new}, Cat)
+        with pytest.raises(DecodeError) as caught:
+            made.diff.to_update_expression()
+        assert caught.value.path == path
+
+    @pytest.mark.parametrize("side", ["OldImage", "NewImage"])
+    @pytest.mark.parametrize(
+        ("bad", "path"),
+        [
+            ({"L": [1]}, "ab[0]"),
+            ({"L": [{"N": "1"}, {"NS": ["1", "s3cr3t"]}]}, "ab[1][1]"),
+            (_wrapped({"S": "x"}, 40), "ab" + 33 * "[0]"),
+        ],
+    )
+    def test_a_malformed_attribute_that_the_model_ignores_is_named_by_its_image(
+        self, bad: Any, path: str, side: str
+    ):
+        images = [{**GOOD, "ab": {"L": []}}, {**GOOD, "ab": bad}]
+        made = record(*(images if side == "NewImage" else images[::-1]), Cat)
+        with pytest.raises(DecodeError) as caught:
+            list(made.diff)
+        assert (caught.value.path, caught.value.event_id) == (f"{side}.{path}", "ev9")
+
+    def test_an_error_that_is_another_each_time_names_the_record(self):
+        calls = count()
+
+        def refuse(item: Any) -> Any:
+            raise DecodeError(path="no[path", expected="luck", found=f"try {next(calls)}")
+
+        registry = Registry()
+        registry.register(Cat, upgrades=[refuse])
+        made = record(GOOD, {**GOOD, "n": {"N": "2"}}, Cat, registry=registry)
+        with pytest.raises(DecodeError, match="expected luck") as caught:
+            list(made.diff)
+        assert (caught.value.event_id, caught.value.sequence_number) == ("ev9", "77")
+
+    def test_a_malformed_item_that_it_is_applied_to_is_no_fault_of_an_image(self):
+        made = record(GOOD, {**GOOD, "n": {"N": "2"}})
+        with pytest.raises(DecodeError) as caught:
+            made.diff.apply({**GOOD, "n": {"N": "one"}})
+        assert (caught.value.path, caught.value.event_id) == ("n", "ev9")
+
+    @pytest.mark.parametrize("side", ["old", "new"])
+    def test_a_fault_of_the_item_that_a_record_is_joined_with_names_no_image(self, side: str):
+        other = {**GOOD, "n": {"N": "2"}}
+        bad = {**GOOD, "n": {"NS": ["x"]}}
+        if side == "new":
+            change = record(GOOD, other).diff | diff(other, bad, wire=True)
+        else:
+            change = diff(bad, GOOD, wire=True) | record(GOOD, other).diff
+        with pytest.raises(DecodeError) as caught:
+            list(change)
+        assert (caught.value.path, caught.value.event_id) == ("n[0]", None)
 
     def test_a_malformed_value_that_is_the_same_in_both_images_is_not_blamed(self):
         bad = {**GOOD, "a": {"N": "one"}, "m": {"M": {"a": 1, "b": {"N": "1"}}}}

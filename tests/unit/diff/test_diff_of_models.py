@@ -53,6 +53,7 @@ class Product:
 
 ID = UUID(int=1)
 DAY = datetime(2026, 1, 1, tzinfo=timezone.utc)
+NIGHT = datetime(2026, 1, 1, 23, tzinfo=timezone.utc)
 
 
 def product(**values: Any) -> Product:
@@ -162,6 +163,14 @@ def test_two_models_of_one_item_can_be_compared():
     assert list(change) == [Removed("name", "x"), Added("title", "x")]
     assert change.apply(old) == new
     assert change.invert().apply(new) == old
+
+
+def test_an_item_of_no_model_has_plain_values_beside_those_of_a_model():
+    before, between, after = (to_item(product(seen=seen)) for seen in (None, DAY, NIGHT))
+    change = diff(before, between) | diff_images(between, after, codec_for(Product))
+    assert list(change) == [Replaced("seen", None, NIGHT)]
+    change = diff(between, before) | diff_images(before, after, codec_for(Product))
+    assert list(change) == [Replaced("seen", DAY.isoformat(), NIGHT)]
 
 
 def test_a_set_that_becomes_empty_is_removed_since_dynamodb_stores_none():

@@ -59,6 +59,14 @@ class TestText:
             "tags: +1 -1 members",
         ]
 
+    def test_a_set_that_came_or_went_is_in_order(self):
+        change = diff({"a": {"y", "x"}, "b": set()}, {"c": [{Decimal(2), Decimal(1)}]})
+        assert str(change).splitlines() == [
+            "a: removed {'x', 'y'}",
+            "b: removed set()",
+            "c: added [{1, 2}]",
+        ]
+
     def test_nothing_is_no_text(self):
         assert str(Diff()) == ""
         assert repr(Diff()) == "Diff([])"
@@ -296,6 +304,10 @@ class TestRedaction:
         ]
         assert SECRET not in json.dumps(change.to_dict())
         assert change.apply(old) == new
+
+    def test_a_list_of_models_that_hold_a_hidden_value_is_hidden_as_a_whole(self):
+        change = diff(None, Customer("1", Card("n"), [Card(SECRET)]), redact="old_cards[*].number")
+        assert "old_cards: added <redacted>" in str(change).splitlines()
 
     def test_a_type_that_changed_around_a_hidden_value_hides_it_too(self):
         change = diff({"card": {"number": SECRET}}, {"card": [SECRET]}, redact=["card.number"])

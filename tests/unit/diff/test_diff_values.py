@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import pickle
+from collections import OrderedDict
 from decimal import Decimal, FloatOperation, localcontext
+from itertools import permutations
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ddbstream import Added, Diff, Removed, Replaced, SetChanged, diff, to_item
 from ddbstream._diff import diff_images
-from ddbstream.exceptions import DDBStreamError, DecodeError, DiffError
+from ddbstream.exceptions import DDBStreamError, DecodeError, DiffError, EncodeError
 
 
 @pytest.mark.parametrize(
@@ -30,6 +33,7 @@ from ddbstream.exceptions import DDBStreamError, DecodeError, DiffError
         ({"a", "b"}, frozenset({"b", "a"})),
         (b"x", bytearray(b"x")),
         ([1, [2]], [1.0, (2,)]),
+        ({"a": [1]}, OrderedDict(a=(1,))),
         ({"a": 1, "b": 2}, {"b": 2.0, "a": 1.0}),
         (float("nan"), float("nan")),
         (Decimal("sNaN"), Decimal("NaN")),
@@ -78,6 +82,7 @@ def test_values_of_two_types_are_replaced(old: Any, new: Any):
         ({"BS": [b"x", b"y"]}, {"BS": ["eQ==", "eA=="]}),
         ({"NULL": True}, {"NULL": False}),
         ({"L": [{"N": "1"}]}, {"L": ({"N": "1.0"},)}),
+        ({"M": {"b": {"N": "1"}}}, {"M": OrderedDict(b={"N": "1.0"})}),
         ({"N": "9" * 38}, {"N": "9" * 38 + ".0"}),
     ],
 )
@@ -221,6 +226,23 @@ class TestWireOrPython:
             list(diff({}, {"a": bad, "b": good}, wire=True))
         assert not diff({"a": bad}, {"a": bad}, wire=True)
 
+    @pytest.mark.parametrize("deep", [False, True])
+    def test_an_attribute_whose_name_is_no_text_is_refused_where_it_differs(self, deep: bool):
+        items: list[Any] = [{}, {1: {"N": "1"}}, {1: {"N": "2"}}]
+        if deep:
+            items = [{"m": {"M": item}} for item in items]
+        for old, new in permutations(items, 2):
+            with pytest.raises(DiffError, match="text as attribute names, got int"):
+                diff(old, new, wire=True)
+        assert not diff(items[1], items[1], wire=True)
+
+    @pytest.mark.parametrize("wire", [True, None, False])
+    def test_what_is_no_item_is_refused(self, wire: Any):
+        with pytest.raises(DDBStreamError):
+            diff([1], {"a": {"N": "1"}}, wire=wire)  # type: ignore[misc]
+        with pytest.raises(DecodeError, match="an item"):
+            diff_images({}, 3)  # type: ignore[arg-type]
+
 
 class TestCollection:
     change = diff({"a": {"b": 1, "c": [1, 2]}, "d": 1}, {"a": {"b": 2, "c": [1, 3]}, "e": {"f": 1}})
@@ -280,8 +302,18 @@ class TestCollection:
         assert Diff([Added("a", [1])]) != Diff([Added("a", {1})])
         assert Diff() != []
 
+    def test_values_of_no_dynamodb_type_are_compared_as_python_does(self):
+        one, other = object(), object()
+        assert Diff([Added("a", [one])]) == Diff([Added("a", (one,))]) != Diff([Added("a", other)])
+        assert hash(Diff([Added("a", {1: one})])) == hash(Diff([Added("a", {1: one})]))
+        assert not diff({"a": {one}}, {"a": frozenset({one})})
+
     def test_values_that_python_cannot_hash_do_not_stop_a_diff_from_being_hashed(self):
-        changes = [Added("a", [{"b": {1}}]), Replaced("b", bytearray(b"x"), {"c": [None]})]
+        changes: list[Any] = [
+            Added("a", [{"b": {1}}]),
+            Replaced("b", bytearray(b"x"), {"c": [None]}),
+        ]
+        changes.append(Added("c", SimpleNamespace(x=1)))
         assert hash(Diff(changes)) == hash(Diff(reversed(changes)))
 
 
@@ -391,6 +423,40 @@ class TestApply:
         with pytest.raises(DiffError, match=r"at l\[5\]"):
             Diff([Added("l[5]", 1)]).apply({"l": []})
 
+    @pytest.mark.parametrize(
+        "other",
+        [{"a": 3}, {"a": {}}, {"a": {"X": 1}}, {"a": {"N": "1"}}, {"a": {"L": []}}, {"b": 3}, {}],
+    )
+    @pytest.mark.parametrize(
+        "change", [Replaced("m.a.b", 1, 2), Replaced("m.a[0].b", 1, 2), SetChanged("m.a", [1], [2])]
+    )
+    def test_a_wire_item_with_something_else_inside_is_refused_by_path(
+        self, change: Any, other: Any
+    ):
+        with pytest.raises(DiffError, match=r"not what the diff starts from at m\.a"):
+            Diff([change]).apply({"m": {"M": other}})
+
+    def test_a_removed_item_had_no_other_attributes(self):
+        for old in ({"a": 1}, {"a": {"N": "1"}}):
+            with pytest.raises(DiffError, match="not what the diff starts from"):
+                diff(old, None).apply({**old, "b": old["a"]})
+
+    def test_a_malformed_value_that_did_not_change_is_no_matter(self):
+        old = {"z": {"N": "no"}, "a": {"S": "x"}}
+        change = diff(old, {**old, "a": {"S": "y"}})
+        assert change.apply({**old, "n": {"S": "x"}}) == {**old, "a": {"S": "y"}, "n": {"S": "x"}}
+
+    def test_a_set_that_becomes_empty_keeps_its_type_in_a_wire_item(self):
+        for change in (Replaced("a", {1}, set()), SetChanged("a", [], [1])):
+            assert Diff([change]).apply({"a": {"NS": ["1"]}}) == {"a": {"NS": []}}
+
+    @pytest.mark.parametrize(
+        "change", [Added("a", object()), Added("a", set()), SetChanged("a", [], [])]
+    )
+    def test_a_value_that_a_wire_item_cannot_have_is_refused_by_path(self, change: Any):
+        with pytest.raises(EncodeError, match="at a"):
+            Diff([change]).apply({"b": {"S": "x"}})
+
     def test_numbers_in_other_spellings_are_what_it_starts_from(self):
         change = diff_images({"a": {"N": "1"}}, {"a": {"N": "2"}})
         assert change.apply({"a": {"N": "1.0"}}) == {"a": {"N": "2"}}
@@ -409,6 +475,13 @@ class TestJoin:
     def test_items_of_two_forms_are_refused(self):
         with pytest.raises(DiffError, match="one form"):
             diff({"a": 1}, {"a": 2}) | diff({"a": {"N": "2"}}, {"a": {"N": "3"}})
+
+    def test_nor_are_forms_that_were_said_to_be_two(self):
+        wire, python = {"a": {"N": "1"}}, {"a": {"S": "x"}}
+        with pytest.raises(DiffError, match="one form"):
+            diff(wire, {}, wire=True) | diff({}, python, wire=False)
+        with pytest.raises(DiffError, match="one form"):
+            diff(python, {}, wire=False) | diff({}, wire, wire=True)
 
     def test_an_item_that_comes_and_goes_never_was(self):
         assert diff(None, {"a": 1}) | diff({"a": 1}, None) == Diff()
@@ -465,10 +538,12 @@ class TestAligned:
         assert Diff(change.invert()).apply(new) == old
 
     def test_lists_too_unlike_to_align_in_time_are_compared_by_position(self):
-        old, new = {"a": list(range(3000))}, {"a": list(range(5000, 8001))}
-        change = diff(old, new, lists="align")
-        assert len(change) == 3001
-        assert change.apply(old) == new
+        # A map of so many attributes counts as much as three thousand short members.
+        wide = {str(name): name for name in range(30_000)}
+        old, new = [*range(24), wide], [wide, *range(30, 53)]
+        for one, other in ((old, new), (new, old)):
+            aligned = diff({"a": one}, {"a": other}, lists="align")
+            assert list(aligned) == list(diff({"a": one}, {"a": other}))
 
     def test_long_lists_that_are_nearly_equal_take_no_time(self):
         old = {"a": list(range(20_000))}

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from ddbstream import diff, to_item
+from ddbstream import Diff, Replaced, SetChanged, diff, to_item
 from ddbstream._diff import diff_images
 from ddbstream.exceptions import DiffError, EncodeError
 
@@ -68,6 +68,11 @@ def test_names_that_make_one_placeholder_get_two():
     assert len(arguments["ExpressionAttributeValues"]) == 4
 
 
+def test_a_counted_placeholder_is_no_attributes_own():
+    arguments = update({}, {"n1": 1, "é": 2})
+    assert arguments["ExpressionAttributeNames"] == {"#n1": "n1", "#n2": "é"}
+
+
 def test_values_are_in_the_form_of_boto3s_client_whatever_the_items_were():
     old = to_item({"b": b"x", "s": {b"x"}}, wire="json")
     new = to_item({"b": b"y", "s": {b"x", b"y"}}, wire="json")
@@ -108,6 +113,13 @@ class TestSets:
         # ADD and DELETE are for top-level attributes.
         old, new = {"a": {"b": {"x"}}}, {"a": {"b": {"x", "y"}}}
         assert update(old, new)["UpdateExpression"] == "SET #a.#b = :a_b"
+
+    @pytest.mark.parametrize(
+        "change", [SetChanged("a.b", {"y"}, ()), SetChanged("a", {"y"}, {"x"})]
+    )
+    def test_one_that_is_set_as_a_whole_has_to_be_known_as_a_whole(self, change: SetChanged):
+        with pytest.raises(DiffError, match=r"changes alone.* at a"):
+            Diff([change]).to_update_expression()
 
     def test_one_that_becomes_empty_goes(self):
         assert update({"a": {"x"}}, {"a": set()})["UpdateExpression"] == "DELETE #a :a"
@@ -163,6 +175,15 @@ class TestConditions:
             update(old, {**old, "a1": 0}, condition="item")
         assert update(old, {**old, "a1": 0}, condition="changes")["ConditionExpression"]
 
+    @pytest.mark.parametrize("condition", [True, "item", "changes"])
+    def test_changes_alone_do_not_know_the_whole_set_that_was(self, condition: Any):
+        change = Diff([Replaced("a", 1, 2), SetChanged("s", {"y"}, ())])
+        with pytest.raises(DiffError, match=r"changes alone.* at s"):
+            change.to_update_expression(condition=condition)
+        assert change.to_update_expression(condition=False)
+        known = Diff([Replaced("a", 1, 2)]).to_update_expression(condition=condition)
+        assert known["ConditionExpression"] == "#a = :old_a"
+
 
 class TestKeys:
     def test_a_key_is_left_out_where_it_is_added(self):
@@ -215,10 +236,24 @@ class TestLimits:
             "#little.#x = :old_little_x AND #much = :old_much"
         )
 
-    def test_what_no_expression_holds_is_refused(self):
+    @pytest.mark.parametrize("count", range(2, 9))
+    def test_no_more_attributes_are_set_as_a_whole_than_must_be(self, count: int):
+        # The changes inside of two of them fit into 4 KB, and those of three do not.
+        inside = {f"n{i}": i for i in range(100)}
+        old = {f"a{i}": inside for i in range(count)}
+        text = update(old, dict.fromkeys(old, dict.fromkeys(inside, -1)))["UpdateExpression"]
+        assert sum(f"#{name} = " in text for name in old) == count - 2
+
+    @pytest.mark.parametrize("deep", [{}, {"deep": {"x": 1, "y": 1}}])
+    def test_what_no_expression_holds_is_refused(self, deep: Any):
         old = {f"a{i}": i for i in range(500)}
+        new = {**dict.fromkeys(old, -1), **{name: {"x": 1, "y": 2} for name in deep}}
         with pytest.raises(DiffError, match="put the item"):
-            update(old, dict.fromkeys(old, -1))
+            update({**old, **deep}, new)
+
+    def test_nor_do_changes_alone_know_what_to_set_as_a_whole(self):
+        with pytest.raises(DiffError, match=r"changes alone.* too long"):
+            Diff([Replaced(f"a.n{i}", 1, 2) for i in range(500)]).to_update_expression()
 
 
 def test_a_removal_is_no_update():
