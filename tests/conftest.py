@@ -33,6 +33,11 @@ settings.register_profile("thorough", settings.get_profile("ci"), max_examples=5
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the test that takes longest: at the end every other worker would wait for it."""
+    items.sort(key=lambda item: item.get_closest_marker("kinesis") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_real_aws() -> Iterator[None]:
     """A test that forgets an endpoint must fail, and never reach the account of who runs it."""
