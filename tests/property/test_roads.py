@@ -19,7 +19,7 @@ pytest.importorskip("boto3")
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ddbstream import Attribute, StreamRouter, parse, to_item
+from ddbstream import Attribute, StreamRouter, by_key_prefix, parse, to_item
 from ddbstream._filters import Pattern
 from ddbstream._model import codec_for
 from ddbstream._records import Origin
@@ -243,6 +243,23 @@ def test_a_pattern_and_a_trait_take_the_same_records_by_either_road(
         assert pattern.mismatch_of(ours) == pattern.mismatch_of(theirs), source
     (fresh,) = parse(unread_page(wire))
     assert fresh.is_unchanged is theirs.is_unchanged
+
+
+@settings(deadline=None)
+@given(strategies.records(), st.data())
+def test_a_key_prefix_is_the_same_by_either_road(record: Any, data: st.DataObject) -> None:
+    record = json.loads(json.dumps(record))
+    keys = record["dynamodb"]["Keys"]
+    name = data.draw(st.sampled_from([*keys, "GSI", 'a "quoted" \\ name\x1f']))
+    keys[name] = {"S": data.draw(st.sampled_from(["A#1", "A", "#1", "A#B#", ""]))}
+    if data.draw(st.booleans()):
+        inside = record["dynamodb"]
+        place = data.draw(st.sampled_from(places(inside)))
+        damage = [*DAMAGE, "\ud800#", {"S": "A#1", "N": "1"}]
+        record["dynamodb"] = damaged(inside, place, data.draw(st.sampled_from(damage)))
+    classify = by_key_prefix(name, aliases={"A": "Product", "": "None"})
+    (ours,), (theirs,) = parse(unread_page([record])), parse([record])
+    assert outcome(lambda: classify(ours)) == outcome(lambda: classify(theirs))
 
 
 def test_of_attributes_that_have_the_same_text_nothing_is_read(

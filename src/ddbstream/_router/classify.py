@@ -115,8 +115,14 @@ def by_key_prefix(
     renamed = dict(aliases or {})
 
     def classify(record: StreamRecord[Any]) -> str | None:
+        change = record._change
         try:
-            prefix, found, _ = record._change["Keys"][attribute]["S"].partition(separator)
+            text = (
+                change.key_text(attribute)
+                if type(change) is not dict and isinstance(change, Unread)
+                else change["Keys"][attribute]["S"]
+            )
+            prefix, found, _ = text.partition(separator)
         except (KeyError, TypeError, AttributeError):
             text = _text(record, attribute)
             if not isinstance(text, str):

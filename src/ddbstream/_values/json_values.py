@@ -34,6 +34,15 @@ class Unread(_Mapping):
         """A member as `get` gives it; if it is a map, one of which single members are read."""
         return self.get(name)
 
+    def key_text(self, attribute: str) -> Any:
+        """The ``S`` of an attribute in ``Keys``.
+
+        Raises:
+            KeyError: There is none, or something is unusual: who reads ``Keys`` sees which.
+            TypeError: As KeyError.
+        """
+        return self["Keys"][attribute]["S"]
+
     def differing(self, other: Unread, name: str, absent: Any) -> tuple[Any, Any] | None:
         """A member here and in another map, as the values that `get` gives.
 

@@ -23,7 +23,7 @@ from ddbstream._records import EVENTS
 from ddbstream._values.json_values import Unread
 from ddbstream._wire.pages import Page
 from ddbstream._wire.text import loads
-from ddbstream._wire.unread_image import UnreadImage, find, is_map_text, read
+from ddbstream._wire.unread_image import UnreadImage, find, find_text, is_map_text, read
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec
@@ -115,6 +115,15 @@ class UnreadChange(Unread, Mapping[str, Any]):
         if is_read or type(text) is not Raw or not is_map_text(text):
             return self.get(name)
         return UnreadImage(text)
+
+    def key_text(self, attribute: str) -> Any:
+        try:
+            found = find_text(self._members.Keys, attribute)
+        except (ValueError, TypeError, RecursionError):
+            found = None
+        if found is None:
+            raise KeyError(attribute)
+        return found
 
     def __getitem__(self, name: str) -> Any:
         if name not in _CHANGE:

@@ -6,43 +6,68 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from msgspec import Raw, field
+from msgspec import Raw, Struct, field
 
 from ddbstream._values.json_values import Unread
 from ddbstream._wire.text import loads
 
-__all__ = ["UnreadImage", "find", "is_map_text", "read"]
+__all__ = ["UnreadImage", "find", "find_text", "is_map_text", "read"]
 
-_read_members = msgspec.json.Decoder(dict[str, Raw]).decode
 _read_any = msgspec.json.Decoder().decode
 
-# Names come from the program, not from data; the bound is for one that makes them up without end.
 _BRACE: Final = ord("{")
+
+# Names come from the program, not from data; the bound is for one that makes them up without end.
 _MOST_NAMES: Final = 1_000
 _finders: dict[str, Callable[[Any], Any]] = {}
+_text_finders: dict[str, Callable[[Any], Any]] = {}
 
 
-def find(text: Any, name: str) -> Any:
-    """The text of one member of the map that ``text`` is; None if it has no such member."""
-    find = _finders.get(name)
-    if find is None:
-        if len(_finders) >= _MOST_NAMES:
-            _finders.clear()
-        find = _finders[name] = _finder(name)
-    return find(text).value
+class _Text(Struct, gc=False):
+    S: str
 
 
 class _Member(NamedTuple):
     value: Any
 
 
-def _finder(name: str) -> Callable[[Any], Any]:
-    """Reads a map into something whose ``value`` is the text of a member."""
+def find(text: Any, name: str) -> Any:
+    """The text of one member of the map that ``text`` is; None if it has no such member."""
+    find = _finders.get(name)
+    if find is None:
+        find = _kept(_finders, name, _finder(name, Raw))
+    return find(text).value
+
+
+def find_text(text: Any, name: str) -> str | None:
+    """The ``S`` of one attribute in the map that ``text`` is; None if it has no such attribute.
+
+    Raises:
+        ValueError: Something is unusual: `read` says what is there.
+        TypeError: As ValueError.
+    """
+    find = _text_finders.get(name)
+    if find is None:
+        find = _kept(_text_finders, name, _finder(name, _Text))
+    found: _Text | None = find(text).value
+    return None if found is None else found.S
+
+
+def _kept(finders: dict[str, Any], name: str, finder: Any) -> Callable[[Any], Any]:
+    if len(finders) >= _MOST_NAMES:
+        finders.clear()
+    finders[name] = finder
+    return finder  # type: ignore[no-any-return]
+
+
+def _finder(name: str, kind: Any) -> Callable[[Any], Any]:
+    """Reads a map into something whose ``value`` is a member."""
     member = field(name=name, default=None)
     try:
-        one: Any = msgspec.defstruct("One", [("value", Raw, member)], gc=False)
+        one: Any = msgspec.defstruct("One", [("value", kind, member)], gc=False)
     except ValueError:  # a name with a quote, a backslash, or a control character
-        return lambda text: _Member(_read_members(text).get(name))
+        decode = msgspec.json.Decoder(dict[str, kind]).decode
+        return lambda text: _Member(decode(text).get(name))
     return msgspec.json.Decoder(one).decode
 
 
