@@ -23,18 +23,33 @@ from ddbstream._records import MalformedRecord, Origin, StreamRecord
 from ddbstream._values.json_values import is_map, text_of
 from ddbstream._wire.dynamodb import record
 from ddbstream._wire.text import load
-from ddbstream._wire.unread_text import decoded_base64, unread_record
+from ddbstream._wire.unread_text import decoded_base64, unread, unread_record
 from ddbstream.exceptions import PayloadError, RecordError
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec
 
-__all__ = ["is_kinesis", "kinesis_record"]
+__all__ = ["everyday_record", "is_kinesis", "kinesis_record"]
 
 
 def is_kinesis(entry: Mapping[str, Any]) -> bool:
     """Whether an entry is a Kinesis record: Lambda's, Pipes's or boto3's."""
     return "kinesis" in entry or "Data" in entry or ("data" in entry and "sequenceNumber" in entry)
+
+
+def everyday_record(
+    entry: Mapping[str, Any], origin: Origin, codec: Codec[Any]
+) -> StreamRecord[Any] | None:
+    """The change in an entry of Lambda's; None where `kinesis_record` has to read it."""
+    if unread is None:
+        return None
+    carrier = entry["kinesis"]
+    try:
+        inside = origin.inside_kinesis(entry, carrier["sequenceNumber"])
+        found: StreamRecord[Any] = unread.record_of_base64(carrier["data"], inside, codec)
+    except (KeyError, TypeError, ValueError):
+        return None
+    return found
 
 
 def kinesis_record(

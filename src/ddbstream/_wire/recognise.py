@@ -20,7 +20,7 @@ from ddbstream._values.json_values import is_map, text_of
 from ddbstream._wire.dynamodb import malformed, record, records
 from ddbstream._wire.envelopes import contents
 from ddbstream._wire.export import export_record, is_export_line
-from ddbstream._wire.kinesis import is_kinesis, kinesis_record
+from ddbstream._wire.kinesis import everyday_record, is_kinesis, kinesis_record
 from ddbstream._wire.on_failure import batch_info, failed_payload
 from ddbstream._wire.pages import Page
 from ddbstream._wire.text import load
@@ -178,7 +178,8 @@ def _kinesis_records(
     """As `records`, for Lambda's lists of Kinesis records: without a look at every form."""
     for index, entry in enumerate(entries):
         if type(entry) is dict and "kinesis" in entry and entry.keys().isdisjoint(_BEFORE_KINESIS):
-            yield kinesis_record(entry, origin, codec, f"{at}[{index}]")
+            made = everyday_record(entry, origin, codec)
+            yield made or kinesis_record(entry, origin, codec, f"{at}[{index}]")
         else:
             yield from records((entry,), origin, codec, at, unwrap, index)
 

@@ -33,6 +33,7 @@ __all__ = [
     "UnreadPage",
     "UnreadRecord",
     "decoded_base64",
+    "record_of_base64",
     "unread_answer",
     "unread_line",
     "unread_record",
@@ -200,7 +201,9 @@ class UnreadRecord(Unread, Mapping[str, Any]):
 
     def made(self, origin: Origin, codec: Codec[Any]) -> StreamRecord[Any]:
         """The record."""
-        return EVENTS[self._entry.eventName](self, self.change, origin, codec)
+        entry = self._entry
+        change = UnreadChange(self, entry.dynamodb)
+        return EVENTS[entry.eventName](self, change, origin, codec)
 
 
 class UnreadLine(UnreadRecord):
@@ -342,6 +345,15 @@ def unread_record(text: bytes) -> UnreadRecord:
         return UnreadRecord((text,), 0, _read_entry(text))
     except RecursionError:
         raise ValueError from None
+
+
+def record_of_base64(text: str, origin: Origin, codec: Codec[Any]) -> StreamRecord[Any]:
+    """The record that a JSON document in base64 is.
+
+    Raises:
+        ValueError: As `unread_record`, or it is no base64 as AWS writes it.
+    """
+    return unread_record(msgspec.convert(text, bytes)).made(origin, codec)
 
 
 def unread_line(
