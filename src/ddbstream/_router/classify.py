@@ -117,17 +117,15 @@ def by_key_prefix(
     def classify(record: StreamRecord[Any]) -> str | None:
         change = record._change
         try:
-            text = (
-                change.key_text(attribute)
-                if type(change) is not dict and isinstance(change, Unread)
-                else change["Keys"][attribute]["S"]
-            )
-            prefix, found, _ = text.partition(separator)
-        except (KeyError, TypeError, AttributeError):
+            if type(change) is not dict and isinstance(change, Unread):
+                text = change.key_text(attribute)
+            else:
+                text = change["Keys"][attribute]["S"]
+        except (KeyError, TypeError):
             text = _text(record, attribute)
-            if not isinstance(text, str):
-                return None
-            prefix, found, _ = text.partition(separator)
+        if not isinstance(text, str):
+            return None
+        prefix, found, _ = text.partition(separator)
         if renamed:
             prefix = renamed.get(prefix, prefix)
         return prefix if found and prefix else None
@@ -135,7 +133,7 @@ def by_key_prefix(
     def tests(entity: str) -> list[AttributeTests]:
         return [{attribute: [{"prefix": one + separator} for one in _stored(entity, renamed)]}]
 
-    return _with_tests(classify, Tests(tests, are_keys=True))
+    return _say(classify, _TESTS, Tests(tests, are_keys=True))
 
 
 def by_attribute(
@@ -176,7 +174,7 @@ def by_attribute(
     def tests(entity: str) -> list[AttributeTests]:
         return [{attribute: list(_stored(entity, renamed))} for attribute in names]
 
-    return _with_tests(classify, Tests(tests, are_keys=False))
+    return _say(classify, _TESTS, Tests(tests, are_keys=False))
 
 
 def by_keys(*models: type[Any], **named: type[Any]) -> Classifier:
@@ -249,7 +247,7 @@ def _by_classes(
         ]
 
     _say(classify, _CLASSES, (classes, named))
-    return _with_tests(classify, Tests(tests, are_keys=True))
+    return _say(classify, _TESTS, Tests(tests, are_keys=True))
 
 
 def check_classifier(classify: object) -> None:
@@ -342,20 +340,16 @@ def tests_of(classify: Classifier) -> Tests | None:
     return found
 
 
-def _say(classify: Classifier, name: str, what: object) -> None:
-    """Have a classifier say something of itself."""
+def _say(classify: Classifier, name: str, what: object) -> Classifier:
+    """The same classifier, which now says something of itself."""
     classify.__dict__[name] = (classify, what)
+    return classify
 
 
 def _said_by(classify: Classifier, name: str) -> Any:
     """What a classifier says of itself; a decorator around it has a copy, which may be wrong."""
     by, what = getattr(classify, "__dict__", {}).get(name, (None, None))
     return what if by is classify else None
-
-
-def _with_tests(classify: Classifier, tests: Tests) -> Classifier:
-    _say(classify, _TESTS, tests)
-    return classify
 
 
 def _stored(entity: str, renamed: Mapping[str, str]) -> list[str]:
