@@ -14,7 +14,7 @@ import pkgutil
 import re
 import sys
 from base64 import b64decode
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -144,7 +144,17 @@ class Probe:
             async def __call__(self, *arguments: Any) -> Any:
                 return await function(*arguments)
 
+        def generator(*arguments: Any) -> Iterator[Any]:
+            self.ran += 1
+            yield answer
+
+        async def async_generator(*arguments: Any) -> AsyncIterator[Any]:
+            self.ran += 1
+            yield answer
+
         shapes: dict[str, Function] = {
+            "generator": generator,
+            "async generator": async_generator,
             "async def": function,
             "partial": partial(function),
             "object": Calling(),
@@ -545,4 +555,14 @@ def test_it_is_refused_where_it_is_declared(name: str, shape: str, tmp_path: Pat
     error = TypeError if name.startswith("ddbstream.testing") else DDBStreamError
     with pytest.raises(error, match=r"async|await|coroutine|plain function"):
         REFUSED[name](probe)
+    assert probe.ran == 0
+
+
+@pytest.mark.parametrize("shape", ["generator", "async generator"])
+@pytest.mark.parametrize("name", [*AWAITED, *REFUSED])
+def test_a_generator_is_refused_where_it_is_declared(name: str, shape: str, tmp_path: Path) -> None:
+    probe = Probe(shape, tmp_path)
+    error = (DDBStreamError, TypeError) if name.startswith("ddbstream.testing") else DDBStreamError
+    with pytest.raises(error, match=r"generator|nothing to await"):
+        AWAITED[name](probe)() if name in AWAITED else REFUSED[name](probe)
     assert probe.ran == 0

@@ -88,12 +88,11 @@ def derive(
     patterns = [_nested(one) for one in alternatives]
     fitting = _fitting(patterns, max_filters)
     if fitting is None:
-        events = _joined([{_EVENT: one[_EVENT]} for one in alternatives if _EVENT in one])
         if any(_EVENT not in one for one in alternatives):
             return None
+        # They differ in nothing else, and so they join into one.
+        events = _joined([{_EVENT: one[_EVENT]} for one in alternatives])
         fitting = [_text(_nested(one)) for one in events]
-        if len(fitting) > max_filters:
-            return None
     return {"Filters": [{"Pattern": text} for text in fitting]}
 
 

@@ -82,7 +82,7 @@ class Leaf(NamedTuple):
         return False
 
 
-def _member(value: Mapping[str, Any], name: str) -> Any:
+def _member(value: Mapping[str, Any] | _View, name: str) -> Any:
     """A member of a map; of an image that is text, single attributes will be read."""
     if type(value) is not dict and isinstance(value, Unread):
         found = value.view(name)
@@ -100,7 +100,7 @@ class Fields(NamedTuple):
         """Whether all of it holds."""
         if isinstance(value, (list, tuple)):
             return any(self.matches(member) for member in value)
-        inside: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
+        inside: Mapping[str, Any] | _View = value if isinstance(value, (Mapping, _View)) else {}
         return all(child.matches(_member(inside, name)) for name, child in self.fields) and all(
             any(one.matches(value) for one in ors) for ors in self.alternatives
         )
@@ -109,7 +109,7 @@ class Fields(NamedTuple):
         """The path of the first part that does not hold; None if all of it does."""
         if isinstance(value, (list, tuple)):
             return None if self.matches(value) else path
-        inside: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
+        inside: Mapping[str, Any] | _View = value if isinstance(value, (Mapping, _View)) else {}
         for name, child in self.fields:
             where, found = f"{path}.{name}" if path else name, _member(inside, name)
             if isinstance(child, Fields):
@@ -170,8 +170,8 @@ class Pattern:
         return f"Pattern({self.source!r})"
 
 
-class _View(Mapping[str, Any]):
-    """A record's top level as the filter sees it."""
+class _View:
+    """A record's top level as the filter sees it: as much of a mapping as a pattern asks for."""
 
     __slots__ = ("_hidden", "_record")
 
@@ -179,19 +179,11 @@ class _View(Mapping[str, Any]):
         self._record = record
         self._hidden = hidden
 
-    def __getitem__(self, name: str) -> Any:
-        if name in self._hidden:
-            raise KeyError(name)
-        value = self._record[name]
+    def get(self, name: str, default: Any = None) -> Any:
+        value = default if name in self._hidden else self._record.get(name, default)
         if name == "userIdentity" and isinstance(value, Mapping):
             return {key: value.get(key, value.get(other)) for key, other in _IDENTITY.items()}
         return value
-
-    def __iter__(self) -> Iterator[str]:
-        return (name for name in self._record if name not in self._hidden)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
 
 
 def _scalars(value: object) -> Iterator[Any]:

@@ -70,7 +70,7 @@ def at_once(result: object, about: str) -> object:
         about: What the function is, for the error: ``where=``.
 
     Raises:
-        RouteDefinitionError: It would have to be awaited, or is a generator.
+        RouteDefinitionError: It would have to be awaited, or holds work that nobody does.
     """
     if result is None or isinstance(result, (bool, str)):
         return result
@@ -79,8 +79,7 @@ def at_once(result: object, about: str) -> object:
         raise RouteDefinitionError(
             f"{about} gave something to await: it has to be a plain function, which answers at once"
         )
-    if isinstance(result, _GENERATORS):
-        raise _never_runs()
+    _refuse_unrun(result)
     return result
 
 

@@ -29,7 +29,7 @@ __all__ = ["Classifier", "by_attribute", "by_key_prefix", "by_keys", "by_table_n
 Classifier = Callable[["StreamRecord[Any]"], "str | None"]
 """What ``StreamRouter(classify=...)`` takes."""
 
-AttributeTests = dict[str, list[object]]
+AttributeTests = dict[str, list[Any]]
 
 _TESTS: Final = "ddbstream_tests"
 _CLASSES: Final = "ddbstream_classes"
@@ -302,22 +302,20 @@ def why_never(classify: Classifier, entity: str, model: Any) -> str | None:
     )
 
 
-def _can_have(template: KeyTemplate | None, tests: Sequence[object]) -> bool:
+def _can_have(template: KeyTemplate | None, tests: Sequence[Any]) -> bool:
     """Whether a key of a template can pass one of the tests on it."""
     return template is None or any(_passes(template, test) for test in tests)
 
 
-def _passes(template: KeyTemplate, test: object) -> bool:
+def _passes(template: KeyTemplate, test: Any) -> bool:
     first, last = template.literals[0], template.literals[-1]
     if isinstance(test, str):
         return template.match(test) is not None
-    if not isinstance(test, Mapping):
-        return True
-    for operator, text in test.items():
-        if operator == "prefix":
-            return first.startswith(text) or (bool(template.fields) and text.startswith(first))
-        if operator == "suffix":
-            return last.endswith(text) or (bool(template.fields) and text.endswith(last))
+    ((operator, text),) = test.items()
+    if operator == "prefix":
+        return first.startswith(text) or (bool(template.fields) and text.startswith(first))
+    if operator == "suffix":
+        return last.endswith(text) or (bool(template.fields) and text.endswith(last))
     return True
 
 

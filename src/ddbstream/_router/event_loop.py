@@ -114,11 +114,11 @@ def _close() -> None:
             target.close()
 
 
-def _forget() -> None:
+def _forget() -> None:  # pragma: no cover - a child of tests/unit/router runs it
     """A fork takes no threads along: what they ran has to be made anew."""
     global _lock, _running, _executor
     _lock, _running, _executor = threading.Lock(), None, None
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has none
     os.register_at_fork(after_in_child=_forget)

@@ -672,6 +672,7 @@ class StreamRouter:
             options = options._replace(decisions=compiled.decisions)
         handlers = compiled.handlers
         if on_handled is not None:
+            check_function(on_handled, "on_handled=", RouterArgumentError, awaited=True)
             others = () if compiled.observers is None else compiled.observers.functions
             handlers = handlers.telling(_observers((*others, on_handled)))
         records = read_with(payload, stream_arn, handlers.codec)
@@ -969,11 +970,9 @@ def check_options(stream_arn: object, stop_when: object, dead_letter: object) ->
         raise RouterArgumentError("stream_arn= takes a stream's ARN, as text")
     if stop_when is not None:
         check_function(stop_when, "stop_when=", RouterArgumentError, awaited=True)
-    if dead_letter is not None and not callable(dead_letter):
-        raise RouterArgumentError(
-            "dead_letter= takes a function of a dead letter, such as those of "
-            f"ddbstream.dead_letters, not a {type(dead_letter).__name__}"
-        )
+    if dead_letter is not None:
+        about = "dead_letter= (such as a sink of ddbstream.dead_letters)"
+        check_function(dead_letter, about, RouterArgumentError, awaited=True)
 
 
 default_router = StreamRouter()

@@ -147,7 +147,7 @@ def positional_count(function: Callable[..., Any]) -> int:
         # It hands on what it gets: as many as what it wraps needs.
         inside, bound = _innermost(function)
         if inside is not None and inside is not _called(function)[0]:
-            found = _parameters(inside)[bound:]
+            found = _parameters(inside, bound)
     return sum(not optional for _, optional in found) or len(found)
 
 
@@ -186,9 +186,9 @@ def _innermost(handler: object) -> tuple[FunctionType | None, int]:
     while id(handler) not in seen:
         seen.add(id(handler))
         if isinstance(handler, partial):
-            bound, handler = len(handler.args), handler.func
+            bound, handler = bound + len(handler.args), handler.func
         elif isinstance(handler, MethodType):
-            bound, handler = 1, handler.__func__
+            bound, handler = bound + 1, handler.__func__
         elif getattr(handler, "__wrapped__", None) is not None:
             handler = getattr(handler, "__wrapped__", None)
         else:
@@ -197,21 +197,24 @@ def _innermost(handler: object) -> tuple[FunctionType | None, int]:
     while isinstance(getattr(found, "__wrapped__", None), FunctionType) and id(found) not in seen:
         seen.add(id(found))  # a decorated `__call__`
         found = getattr(found, "__wrapped__", None)
-    return found, bound or own
+    return found, bound + own
 
 
 def _takes(handler: Callable[..., Any]) -> list[tuple[str, bool]]:
     """The positional parameters that are free, and whether each has a default."""
     function, bound = _called(handler)
-    return _parameters(function)[bound:] if function is not None else _inspected(handler)
+    return _parameters(function, bound) if function is not None else _inspected(handler)
 
 
 def _positional_names(function: FunctionType) -> list[str]:
     return list(function.__code__.co_varnames[: function.__code__.co_argcount])
 
 
-def _parameters(function: FunctionType) -> list[tuple[str, bool]]:
-    """The positional parameters, and whether each has a default; ``*args`` counts as one."""
+def _parameters(function: FunctionType, bound: int) -> list[tuple[str, bool]]:
+    """The positional parameters behind those that are bound, and whether each has a default.
+
+    ``*args`` counts as one, however many are bound: it takes them and any others.
+    """
     code = function.__code__
     count = code.co_argcount
     defaults = len(function.__defaults__ or ())
@@ -224,7 +227,7 @@ def _parameters(function: FunctionType) -> list[tuple[str, bool]]:
         raise RouteDefinitionError(
             f"{name_of(function)} needs the keyword {required_keywords[0]}, which is never given"
         )
-    found = [(name, i >= count - defaults) for i, name in enumerate(code.co_varnames[:count])]
+    found = [(code.co_varnames[i], i >= count - defaults) for i in range(bound, count)]
     if code.co_flags & _VAR_POSITIONAL:
         found.append((_ANY, True))
     return found

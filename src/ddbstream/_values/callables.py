@@ -42,7 +42,7 @@ def check_function(
 
 
 def check_methods(thing: object, about: str, error: type[Exception], *names: str) -> None:
-    """Raise ``error`` if one of an object's methods would have to be awaited.
+    """Raise ``error`` if of one of an object's methods nothing would run.
 
     Args:
         thing: A store, a client or a clock of the user's, or None.
@@ -51,8 +51,11 @@ def check_methods(thing: object, about: str, error: type[Exception], *names: str
         names: The methods that are called.
     """
     for name in names:
-        if is_async(getattr(thing, name, None)):
+        method = getattr(thing, name, None)
+        if is_async(method):
             raise error(f"{about} has {name}() as a coroutine function, and nobody awaits it")
+        if flags_of(method) & GENERATORS:
+            raise error(f"{about} has {name}() as a generator: it would never run")
 
 
 def is_async(function: object) -> bool:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ddbstream._router.router import StreamRouter
-from ddbstream._values.callables import is_async
+from ddbstream._values.callables import check_methods
 from ddbstream.exceptions import PollerArgumentError, PollerError
 from ddbstream.poller._core.commands import Delivered, RawRecord
 from ddbstream.poller._core.shard import record_at, sequence_number
@@ -51,10 +51,7 @@ def check_router(router: object, *, concurrency: int = 1) -> None:
                 "@router.on_change() and give the router"
             )
         raise PollerArgumentError("a StreamRouter is needed, or an object with its dispatch()")
-    if is_async(dispatch):
-        raise PollerArgumentError(
-            "a router's dispatch() must not be a coroutine function; its handlers may be"
-        )
+    check_methods(router, "a router, whose handlers may be async,", PollerArgumentError, "dispatch")
     _check_folds(router)
     named, any_name = _options_of(router)
     if concurrency > 1 and "concurrency" not in named and not any_name:

@@ -19,13 +19,14 @@ from urllib.parse import unquote_plus
 
 from ddbstream._records import Origin
 from ddbstream._router.awaiting import finish
+from ddbstream._values.callables import check_function
 from ddbstream._values.json_values import is_map
 from ddbstream._values.times import aware_datetime, nanoseconds
 from ddbstream._wire.envelopes import contents
 from ddbstream._wire.on_failure import batch_info
 from ddbstream._wire.text import load
 from ddbstream._wire.unrecognised import looks_like
-from ddbstream.exceptions import DDBStreamError, PayloadError
+from ddbstream.exceptions import DDBStreamError, PayloadError, PollerArgumentError
 from ddbstream.poller._client import failure_of
 
 __all__ = ["FailedBatch", "Fetch", "Unreadable", "failed_batches", "sequence_order"]
@@ -102,7 +103,12 @@ def failed_batches(
             of a file of that; a Lambda event or boto3 page of an SQS queue, an SNS notification, or
             an S3 notification about objects that hold them.
         fetch: Gets the objects that S3 notifications name; without it they are unreadable.
+
+    Raises:
+        PollerArgumentError: ``fetch`` is no function, or a generator.
     """
+    if fetch is not None:
+        check_function(fetch, "fetch=", PollerArgumentError, awaited=True)
     return _found(source, Origin(""), fetch)
 
 

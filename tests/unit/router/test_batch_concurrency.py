@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from ddbstream import Disposition, Insert, LambdaHandler, StreamRouter
+from ddbstream._router import event_loop
 from ddbstream._router.concurrent_batch import ItemOrder, item_of
 from ddbstream._wire import read
 from ddbstream.exceptions import BatchError
@@ -230,6 +232,21 @@ class TestAFailureAmongOthers:
         # The event loop has survived it.
         assert kind == "sync" or StreamRouter().dispatch([]) == (0, (), None)
 
+    def test_of_a_record_without_keys_holds_up_others_without_keys(self) -> None:
+        router, seen = StreamRouter(), []
+
+        @router.on_insert()
+        def handle(record: Insert[Any]) -> None:
+            if number_of(record) == 1:
+                raise ValueError
+            seen.append(number_of(record))
+
+        batch = items("a", "b", "c")
+        for record in batch[:2]:
+            del record["dynamodb"]["Keys"]
+        assert router.dispatch(batch, concurrency=3).checkpoint == sequence_number(1)
+        assert 2 not in seen
+
     def test_decided_to_be_skipped_lets_its_item_go_on(self) -> None:
         router, seen = StreamRouter(), []
 
@@ -384,11 +401,17 @@ class TestAsyncHandlers:
             router.dispatch(items("a"), concurrency=concurrency)
         assert loops[0] is loops[1] is loops[2]
 
-    def test_that_dispatch_are_told_not_to_instead_of_waiting_for_ever(self) -> None:
+    @pytest.mark.parametrize("kind", ["async def", "object"])
+    def test_that_dispatch_are_told_not_to_instead_of_waiting_for_ever(self, kind: str) -> None:
         inner, outer = StreamRouter(), StreamRouter()
 
-        @inner.on_insert()
+        class Later:
+            def __await__(self) -> Any:
+                raise AssertionError("nobody awaits it")
+
         async def handle(record: Insert[Any]) -> None: ...
+
+        inner.on_insert()(handle if kind == "async def" else lambda record: Later())
 
         @outer.on_insert()
         async def nested(record: Insert[Any]) -> None:
@@ -481,6 +504,53 @@ router.dispatch([{wire_record()!r}])
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "handled\n", "")
+
+
+def running_in_the_main_thread() -> list[str]:
+    """The functions that are inside of `Future.result` there, outermost last."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    names: list[str] = []
+    while frame is not None:
+        names.append(frame.f_code.co_name)
+        frame = frame.f_back
+    return names[names.index("result") :] if "result" in names else []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot interrupt itself there")
+def test_a_caller_that_is_interrupted_leaves_nothing_running() -> None:
+    router, cancelled = StreamRouter(), threading.Event()
+
+    @router.on_insert()
+    async def handle(record: Insert[Any]) -> None:
+        while "wait_for" not in running_in_the_main_thread():  # noqa: ASYNC110 - not ours to tell
+            await asyncio.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C does
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    with pytest.raises(KeyboardInterrupt):
+        router.dispatch(items("a"))
+    assert cancelled.wait(10)
+
+
+def test_the_event_loop_ends_with_the_process_and_is_made_anew_if_need_be() -> None:
+    first = event_loop.loop()
+    event_loop._close()
+    assert first.is_closed()
+    event_loop._close()  # there is none
+    busy = event_loop.loop()
+    assert busy is not first
+    release, thread = threading.Event(), event_loop._running
+    busy.call_soon_threadsafe(release.wait)
+    event_loop._close()
+    assert not busy.is_closed()  # something on it goes on: that is not waited for
+    release.set()
+    assert thread is not None
+    thread[1].join(10)
+    busy.close()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")

@@ -19,6 +19,7 @@ from ddbstream import (
     by_keys,
     keys,
 )
+from ddbstream.exceptions import RouterArgumentError
 
 
 @keys(PK="Product#{id}", SK="Product")
@@ -79,6 +80,61 @@ def test_key_templates() -> None:
             "dynamodb": {"Keys": {"PK": {"S": [{"prefix": "Product#"}]}, "SK": {"S": ["Product"]}}},
         }
     ]
+
+
+def test_a_template_that_begins_with_a_field_is_known_by_its_end_or_not_at_all() -> None:
+    @keys(PK="{id}#order")
+    @dataclass
+    class Order:
+        id: str
+
+    @keys(PK="{shop}#{id}")
+    @dataclass
+    class Anything:
+        shop: str
+        id: str
+
+    router = StreamRouter(classify=by_keys(Order, Anything))
+    router.on_change(Order)(print)
+    assert patterns(router, keys=["PK"]) == [pk({"suffix": "#order"})]
+    router.on_change(Anything)(print)
+    assert patterns(router, keys=["PK"]) == [pk({"exists": True}, {"suffix": "#order"})]
+
+
+def test_what_a_pattern_and_the_route_both_say_is_what_both_let_pass() -> None:
+    router = StreamRouter()
+    router.on_change(
+        pattern={
+            "eventName": ["INSERT", "REMOVE"],
+            "$or": [pk("a"), pk("b")],
+        },
+        ttl=True,
+    )(print)
+    assert patterns(router) == [
+        {
+            "eventName": ["REMOVE"],
+            "userIdentity": {"type": ["Service"], "principalId": ["dynamodb.amazonaws.com"]},
+            "$or": [pk("a"), pk("b")],
+        }
+    ]
+    # Two lists of tests are ORed inside, and so cannot be put together: the route's own is kept.
+    router = StreamRouter()
+    router.on_insert(pattern={"eventName": [{"prefix": "I"}]})(print)
+    assert patterns(router) == [{"eventName": ["INSERT"]}]
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_event_names_that_stand_in_for_patterns_are_one_filter(limit: int) -> None:
+    router = StreamRouter()
+    for number in range(300):
+        on = router.on_insert if number % 2 else router.on_remove
+        on(pattern={"dynamodb": {"Keys": {f"attribute {number}": {"S": ["x"]}}}})(print)
+    assert patterns(router, max_filters=limit) == [{"eventName": ["INSERT", "REMOVE"]}]
+
+
+def test_keys_are_names_in_a_list() -> None:
+    with pytest.raises(RouterArgumentError, match="keys="):
+        StreamRouter().filter_criteria(keys="PK")
 
 
 def test_a_type_attribute_is_looked_for_in_either_image() -> None:

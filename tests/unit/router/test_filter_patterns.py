@@ -121,6 +121,15 @@ class TestOperators:
     def test_anything_but_needs_a_value(self) -> None:
         assert not matches(on_new(a={"S": [{"anything-but": "x"}]}), new(b={"S": "y"}))
 
+    def test_its_text_is_how_to_write_it(self) -> None:
+        pattern = Pattern({"eventName": ["INSERT"]})
+        assert repr(pattern) == "Pattern({'eventName': ['INSERT']})"
+
+    def test_a_list_of_maps_holds_where_one_of_them_does(self) -> None:
+        pattern = on_new(tags={"L": {"S": ["x"]}})
+        assert matches(pattern, new(tags={"L": [{"S": "y"}, {"S": "x"}]}))
+        assert not matches(pattern, new(tags={"L": [{"S": "y"}]}))
+
     def test_names_are_anded_and_lists_are_ored(self) -> None:
         pattern = on_new(a={"S": ["x", "y"]}, b={"S": ["z"]})
         assert matches(pattern, new(a={"S": "y"}, b={"S": "z"}))
@@ -203,6 +212,7 @@ def test_time_to_live_deletions_can_be_told() -> None:
         ({"eventName": [{"numeric": ["<", 5, ">", 1]}]}, "eventName[0]"),
         ({"$or": [{"eventName": ["INSERT"]}]}, "$or"),
         ({"$or": ["INSERT", "MODIFY"]}, "$or[0]"),
+        ({"dynamodb": {1: ["x"]}}, "dynamodb"),
     ],
 )
 def test_what_lambda_refuses_is_refused_with_its_path(pattern: Any, path: str | None) -> None:

@@ -19,7 +19,9 @@ from ddbstream import (
     StreamRecord,
     StreamRouter,
     by_key_prefix,
+    parse,
 )
+from ddbstream._router.log import PrintableFormatter
 from ddbstream.exceptions import (
     DecodeError,
     RecordError,
@@ -160,6 +162,77 @@ class TestMiddleware:
         router.dispatch([wire_record()])
         assert seen == ["event-2"]
 
+    def test_may_hand_on_a_record_that_others_read(self) -> None:
+        from tests.unit.router.test_router_routes import Order, Product
+
+        router, seen = StreamRouter(classify=by_key_prefix("PK")), []
+        other = wire_record(number=2)
+
+        @router.middleware
+        def around(record: StreamRecord[Any], call_next: Any) -> None:
+            seen.append(type(record.new))
+            call_next(next(parse([other], Order if seen[1:] else Product)))
+
+        # Its routes read the record in two ways, so that it gets none of them.
+        router.on_insert("Product")(lambda record: seen.append(type(record.new)))
+        router.on_insert(Product)(lambda record: seen.append(type(record.new)))
+        for _ in range(2):
+            assert router.dispatch([wire_record()]).failures == ()
+        assert seen == [dict, dict, Product] * 2
+
+    @pytest.mark.parametrize("concurrency", [1, 2])
+    def test_goes_around_those_of_its_routes_that_want_the_record(self, concurrency: int) -> None:
+        outer, seen = StreamRouter(), []
+        # With a handler that cannot be awaited, and without one.
+        for plain in (True, False):
+            inner = StreamRouter()
+
+            @inner.middleware
+            async def around(record: Any, call_next: Any) -> None:
+                seen.append("in")
+                await call_next(record)
+
+            @inner.on_insert(where=lambda record: record.event_id == "event-2")
+            async def second(record: Any) -> None:
+                seen.append("second")
+
+            @inner.on_insert(where=lambda record: record.event_id == "event-1")
+            async def first(record: Any) -> int:
+                seen.append("first")
+                return 1
+
+            @inner.on_insert
+            async def both(record: Any) -> None:
+                seen.append("both")
+
+            outer.include(inner)
+            never = StreamRouter()
+            never.middleware(around)
+            never.on_insert(where=lambda _: False)(both)
+            outer.include(never)
+            if plain:
+                outer.on_insert(where=lambda _: False)(print)
+            result = outer.dispatch([wire_record(), wire_record(number=2)], concurrency=concurrency)
+            assert result.failures == ()
+            assert seen == ["in", "first", "both", "in", "second", "both"]
+            outer = StreamRouter()
+            seen.clear()
+
+    def test_that_does_not_await_what_has_ended_all_the_same_is_refused(self) -> None:
+        router, seen, tasks = StreamRouter(), [], []
+
+        @router.middleware
+        async def around(record: Any, call_next: Any) -> None:
+            tasks.append(asyncio.ensure_future(call_next(record)))
+
+        @router.on_insert()
+        async def handle(record: Any) -> None:
+            seen.append(record.event_id)
+
+        (failure,) = router.dispatch([wire_record()], concurrency=2).failures
+        assert "without having awaited" in str(failure.error)
+        assert seen == ["event-1"]
+
     @pytest.mark.parametrize("concurrency", [1, 2])
     @pytest.mark.parametrize("outer", ["sync", "async"])
     @pytest.mark.parametrize("inner", ["sync", "async"])
@@ -203,6 +276,9 @@ class TestMiddleware:
             StreamRouter().middleware(wrong)
         with pytest.raises(RouteDefinitionError):
             StreamRouter().on_insert(middleware=[wrong])(print)
+        if wrong is not None:
+            with pytest.raises(RouteDefinitionError, match="in a list"):
+                StreamRouter().on_insert(middleware=wrong)(print)
 
 
 class TestDecisions:
@@ -475,7 +551,9 @@ class TestMetrics:
         record = wire_record()
         del record["dynamodb"]["ApproximateCreationDateTime"]
         router.dispatch([record])
-        assert events[0].lag is None
+        record["dynamodb"]["ApproximateCreationDateTime"] = "soon"
+        router.dispatch([record])
+        assert [event.lag for event in events if isinstance(event, HandlerEvent)] == [None, None]
 
     def test_that_fail_change_nothing(self, caplog: pytest.LogCaptureFixture) -> None:
         router, seen = StreamRouter(), []
@@ -585,6 +663,30 @@ def test_an_exception_gets_no_note_where_there_is_nothing_to_note() -> None:
     router.on_insert()(lambda record: None)
     (nameless,) = router.dispatch([wire_record(), 5]).failures
     assert not getattr(nameless.error, "__notes__", [])
+
+
+def test_an_exception_that_takes_no_note_is_still_the_failure() -> None:
+    class Closed(Exception):
+        def __setattr__(self, name: str, value: object) -> None:
+            raise TypeError
+
+    router = StreamRouter()
+    failing(router, Closed())
+    (failure,) = router.dispatch([wire_record()]).failures
+    assert isinstance(failure.error, Closed)
+    with pytest.raises(Closed):
+        LambdaHandler(router)({"Records": [wire_record()]}, None)
+
+
+def test_a_log_line_for_people_is_one_line_whatever_an_error_says() -> None:
+    error = Boom("one\nERROR two")
+    made = logging.LogRecord(
+        "ddbstream", logging.ERROR, "", 1, "a %s", ("b\nERROR c",), (Boom, error, None)
+    )
+    first, *rest = PrintableFormatter("%(levelname)s %(message)s").format(made).split("\n")
+    assert first == r"ERROR a b\u000aERROR c"
+    assert rest[-1] == "  ERROR two"
+    assert all(line.startswith("  ") for line in rest)
 
 
 def test_failures_unpack_into_record_and_error() -> None:

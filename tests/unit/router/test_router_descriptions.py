@@ -167,6 +167,21 @@ class TestExplain:
                 "pattern= does not match at dynamodb.NewImage.name.S",
             ),
             (
+                {"pattern": {"dynamodb": {"Keys": {"PK": {"S": ["Product#1"]}}, "SizeBytes": [0]}}},
+                changed(),
+                "pattern= does not match at dynamodb.SizeBytes",
+            ),
+            (
+                {"pattern": {"dynamodb": {"NewImage": {"tags": {"L": {"S": ["x"]}}}}}},
+                changed(DESK, {**DESK, "tags": ["y", "z"]}),
+                "pattern= does not match at dynamodb.NewImage.tags.L",
+            ),
+            (
+                {"changed": "name", "where": lambda record: record.new["name"] == "chair"},
+                changed(),
+                "where= said no",
+            ),
+            (
                 {"pattern": {"$or": [{"eventName": ["INSERT"]}, {"eventName": ["REMOVE"]}]}},
                 changed(),
                 "pattern= does not match at $or",
@@ -243,6 +258,16 @@ class TestExplain:
         record["dynamodb"]["StreamViewType"] = "NEW_IMAGE"
         (reason,) = reasons(router, record)
         assert "MissingImageError: no OldImage captured" in reason
+
+    def test_of_a_change_that_cannot_be_read_names_the_option_and_the_fault(self) -> None:
+        router = by_pk()
+        router.on_modify(changed="price")(never)
+        record = changed()
+        record["dynamodb"]["OldImage"]["name"] = {"N": "hunter2"}
+        (reason,) = reasons(router, record)
+        assert reason.startswith("changed=price does not hold, and what changed cannot be read")
+        assert "OldImage.name" in reason
+        assert "hunter2" not in reason
 
     def test_of_a_malformed_record_says_what_is_wrong_with_it(self) -> None:
         router = by_pk()

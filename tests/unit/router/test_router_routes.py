@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 import sys
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from ddbstream import (
     keys,
     parse,
 )
+from ddbstream._router import matching
 from ddbstream.exceptions import (
     DecodeError,
     MissingImageError,
@@ -31,6 +33,7 @@ from ddbstream.exceptions import (
     RouterFrozenError,
     UnmatchedRecordError,
 )
+from ddbstream.testing import tumbling_window_event
 from tests.support.stream_records import TTL, wire_record
 
 
@@ -332,6 +335,117 @@ class TestOtherTraits:
             router_by_prefix().on_insert(replica="yes")(print)  # type: ignore[call-overload]
 
 
+def test_what_is_written_as_a_class_or_a_text_of_texts_is_found_or_refused() -> None:
+    def handle(record: Any) -> None: ...
+
+    router = StreamRouter()
+    text = "Insert[Product]"
+    for _ in range(3):
+        handle.__annotations__["record"] = text
+        router.on_insert("Product")(handle)
+        text = repr(text)
+    assert {route.model for route in router.routes()} == {Product}
+    handle.__annotations__["record"] = text
+    with pytest.raises(RouteDefinitionError, match="nothing but text"):
+        router.on_insert("Product")(handle)
+
+
+def test_an_annotation_may_stand_beside_a_name_that_is_not_there_yet() -> None:
+    router, seen = StreamRouter(), []
+
+    @router.on_insert()
+    def handle(record: Insert[Product]) -> None:
+        seen.append(later)
+
+    later = "now"
+    router.dispatch([wire_record()])
+    assert seen == ["now"]
+
+
+def decorated(function: Any) -> Any:
+    @functools.wraps(function)
+    def around(*arguments: Any, **keywords: Any) -> Any:
+        return function(*arguments, **keywords)
+
+    return around
+
+
+class Shop:
+    """Methods as most decorators leave them: by their look they take anything."""
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+
+    @decorated
+    def __call__(self, record: Insert[Product]) -> None:
+        self.seen.append(record.new)
+
+    @decorated
+    def added(self, record: Insert[Product], context: Any) -> None:
+        self.seen.append((record.new, context))
+
+    @decorated
+    def note(self, thing: Any) -> None:
+        self.seen.append(type(thing).__name__)
+
+    @decorated
+    def wanted(self, record: Any) -> bool:
+        return bool(record.event_id == "event-1")
+
+    @decorated
+    def around(self, record: Any, call_next: Any) -> None:
+        self.seen.append("in")
+        call_next(record)
+
+    @decorated
+    def classify(self, record: Any) -> str:
+        return "Product"
+
+    @decorated
+    def total(self, state: int, record: Any) -> int:
+        return state + 1
+
+    @decorated
+    def ended(self, state: int, window: Any) -> None:
+        self.seen.append(state)
+
+
+def test_a_decorated_method_is_whatever_it_was() -> None:
+    shop, other = Shop(), Shop()
+    router = StreamRouter(classify=shop.classify)
+    router.middleware(shop.around)
+    router.on_insert("Product", where=shop.wanted)(shop.added)
+    router.on_insert("Product")(shop)
+    router.observe(other.note)
+    router.on_error(other.note)
+    router.fold(name="total")(shop.total)
+    router.on_window_end(other.ended)
+    assert [route.model for route in router.routes()] == [Product, Product]
+    event = tumbling_window_event([wire_record(), wire_record(number=2)], final=True)
+    LambdaHandler(router, other=shop.around)(event, "context")
+    product = Product("1")
+    assert shop.seen == ["in", (product, "context"), product, "in", product]
+    assert other.seen == [*["HandlerEvent"] * 3, "BatchEvent", 2]
+
+
+def test_a_function_that_says_it_wraps_itself_is_read_as_it_is() -> None:
+    def endless(record: Insert[Product]) -> None: ...
+
+    endless.__wrapped__ = endless  # type: ignore[attr-defined]
+    router = StreamRouter()
+    router.on_insert("Product")(endless)
+    assert [route.model for route in router.routes()] == [Product]
+
+
+def test_a_router_says_how_much_is_in_it_and_is_compiled_once() -> None:
+    router = router_by_prefix()
+    router.on_insert("Product")(print)
+    router.include(StreamRouter())
+    assert repr(router) == "<StreamRouter of 2 routes and routers>"
+    # As two threads do that dispatch first at the same time.
+    assert router._freeze() is router._freeze()
+
+
 class TestUnmatched:
     def test_is_ignored_and_done_by_default(self) -> None:
         router = router_by_prefix()
@@ -365,6 +479,31 @@ class TestUnmatched:
                 "no route is for the entity 'Product': there are routes for Order"
             ]
             assert len(caplog.messages) == 2
+
+    def test_is_told_of_entities_without_end(
+        self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(matching, "_TOLD", 2)
+        router = router_by_prefix()
+        router.on_insert("Order")(print)
+        with caplog.at_level("DEBUG", logger="ddbstream"):
+            for number in range(4):
+                router.dispatch([wire_record(key=f"Entity{number}#1")])
+        assert [f"'Entity{n}'" in line for n, line in enumerate(caplog.messages)] == [True] * 4
+
+    @pytest.mark.parametrize("concurrency", [1, 2])
+    def test_needs_no_classifier_that_no_route_asks(self, concurrency: int) -> None:
+        def classify(record: Any) -> str:
+            raise KeyError("a stored value")
+
+        router = StreamRouter(classify=classify, unmatched="raise")
+
+        @router.on_insert(where=lambda _: False)
+        async def handle(record: Any) -> None: ...
+
+        (failure,) = router.dispatch([wire_record()], concurrency=concurrency).failures
+        assert isinstance(failure.error, UnmatchedRecordError)
+        assert "without an entity" in str(failure.error)
 
     def test_is_a_failure_of_its_record_where_asked_for(self) -> None:
         router = router_by_prefix(unmatched="raise")

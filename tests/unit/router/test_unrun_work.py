@@ -82,6 +82,20 @@ def test_work_that_nobody_does_fails_its_record(name: str, shaped: Any, concurre
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
+@pytest.mark.parametrize("name", UNRUN)
+def test_an_answer_that_is_such_work_is_none(name: str, concurrency: int) -> None:
+    # Else it would be taken for a yes: `where=lambda record: record.new.is_paid`, a method.
+    asking, classifying = StreamRouter(), StreamRouter(classify=UNRUN[name])
+    asking.on_change(where=UNRUN[name])(print)
+    classifying.on_change("Product")(print)
+    # A list is no name to look up: Python itself says so.
+    for router in (asking, classifying) if "list" not in name else (asking,):
+        (failure, *_) = router.dispatch(RECORDS, concurrency=concurrency).failures
+        assert type(failure.error) is RouteDefinitionError
+        assert "nothing in that ever runs" in str(failure.error)
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
 @pytest.mark.parametrize("shaped", [lambda handler: handler, in_async])
 def test_a_pools_future_is_waited_for(shaped: Any, concurrency: int) -> None:
     done: list[str] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from typing import Any
 
 import pytest
@@ -84,6 +84,29 @@ class TestARouteThatCanNeverMatch:
         router.on_insert(Product)(print)
         router.on_insert(Plain)(print)
         assert len(router.routes()) == 3
+
+    def test_by_its_keys_and_those_of_another_class_of_its_name(self) -> None:
+        def make(template: str) -> Any:
+            return keys(PK=template)(make_dataclass("Thing", [("id", str)]))
+
+        for known, routed in (
+            ("{id}#order", "{id}#product"),
+            ("{id}#order", "Order"),
+            ("Order#{id}", "Product#{id}"),
+            ("Order", "{id}#product"),
+        ):
+            with pytest.raises(RouteDefinitionError, match="never match"):
+                StreamRouter(classify=by_keys(make(known))).on_insert(make(routed))(print)
+        for known, routed in (
+            ("{id}#order", "{id}"),
+            ("{id}#order", "{id}#new#order"),
+            ("{id}#order", "a#order"),
+            ("Order#{id}", "{id}#order"),
+            ("{id}", "Order"),
+        ):
+            router = StreamRouter(classify=by_keys(make(known)))
+            router.on_insert(make(routed))(print)
+            assert len(router.routes()) == 1
 
     def test_by_its_keys_and_a_type_in_a_key(self) -> None:
         with pytest.raises(RouteDefinitionError, match="User#Product"):
@@ -264,6 +287,7 @@ class TestArgumentsThatCannotWork:
             {"stop_when": True},
             {"dead_letter": "https://sqs"},
             {"dead_letter": []},
+            {"on_handled": 3},
         ],
     )
     def test_of_dispatch(self, options: dict[str, Any]) -> None:
@@ -271,6 +295,13 @@ class TestArgumentsThatCannotWork:
         router.on_insert()(print)
         with pytest.raises(RouterArgumentError, match=next(iter(options))):
             router.dispatch([], **options)
+
+    def test_of_what_tells_a_router_something(self) -> None:
+        with pytest.raises(RouteDefinitionError, match="a function of an event"):
+            StreamRouter().observe(3)  # type: ignore[type-var]
+        for entity in ("", None, 3):
+            with pytest.raises(RouteDefinitionError, match="entity's name"):
+                StreamRouter().bind(entity, Product)  # type: ignore[arg-type]
 
     @pytest.mark.parametrize(
         "options",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import operator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -299,6 +301,20 @@ class TestRecordsInTheState:
         answer = LambdaHandler(router, concurrency=concurrency)(event(1, 2, 3), None)
         assert answer["state"]["totals"]["count"] == 2
 
+    @pytest.mark.parametrize("concurrency", [1, 2])
+    def test_are_without_those_whose_fold_failed_and_was_skipped(self, concurrency: int) -> None:
+        router = StreamRouter()
+
+        @router.fold()
+        def seen(state: list[str], record: Insert[Any]) -> list[str]:
+            if record.event_id == "event-2":
+                raise ValueError
+            return [*state, record.event_id or ""]
+
+        router.on_error()(lambda failure: Disposition.SKIP)
+        answer = LambdaHandler(router, concurrency=concurrency)(event(1, 2, 3), None)
+        assert answer["state"] == {"seen": ["event-1", "event-3"]}
+
     def test_stay_as_they_were_where_the_batch_fails(self) -> None:
         router, _ = totalling()
         router.on_insert()(lambda record: 1 // 0)
@@ -353,6 +369,37 @@ def test_a_fold_takes_the_changes_that_its_annotation_says() -> None:
     batch["Records"] += [wire_record("MODIFY", 2), wire_record("REMOVE", 3)]
     answer = LambdaHandler(router)(batch, None)
     assert answer["state"]["totals"]["count"] == 1
+
+
+def test_a_folds_state_is_the_first_argument_that_is_not_given_before() -> None:
+    class Prices:
+        def __init__(self, rate: int) -> None:
+            self.rate = rate
+
+        def total(self, more: str, state: Decimal, record: Insert[Product]) -> Decimal:
+            return state + self.rate * record.new.price
+
+        def __call__(self, more: str, state: Decimal, record: Insert[Product]) -> Decimal:
+            return self.total(more, state, record)
+
+    for name, prices in (("total", Prices(2).total), ("call", Prices(2))):
+        router = StreamRouter(classify=by_key_prefix("PK"))
+        router.fold(Product, name=name)(functools.partial(prices, "x"))
+        answer = LambdaHandler(router)(event(1, 2), None)
+        assert answer["state"] == {name: 6.4}
+
+
+def test_a_fold_may_be_a_function_of_pythons_own() -> None:
+    router = StreamRouter()
+    router.fold(initial=bool, name="same")(operator.is_)
+    assert LambdaHandler(router)(event(1, 2), None)["state"] == {"same": False}
+
+
+def test_a_router_without_folds_has_no_window() -> None:
+    router = StreamRouter()
+    router.on_insert()(print)
+    with pytest.raises(BatchError, match="no folds"):
+        router.dispatch_window(event(1))
 
 
 def test_a_router_without_folds_hands_the_state_on() -> None:
@@ -443,6 +490,9 @@ class TestWhatCanNeverWork:
         router.fold(name="b")(lambda state, record: state)
         with pytest.raises(RouteDefinitionError, match="which fold"):
             router.on_window_end(lambda state: None)
+        for function in (lambda: None, lambda state, window, more: None):
+            with pytest.raises(RouteDefinitionError, match="takes a state, and the window"):
+                router.on_window_end(function)
 
     def test_after_the_first_dispatch(self) -> None:
         router, _ = totalling()
