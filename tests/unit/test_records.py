@@ -214,6 +214,8 @@ class TestImages:
         assert record.old is record.old
         with pytest.raises(DecodeError):
             record.new  # noqa: B018
+        removed = one(lambda_record("REMOVE"), Book)
+        assert removed.old is removed.old
 
     def test_a_fault_names_path_model_event_and_sequence_number_and_no_value(self) -> None:
         record = one(lambda_record(NewImage={"PK": {"S": "a"}, "price": {"S": "hunter2"}}), Book)

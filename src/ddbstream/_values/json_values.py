@@ -50,13 +50,6 @@ class Unread(_Mapping):
         """
         return self.get(name, absent), other.get(name, absent)
 
-    def __getitem__(self, name: str) -> Any:
-        return self.parsed()[name]
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """As that of every Mapping."""
-        return self.parsed().get(name, default)
-
     def __iter__(self) -> Iterator[str]:
         return iter(self.parsed())
 

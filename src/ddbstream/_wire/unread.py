@@ -166,7 +166,7 @@ class UnreadRecord(Unread, Mapping[str, Any]):
 
     __slots__ = ("_entry", "_index", "_parsed", "_texts")
 
-    def __init__(self, texts: Sequence[Any], index: int, entry: _Entry) -> None:
+    def __init__(self, texts: _Texts | Sequence[bytes], index: int, entry: _Entry) -> None:
         self._texts = texts
         self._index = index
         self._entry = entry
@@ -226,18 +226,14 @@ class UnreadLine(UnreadRecord):
         return self._parsed
 
 
-class _Texts(Sequence[Raw]):
+class _Texts:
     """The text of each record of a page, told apart when the first is asked for."""
 
-    def __init__(self, body: bytes, count: int) -> None:
+    def __init__(self, body: bytes) -> None:
         self.body = body
-        self._count = count
         self._slices: list[Raw] | None = None
 
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int) -> Raw:
         if self._slices is None:
             self._slices = _read_slices(self.body).Records
         return self._slices[index]
@@ -318,7 +314,7 @@ def unread_answer(body: bytes) -> tuple[UnreadPage, bytes]:
     rest = b"{}"
     if answer.NextShardIterator is not UNSET:
         rest = b'{"NextShardIterator":%b}' % bytes(answer.NextShardIterator)
-    return UnreadPage(_Texts(body, len(answer.Records)), answer.Records, 0), rest
+    return UnreadPage(_Texts(body), answer.Records, 0), rest
 
 
 def decoded_base64(text: str) -> bytes | None:

@@ -8,10 +8,11 @@ if TYPE_CHECKING:
     from ddbstream._wire.pages import Page
     from ddbstream._wire.unread import UnreadRecord
 
+# msgspec makes it faster, and nothing needs it.
 unread: Any
 try:
     from ddbstream._wire import unread
-except ImportError:  # msgspec makes it faster, and nothing needs it
+except ImportError:  # pragma: no cover - tests/house/test_missing.py runs without msgspec
     unread = None
 
 __all__ = ["decoded_base64", "unread", "unread_payload", "unread_record"]

@@ -36,8 +36,6 @@ _SHAPES: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
 def looks_like(payload: object) -> str:
     """A few words on what this is: ``an S3 notification``, ``a mapping with the keys a, b``."""
     if not isinstance(payload, Mapping):
-        if isinstance(payload, float):  # of whatever class of ours
-            return "a float"
         return "nothing" if payload is None else f"a {type(payload).__name__}"
     if not payload:
         return "an empty mapping, which is also what boto3 makes of an answer that was cut off"

@@ -344,6 +344,7 @@ class TestMalformed:
         assert record.item_identifier == "300000000000000000007"
         assert record.error.sequence_number == "300000000000000000007"
         assert record.raw is wire
+        assert not record.diff  # no images are known to be its
 
     @pytest.mark.parametrize("entry", [None, 7, [], [1], {}, {"a": 1}], ids=repr)
     def test_what_is_no_record_at_all_is_malformed_beside_one_that_is(self, entry: object) -> None:

@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 
 from ddbstream import Insert, Modify, Remove, parse
+from ddbstream._model import codec_for
+from ddbstream._records import Origin
+from ddbstream._wire import export
+from ddbstream._wire.export import unread_export_record
 from ddbstream.exceptions import MissingImageError, PayloadError
 from tests.unit.wire.payloads import KEYS, NEW, OLD
 
@@ -53,6 +57,21 @@ def test_the_images_of_an_incremental_line_tell_the_event(images: Any, cls: type
 def test_the_time_of_writing_is_read_in_every_spelling(written: object) -> None:
     line = {"Metadata": {"WriteTimestampMicros": written}, "Keys": KEYS, "NewImage": NEW}
     assert only(line).approximate_creation_ns == 1_770_000_000_123_456_000
+
+
+@pytest.mark.parametrize("metadata", [{}, {"WriteTimestampMicros": None}])
+def test_a_line_without_a_time_of_writing_has_no_time(metadata: Any) -> None:
+    record = only({"Metadata": metadata, "Keys": KEYS, "NewImage": NEW})
+    assert record.new["PK"] == "Book#7"
+    assert record.approximate_creation_datetime is None
+
+
+def test_without_msgspec_the_lines_of_an_export_are_left_to_json(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(export, "unread", None)
+    text = json.dumps({"Item": NEW}).encode()
+    assert unread_export_record(text, Origin("export"), codec_for(None), known={}) is None
 
 
 def test_a_small_time_is_still_in_microseconds() -> None:

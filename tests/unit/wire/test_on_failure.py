@@ -6,9 +6,12 @@ Shapes: recorded on AWS by LocalStack's event source mapping tests, 2025-11.
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from boto3.dynamodb.types import Binary
 
 from ddbstream import parse
 from ddbstream._wire.on_failure import batch_info, failure_details, on_failure_document
@@ -116,3 +119,19 @@ class TestTheWriter:
             "errorType": "ValueError",
             "errorMessage": "why",
         }
+
+
+@pytest.mark.parametrize(
+    "when", [datetime(2026, 2, 2, 2, 40, 0, 500_000, timezone.utc), Decimal("1770000000.5")]
+)
+def test_types_that_json_lacks_come_back_as_what_they_were(when: Any) -> None:
+    binary = Binary(b"ab")
+    image = {"PK": {"S": "a"}, "b": {"B": binary}, "set": {"BS": [binary, bytearray(b"c")]}}
+    (read,) = parse([lambda_record("INSERT", NewImage=image, ApproximateCreationDateTime=when)])
+    document = json.loads(json.dumps(on_failure_document([read.raw])))
+    carried = document["payload"]["Records"][0]["dynamodb"]
+    assert carried["NewImage"]["b"] == {"B": "YWI="}
+    assert carried["NewImage"]["set"] == {"BS": ["YWI=", "Yw=="]}
+    back = only(document)
+    assert back.new == read.new
+    assert back.approximate_creation_ns == read.approximate_creation_ns == 1_770_000_000_500_000_000

@@ -10,7 +10,7 @@ import pytest
 
 from ddbstream import parse
 from ddbstream._wire import read
-from ddbstream.exceptions import PayloadError
+from ddbstream.exceptions import DDBStreamError, PayloadError
 from tests.unit.wire.payloads import NEW, lambda_record
 
 
@@ -75,6 +75,29 @@ def test_a_refusal_says_what_it_looked_like_and_shows_no_value(payload: Any, wor
     while seen is not None:
         assert "hunter2" not in f"{seen} {vars(seen)}"
         seen = seen.__context__
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda inner: {"detail": inner, "detail-type": "x"},
+        lambda inner: {"Records": [inner]},
+        lambda inner: {"Messages": [{"Body": json.dumps(inner), "MessageId": "1"}]},
+        lambda inner: {"Records": [{"Sns": {"Message": json.dumps(inner)}, "EventSource": "x"}]},
+    ],
+)
+def test_messages_in_messages_without_end_are_refused(around: Any) -> None:
+    payload: Any = lambda_record()
+    sizes = []
+    while len(json.dumps(payload)) < 100_000 and len(sizes) < 200:
+        payload = around(payload)
+        try:
+            sizes.append(len(list(parse(payload))))
+        except DDBStreamError as error:
+            assert "nested in messages too deeply" in str(error)  # noqa: PT017
+            break
+    assert sizes == [1] * len(sizes)
+    assert len(sizes) > 3
 
 
 def test_a_refusal_comes_at_once_and_not_with_the_first_record() -> None:
