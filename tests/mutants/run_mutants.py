@@ -12,6 +12,7 @@ import ast
 import difflib
 import json
 import os
+import re
 import resource
 import signal
 import sys
@@ -65,7 +66,8 @@ class Forks:
         self.mutants = mutants
         self.survivors: list[str] = []
         self.untested: list[str] = []
-        self._running: dict[int, str] = {}
+        self._running: dict[int, tuple[str, int]] = {}
+        self._killers: dict[str, list[str]] = defaultdict(list)
         self._serial = 0
         self._reports: list[pytest.TestReport] = []
 
@@ -74,16 +76,21 @@ class Forks:
         reach, seconds = self._measure()
         started = time.monotonic()
         for count, name in enumerate(self.mutants.names):
-            tests = sorted(reach.get(name.rpartition("__mutmut_")[0], ()), key=seconds.__getitem__)
+            function = name.rpartition("__mutmut_")[0]
+            tests = sorted(reach.get(function, ()), key=seconds.__getitem__)
             if not tests:
                 self.untested.append(name)
                 continue
             while len(self._running) >= JOBS:
                 self._reap()
+            # what noticed the function's last mutants most likely notices this one too
+            tests = list(dict.fromkeys([*reversed(self._killers[function]), *tests]))
             limit = int(5 + 10 * sum(seconds[test] for test in tests))
+            out, inn = os.pipe()
             if (pid := os.fork()) == 0:
-                self._child(name, tests, limit)
-            self._running[pid] = name
+                self._child(name, tests, limit, inn)
+            os.close(inn)
+            self._running[pid] = name, out
             if count % 200 == 0:
                 print(f"{count}: {time.monotonic() - started:.0f} s", flush=True)
         while self._running:
@@ -131,31 +138,48 @@ class Forks:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._reports.append(report)
 
-    def _child(self, name: str, tests: list[str], limit: int) -> None:
+    def _child(self, name: str, tests: list[str], limit: int, killer: int) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
         resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
-        signal.alarm(120)
+        signal.alarm(1500)  # long, since a busy machine is no answer of a test's
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
         os.dup2(null, 2)
         code = 1
         try:
             trampoline.set_mutant_under_test(name)
-            code = 0 if all(self._passes(self.items[test]) for test in tests) else 1
+            found = next((test for test in tests if not self._passes(self.items[test])), None)
+            if found is None:
+                code = 0
+            else:
+                os.write(killer, found.encode())
         finally:
             os._exit(code)
 
     def _reap(self) -> None:
         pid, status = os.wait()
-        name = self._running.pop(pid)
+        name, out = self._running.pop(pid)
+        with os.fdopen(out) as pipe:
+            killer = pipe.read()
+        killers = self._killers[name.rpartition("__mutmut_")[0]]
+        if killer in killers:
+            killers.remove(killer)
+        if killer:
+            killers.append(killer)
         if status == 0:
             self.survivors.append(name)
+            print(f"## {name}\n{self.mutants.diffs[name]}", flush=True)
 
 
 def main() -> int:
     root = Path.cwd()
     files = sorted({file for pattern in sys.argv[1].split(",") for file in root.glob(pattern)})
     mutants = Mutants(root, files)
+    if len(sys.argv) > 3:
+        left_out = re.compile(sys.argv[3], re.MULTILINE)
+        before = len(mutants.names)
+        mutants.names = [n for n in mutants.names if not left_out.search(mutants.diffs[n])]
+        print(f"{before - len(mutants.names)} mutants are left out")
     forks = Forks(mutants)
     options = ["-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "--import-mode=importlib"]
     pytest.main([*options, *sys.argv[2].split(",")], plugins=[forks])
