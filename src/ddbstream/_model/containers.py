@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._model.nodes import FAILED, MapNode, Node, ReadErrors
@@ -94,6 +94,9 @@ class ListNode(Container):
     def __init__(self, inner: Node, make: Make | None, kind: type) -> None:
         super().__init__()
         self.inner, self.make, self.kind = inner, make, kind
+        # An iterator is used up when it is written, and gone from the instance that holds it.
+        texts = (str, bytes, bytearray)
+        self._strangers: tuple[type, ...] = (*texts, Iterator) if kind is Iterable else texts
 
     @property
     def is_abstract(self) -> bool:
@@ -129,7 +132,7 @@ class ListNode(Container):
             e.line(f"{target} = {e.const(self.make, 'make')}({target})")
 
     def holds(self, value: Any) -> bool:
-        return isinstance(value, self.kind) and not isinstance(value, (str, bytes, bytearray))
+        return isinstance(value, self.kind) and not isinstance(value, self._strangers)
 
 
 class SetNode(Container):

@@ -60,25 +60,25 @@ def places(root: Node, parts: Parts, *, every: bool = False, strict: bool = Fals
             the model does not have is taken for an attribute's name.
     """
     found: dict[Place, None] = {}
-    for place in _walked(root, parts, (), every=every, strict=strict):
-        found[place] = None
+    reached: list[tuple[Parts, Node | None]] = [((), root)]
+    for part in parts:
+        found = {}
+        # classes inside of each other lead to one node in many ways, which is followed once
+        following: dict[tuple[Parts, int], tuple[Parts, Node | None]] = {}
+        for before, node in reached:
+            for step in _steps_taken(node, part, every=every, strict=strict):
+                here = (*before, step.part)
+                found[here, step.template, step.field] = None
+                following.setdefault((here, id(step.node)), (here, step.node))
+        reached = list(following.values())
     return list(found)
 
 
-def _walked(
-    node: Node | None, parts: Parts, before: Parts, *, every: bool, strict: bool
-) -> Iterator[Place]:
-    steps = [] if node is None else list(_steps(node, parts[0]))
+def _steps_taken(node: Node | None, part: str | int, *, every: bool, strict: bool) -> list[_Step]:
+    steps = [] if node is None else list(_steps(node, part))
     if not every and not all(step.by_attribute for step in steps):
         steps = [step for step in steps if not step.by_attribute]
-    if not steps and not strict:
-        yield (*before, *parts), None, ""
-    for part, inner, template, field, _ in steps:
-        here = (*before, part)
-        if len(parts) == 1:
-            yield here, template, field
-        else:
-            yield from _walked(inner, parts[1:], here, every=every, strict=strict)
+    return steps if steps or strict else [_Step(part, None)]
 
 
 def _steps(node: Node, part: str | int) -> Iterator[_Step]:

@@ -65,6 +65,34 @@ def annotation_of(owner: type, name: str, raw: Any, open_classes: tuple[Any, ...
         local[missing] = found
 
 
+def is_alias(annotation: Any) -> bool:
+    """Whether it is a type alias of PEP 695, or a ``TypeAliasType``."""
+    try:
+        return hasattr(annotation, "__type_params__") and hasattr(annotation, "__value__")
+    except NameError:  # it has a value, which names something that is not there
+        return True
+
+
+def alias_value(alias: Any, open_classes: tuple[Any, ...]) -> Any:
+    """What a type alias stands for; in one that was made by a call, names may be text.
+
+    Args:
+        alias: An alias of PEP 695, or a ``TypeAliasType``.
+        open_classes: The classes being planned around it, which it may name.
+
+    Raises:
+        ModelDefinitionError: It names something that cannot be found, or is no type.
+    """
+    name = str.__str__(alias.__name__)
+    try:
+        return annotation_of(alias, name, alias.__value__, open_classes)
+    except NameError as error:
+        problem = f"it names {error.name!r}, which cannot be found"
+    except ModelDefinitionError as error:
+        problem = error.problem
+    raise ModelDefinitionError(f"type alias {name}: {problem}")
+
+
 _NOT_FOUND: Any = object()
 
 

@@ -68,6 +68,11 @@ class KeyTemplate:
             len(self.fields) == 1 and not self.literals[1] and not self.formats[0]
         )
 
+    @property
+    def is_field(self) -> bool:
+        """Whether the template is one field, and nothing else."""
+        return self.simple and self.literals == ["", ""]
+
     def write(self, parts: tuple[str, ...]) -> str:
         """Make a key from the fields' texts; raises EncodeError if they would not be read back."""
         literals = self.literals

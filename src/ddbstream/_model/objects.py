@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._model.class_specs import EXTRA_ITEMS, MISSING
 from ddbstream._model.nodes import FAILED, MapNode, Node, ReadErrors, raised
 from ddbstream._model.roads import DICTS
-from ddbstream._model.scalars import StrNode
+from ddbstream._model.scalars import IntNode, StrNode
 from ddbstream._values.tags import path_of, placed, tag_words, type_words
 from ddbstream.exceptions import DDBStreamError, DecodeError, EncodeError
 
@@ -177,7 +178,7 @@ class ObjectNode(MapNode):
     ) -> None:
         """Check the class's constants, and collect or refuse what no field stores."""
         for name, constant in self.constants.items():
-            if item.get(name) != constant:
+            if not _is_constant(item.get(name), constant):
                 found = "another" if name in item else "nothing"
                 errors.note((*path, name), f"the tag of {self.name}", found)
         if not self.forbid and self.collector is None:
@@ -246,7 +247,7 @@ class ObjectNode(MapNode):
         if self.mapping:
             self._check_items(value)
         elif type(value) is not self.cls:
-            self._check_subclass(value, written)
+            self.check_subclass(value, partial(self.read_map, written))
         return written
 
     def _check_items(self, value: Mapping[Any, Any]) -> None:
@@ -255,11 +256,16 @@ class ObjectNode(MapNode):
         if EXTRA_ITEMS not in names and not names.issuperset(value):
             raise EncodeError(expected=f"no items besides those of {self.name}", found="one")
 
-    def _check_subclass(self, value: Any, written: dict[str, Any]) -> None:
-        """Refuse an instance of a subclass, unless what is written of it is read as its equal."""
+    def check_subclass(self, value: Any, read_back: Callable[[Parts, ReadErrors], Any]) -> None:
+        """Refuse an instance of a subclass, unless what is written of it is read as its equal.
+
+        Args:
+            value: The instance.
+            read_back: Reads what is written.
+        """
         errors = ReadErrors()
         try:
-            read = self.read_map(written, (), errors)
+            read = read_back((), errors)
             is_equal = not errors.found and bool(read == value)
         except Exception:  # noqa: BLE001 - the class's own code may raise anything
             is_equal = False
@@ -294,7 +300,7 @@ class ObjectNode(MapNode):
         self, f: Field, member: Any, written: dict[str, Any], json: bool, depth: int
     ) -> None:
         rest = f.node.write(member, json, depth - 1)["M"]
-        clash = sorted(self.known.intersection(rest))
+        clash = sorted(rest.keys() & (self.known | self.reserved))
         if clash:
             raise EncodeError(
                 "a collected attribute has the name of a field's", path=path_of((clash[0],))
@@ -384,6 +390,14 @@ class ObjectNode(MapNode):
                 e.line(f"{target} = {function}({payload}, {e.depth})")
             return
         super().emit_tagged(e, tag, payload, target, road)
+
+    def emit_shared(self, e: Emitter, item: str, target: str) -> None:
+        """As `emit_map`, by a function where the class occurs more than once, or in itself."""
+        if self.uses == 1:
+            self.emit_map(e, item, target)
+            return
+        function = e.helper(self, self.name, lambda item, made: self.emit_map(e, item, made))
+        e.line(f"{target} = {function}({item}, {e.depth})")
 
     def emit_map(self, e: Emitter, item: str, target: str, road: Road = DICTS) -> None:
         """Emit lines that read the map in ``item`` into ``target``."""
@@ -535,9 +549,17 @@ class ObjectNode(MapNode):
             e.line(f"{room}[{f.name!r}] = {values[f.name]}")
 
 
+def _is_constant(value: Any, constant: dict[str, Any]) -> bool:
+    """Whether an attribute value is a class's constant; a number may be spelled otherwise."""
+    if value == constant:
+        return True
+    return "N" in constant and IntNode().read(value, (), ReadErrors()) == int(constant["N"])
+
+
 def _is_word(argument: str | None) -> bool:
     """Whether an argument's name can be written in a call; others go through a dict."""
-    return argument is not None and argument.isidentifier() and not iskeyword(argument)
+    is_name = argument is not None and argument.isidentifier() and not iskeyword(argument)
+    return is_name and argument != "__debug__"  # which Python lets nobody assign
 
 
 def _emit_absentable(e: Emitter, f: Field, value: str, read: str, road: Road) -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_a
 from ddbstream._model.class_specs import MISSING, NO_LIBRARY, ClassSpec, FieldSpec, Library
 from ddbstream._model.containers import DictNode, ListNode, SetNode, TupleNode
 from ddbstream._model.enums import EnumNode
-from ddbstream._model.hints import base_arguments, substitute, type_arguments
+from ddbstream._model.hints import alias_value, base_arguments, is_alias, substitute, type_arguments
 from ddbstream._model.markers import KEYS, OPTIONS, Attribute, Epoch, Options, plain_name, renamer
 from ddbstream._model.nodes import FAILED, MapNode, Node, ReadErrors
 from ddbstream._model.objects import Field, ObjectNode
@@ -133,9 +133,9 @@ class Planner:
         if origin is Union or origin is types.UnionType:
             return self.classes.union(annotation, args)
         alias = annotation if origin is None else origin
-        if hasattr(alias, "__value__") and hasattr(alias, "__type_params__"):  # PEP 695
+        if is_alias(alias):
             return self._alias(annotation, alias, args)
-        if getattr(origin, "_name", None) in ("Final", "Required", "NotRequired", "ReadOnly"):
+        if _special_form(annotation):
             return self.plan(args[0])
         if origin is not None:
             return self._generic(annotation, origin, args)
@@ -225,7 +225,7 @@ class Planner:
             return getattr(known, "target", known)
         reference = self._aliases[annotation] = ReferenceNode(alias.__name__)
         arguments = dict(zip(alias.__type_params__, args, strict=False))
-        reference.target = self.plan(substitute(alias.__value__, arguments))
+        reference.target = self.plan(substitute(alias_value(alias, self.classes.open), arguments))
         return reference.target
 
     def _literal(self, constants: tuple[Any, ...], name: str) -> Node:
@@ -260,14 +260,7 @@ class Planner:
             or _abstract(origin, Sequence)
             or origin in (Iterable, Collection)
         ):
-            kind = (
-                origin
-                if origin in (list, deque)
-                else Iterable
-                if origin is Iterable
-                else Collection
-            )
-            return ListNode(self.plan(args[0]), deque if origin is deque else None, kind)
+            return ListNode(self.plan(args[0]), deque if origin is deque else None, origin)
         return self._class(annotation)
 
     def _dict(self, annotation: Any, origin: Any, args: tuple[Any, ...]) -> Node:
@@ -369,7 +362,7 @@ def instances(annotation: Any) -> type | None:
 def show(annotation: Any) -> str:
     """An annotation nearly as its author wrote it."""
     if isinstance(annotation, type) and not get_args(annotation):
-        return annotation.__qualname__.rpartition("<locals>.")[2]
+        return str.__str__(annotation.__qualname__).rpartition("<locals>.")[2]
     return str(annotation).replace("typing.", "")
 
 
@@ -471,6 +464,11 @@ class ClassPlanner:
         kind = instances(origin)
         return ConvertedNode(node, options.structure, options.unstructure, kind, show(cls))
 
+    @property
+    def open(self) -> tuple[Any, ...]:
+        """The classes whose fields are being planned, from the outermost."""
+        return tuple(get_origin(cls) or cls for cls in self._open)
+
     def plan_self(self) -> Node:
         """The node of ``Self``: of the class whose fields are being planned."""
         if not self._open:
@@ -485,11 +483,11 @@ class ClassPlanner:
             return known
         self._open.append(cls)
         try:
-            spec = class_spec(origin, tuple(get_origin(c) or c for c in self._open))
+            spec = class_spec(origin, self.open)
             if spec is None:
                 origin = None
                 return self._of_library(cls)
-            root = _root_model(origin)
+            root = _root_model(origin, spec)
             if root is not None:
                 return self._wrapped(cls, origin, root, spec.library)
             node = self._known[cls] = ObjectNode(origin, show(cls), uses=1)
@@ -561,10 +559,14 @@ class ClassPlanner:
         for declared in spec.fields:
             variables = arguments.get(declared.owner, {})
             declared.annotation = substitute(declared.annotation, variables)
+        # literals first: a class inside of itself may need them to be told from others
+        for declared in sorted(spec.fields, key=lambda each: not _is_literal(each.annotation)):
             f = self._field(declared, rename, in_keys)
             node.fields.append(f)
             if declared.name == collect:
                 _collect(node, f)
+        order = [declared.name for declared in spec.fields]
+        node.fields.sort(key=lambda f: order.index(f.name))
         node.upgrades = steps_of(options)
         _check_formats(node)
         _check_names(node)
@@ -615,11 +617,24 @@ def _is_absence(annotation: Any) -> bool:
     return annotation in (None, type(None)) or getattr(annotation, "__name__", "") == "UnsetType"
 
 
-def _root_model(cls: Any) -> Any:
+def _is_literal(annotation: Any) -> bool:
+    """Whether an annotation is a ``Literal``, marked or not."""
+    while get_origin(annotation) is Annotated or _special_form(annotation):
+        annotation = get_args(annotation)[0]
+    return getattr(get_origin(annotation), "_name", None) == "Literal"
+
+
+def _special_form(annotation: Any) -> bool:
+    """Whether it is ``Final``, ``Required``, ``NotRequired`` or ``ReadOnly`` of something."""
+    name = getattr(get_origin(annotation), "_name", None)
+    return name in ("Final", "Required", "NotRequired", "ReadOnly")
+
+
+def _root_model(cls: Any, spec: ClassSpec) -> Any:
     """The annotation that a pydantic ``RootModel`` wraps, or None."""
-    if getattr(cls, "__pydantic_root_model__", False) and "root" in cls.__pydantic_fields__:
-        return cls.__pydantic_fields__["root"].annotation
-    return None
+    if not getattr(cls, "__pydantic_root_model__", False):
+        return None
+    return next((declared.annotation for declared in spec.fields if declared.name == "root"), None)
 
 
 def _renamed(annotation: Any) -> str | None:
@@ -681,10 +696,7 @@ def _check_formats(node: ObjectNode) -> None:
 def tagged(objects: list[ObjectNode], name: str) -> Node:
     """A union of classes, distinguished by a literal field; raises ModelDefinitionError."""
     for candidate in objects[0].fields:
-        literals = [
-            next((f.node for f in node.fields if f.attribute == candidate.attribute), None)
-            for node in objects
-        ]
+        literals = [_tag_in(node, candidate.attribute) for node in objects]
         if not all(isinstance(literal, LiteralNode) for literal in literals):
             continue
         stored = [
@@ -703,6 +715,14 @@ def tagged(objects: list[ObjectNode], name: str) -> Node:
     raise ModelDefinitionError(
         f"{name}: no field is a Literal of other values in each class, to tell them apart"
     )
+
+
+def _tag_in(node: ObjectNode, attribute: str) -> Node | None:
+    """The node of the field that is all that an attribute stores: a part of a key is no tag."""
+    keys = [template for template in node.templates if template.attribute == attribute]
+    if any(not template.is_field for template in keys):
+        return None
+    return next((f.node for f in node.fields if f.attribute == attribute), None)
 
 
 def _tagged_by_constants(attribute: str, objects: list[ObjectNode], name: str) -> Node:

@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any
 
 from ddbstream._values.tags import MAX_DEPTH, Unreadable
+from ddbstream.exceptions import printable
 
 _serial = count(1)
 
@@ -51,6 +52,7 @@ class Emitter:
 
     def const(self, value: Any, hint: str) -> str:
         """Put an object in the generated code's namespace; returns its one name."""
+        hint = str.__str__(hint)  # of a class's name, which may be of a class of its own
         name = stem = "_" + "".join(c if c.isalnum() and c.isascii() else "_" for c in hint)
         serial = 1
         while name in self.names and self.names[name] is not value:
@@ -152,6 +154,7 @@ class Emitter:
         name = self._function_names.get(id(owner))
         if name is not None:
             return name
+        hint = str.__str__(hint)
         name = self._function_names[id(owner)] = self.var(
             f"read_{hint if hint.isidentifier() else 'object'}_"
         )
@@ -184,7 +187,7 @@ def compile_source(source: str, names: dict[str, Any], about: str, owner: object
         about: What it is for, shown as its file's name.
         owner: When this is freed, so is the source.
     """
-    filename = f"<ddbstream {about} {next(_serial)}>"
+    filename = f"<ddbstream {printable(about)} {next(_serial)}>"
     # mtime None: linecache.checkcache leaves such an entry alone
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     weakref.finalize(owner, linecache.cache.pop, filename, None).atexit = False

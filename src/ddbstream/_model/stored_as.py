@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._model.containers import Container, ListNode, SetNode, write_part
@@ -48,9 +49,14 @@ class NamedTupleNode(Container):
     def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
         if not self.holds(value):
             raise EncodeError(expected=self.row.name, found=type(value).__name__)
+        if len(value) != len(self.row.fields):
+            raise EncodeError(expected=f"{self.row.name} itself", found="one of another length")
         check_depth(depth)
         parts = enumerate(zip(self.row.fields, value, strict=True))
-        return {"L": [write_part(f.node, i, v, json, depth + 1) for i, (f, v) in parts]}
+        written = {"L": [write_part(f.node, i, v, json, depth + 1) for i, (f, v) in parts]}
+        if type(value) is not self.row.cls:
+            self.row.check_subclass(value, partial(self.read, written))
+        return written
 
     def payload_types(self, structs: Structs) -> dict[str, Any] | None:
         # A list, since the shapes of its members differ; they are read from dicts.

@@ -19,6 +19,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
 _EXACT = Context(prec=100)
 
+_EARLIEST = datetime.min.replace(tzinfo=timezone.utc) - _EPOCH
+_LATEST = datetime.max.replace(tzinfo=timezone.utc) - _EPOCH
+
 #: The year 10000, in seconds.
 _END = 253_402_300_800
 
@@ -163,7 +166,11 @@ class DatetimeNode(Scalar):
             return value.isoformat()
         if value.tzinfo is None:
             raise EncodeError(expected="an aware datetime for Epoch", found="a naive one")
-        return _in_unit((value - _EPOCH) // _MICROSECOND, _PLACES[self.unit])
+        since = value - _EPOCH
+        if not _EARLIEST <= since <= _LATEST:
+            # of the first or last day in a zone that is ahead of it, or behind
+            raise EncodeError(expected="a datetime that UTC has too", found="one of another year")
+        return _in_unit(since // _MICROSECOND, _PLACES[self.unit])
 
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
         if self.unit is None:

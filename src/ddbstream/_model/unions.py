@@ -252,7 +252,7 @@ class TaggedNode(MapNode):
             # plain text: an enum's value may be of a subclass, and say of itself what it likes
             texts = tuple(str.__str__(stored) for _, _, stored in literal.choices)
             with e.block(f"{head} {tag} in {texts!r}:"):
-                node.emit_map(e, item, target)
+                node.emit_shared(e, item, target)
             head = "elif"
         with e.block("else:"):
             e.line("raise Unreadable")

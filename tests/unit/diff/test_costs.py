@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import make_dataclass
+from dataclasses import dataclass, make_dataclass
 from types import FrameType
-from typing import Any, Optional, Union
+from typing import Annotated, Any, Literal, Optional, Union
 
-from ddbstream import diff
+from ddbstream import Attribute, diff
 from ddbstream.exceptions import DiffError
 from tests.unit.model.reading import codec_for
 
@@ -104,3 +104,32 @@ def test_binding_nested_unions_does_not_double_with_each_level():
 
     # each level looks through the classes around it, once
     assert steps(work(16)) <= 16 * steps(work(4))
+
+
+@dataclass
+class Sum:
+    left: Annotated[Term, Attribute("l")]
+    kind: Literal["sum"] = "sum"
+
+
+@dataclass
+class Product:
+    left: Annotated[Term, Attribute("l")]
+    kind: Literal["product"] = "product"
+
+
+@dataclass
+class Number:
+    value: int
+    kind: Literal["number"] = "number"
+
+
+Term = Sum | Product | Number
+
+
+def test_a_path_through_classes_inside_of_each_other_does_not_double_with_each_part():
+    def work(depth: int) -> Callable[[], object]:
+        return lambda: codec_for(Sum).places((*["left"] * depth, "value"), strict=True)
+
+    assert work(3)() == [(("l", "l", "l", "value"), None, "")]
+    assert is_linear(work, 5)

@@ -138,6 +138,15 @@ def extra(says: str) -> None:
     with pytest.raises(DecodeError, match="at b"):
         from_item({"a": {"N": "1"}, "b": {"N": "2"}}, Forbidden)
     assert from_item({"a": {"N": "1"}, "b": {"N": "2"}}, Ignored) == Ignored(a=1)
+    with pytest.raises(EncodeError, match="the name of a field's at a"):
+        to_item(Allowed(A=1, a=2))
+
+    @pydantic.dataclasses.dataclass(config=pydantic.ConfigDict(extra="allow"))
+    class Data:
+        a: int
+
+    assert "ignores them" in says
+    assert from_item({"a": {"N": "1"}, "b": {"N": "2"}}, Data) == Data(a=1)
 
 
 @row("pydantic: URLs")

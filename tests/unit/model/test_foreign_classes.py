@@ -331,8 +331,14 @@ def test_msgspec_int_tags_and_generics() -> None:
     class Page(msgspec.Struct, Generic[T]):
         items: list[T]
 
-    round_trips(Two(5), One | Two)
+    item = round_trips(Two(5), One | Two)
     round_trips(Page([1]), Page[int])
+    for spelled in ({"N": "2.0"}, {"N": 2}):
+        assert from_item({**item, "v": spelled}, One | Two) == Two(5)
+        assert from_item({**item, "v": spelled}, Two) == Two(5)
+    for other in ({"N": "1"}, {"S": "2"}, {"N": "x"}, {}):
+        with pytest.raises(DecodeError, match="the tag of Two, got another at v"):
+            from_item({**item, "v": other}, Two)
 
 
 def test_options_and_conversions_work_on_foreign_classes() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque, namedtuple
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableSequence, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
@@ -197,8 +197,10 @@ def test_what_cannot_work_is_refused_when_bound(kind: Any, words: str | None) ->
         (list[int], (1,), "list", "tuple"),
         (list[int], {1}, "list", "set"),
         (list[int], "x", "list", "str"),
-        (Sequence[str], "xy", "Collection", "str"),
-        (Sequence[int], b"xy", "Collection", "bytes"),
+        (Sequence[str], "xy", "Sequence", "str"),
+        (Sequence[int], b"xy", "Sequence", "bytes"),
+        (Sequence[int], {1}, "Sequence", "set"),
+        (MutableSequence[int], (1,), "MutableSequence", "tuple"),
         (tuple[int, ...], [1], "tuple", "list"),
         (tuple[int, str], [1, "x"], "tuple", "list"),
         (tuple[int, str], (1,), "a tuple of 2", "1"),
@@ -218,6 +220,13 @@ def test_a_value_of_another_type_is_refused(
     with pytest.raises(EncodeError) as caught:
         to_item(holding(kind)(value))
     assert (caught.value.path, caught.value.expected, caught.value.found) == ("a", expected, found)
+
+
+def test_an_iterator_is_not_used_up() -> None:
+    numbers = iter([1])
+    with pytest.raises(EncodeError, match="expected Iterable, got list_iterator at a"):
+        to_item(holding(Iterable[int])(numbers))
+    assert list(numbers) == [1]
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_tags_of_unions_may_be_members_of_enums() -> None:
     round_trips(Dog(Name.DOG), model=Cat | Dog)
 
 
-@pytest.mark.parametrize("name", ["class", "from", "None", "async"])
+@pytest.mark.parametrize("name", ["class", "from", "None", "async", "__debug__"])
 def test_fields_that_are_keywords(name: str) -> None:
     struct = msgspec.defstruct("Struct", [(name, int), ("b", int, 2)])
     round_trips(struct(1))
@@ -142,3 +142,28 @@ def test_aliases_of_pydantic(alias: str) -> None:
 def test_class_and_default_names_are_hints_at_most() -> None:
     cls = dataclasses.make_dataclass("x(1); y", [("a", int, field(default_factory=lambda: 3))])
     round_trips(cls())
+
+
+class EvilHint(Evil):
+    """A class's name, which Python keeps as it is."""
+
+    __slots__ = ()
+    __iter__ = lambda self: iter([Evil(repr(self))])  # noqa: E731
+
+    def isidentifier(self) -> bool:
+        return True
+
+    def rpartition(self, *_: Any) -> Any:
+        return "", "", self
+
+
+@pytest.mark.parametrize("name", [EvilHint("a"), "nu\0ll", "x: 1\n"])
+def test_a_classs_name_is_its_text(name: str) -> None:
+    inner = dataclasses.make_dataclass("Inner", [("a", int)])
+    inner.__qualname__ = name
+    outer = dataclasses.make_dataclass("Outer", [("b", inner), ("c", list[inner])])
+    outer.__qualname__ = name
+    round_trips(outer(inner(1), [inner(2)]))
+    colours = Enum(EvilHint("Colours"), {"RED": "red"})  # type: ignore[misc]
+    round_trips(dataclasses.make_dataclass("Held", [("a", colours)])(colours.RED))
+    assert RAN == []

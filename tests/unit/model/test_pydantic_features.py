@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum
 from ipaddress import IPv4Address
 from pathlib import PurePosixPath
-from typing import Any, Literal, Optional, Union
+from typing import Annotated, Any, Literal, Optional, Union
 from uuid import UUID
 
 import pytest
 
-from ddbstream import from_item, to_item
+from ddbstream import Attribute, Epoch, from_item, to_item
 from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
 from tests.unit.model.reading import codec_for, quickly, slowly
 
@@ -88,6 +89,38 @@ def test_what_a_dataclass_refuses_and_what_does_not_come_back_is_refused_when_bo
     with pytest.raises(ModelDefinitionError) as caught:
         codec_for(model(annotation))
     assert (caught.value.path or "").startswith("a")
+
+
+class Moment(pydantic.RootModel[Annotated[datetime, Epoch("s")]]):
+    """Marks of the root are marks."""
+
+
+class Turned(pydantic.RootModel[Any]):
+    root: Annotated[
+        str, Attribute(structure=lambda text: text[::-1], unstructure=lambda text: text[::-1])
+    ]
+
+
+class Encoded(pydantic.RootModel[Any]):
+    root: pydantic.Base64Str
+
+
+def test_a_root_models_marks_are_those_of_any_field() -> None:
+    at = datetime(2026, 11, 26, tzinfo=timezone.utc)
+    cls = model(Moment)
+    assert round_trips(cls(a=Moment(at))) == {"a": {"N": "1795651200"}}
+    assert round_trips(model(Turned)(a=Turned("ab"))) == {"a": {"S": "ba"}}
+    for refused in (pydantic.RootModel[pydantic.Json[int]], Encoded):
+        with pytest.raises(ModelDefinitionError, match="reads what it does not keep") as caught:
+            codec_for(model(refused))
+        assert caught.value.path == "a"
+
+
+def test_what_is_read_once_is_refused_when_it_is_written() -> None:
+    obj = model(Iterable[int])(a=[1])
+    with pytest.raises(EncodeError, match="expected Iterable, got ValidatorIterator at a"):
+        to_item(obj)
+    assert list(obj.a) == [1]
 
 
 def test_arbitrary_types_need_conversions() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
 import pytest
 
-from ddbstream import diff, from_item, to_item
+from ddbstream import Attribute, diff, from_item, to_item
 from ddbstream.exceptions import EncodeError
 
 attrs = pytest.importorskip("attrs")
@@ -95,6 +95,35 @@ def test_a_subclass_whose_fields_would_be_lost_is_refused_where_it_is(
         to_item(holder(it=sub(a=1), more=[]))
     with pytest.raises(EncodeError, match="its subclass"):
         diff(holder(it=base(a=1), more=[]), holder(it=sub(a=1), more=[]))
+
+
+def test_a_named_tuple_that_is_stored_as_a_list_obeys_too() -> None:
+    class Point(NamedTuple):
+        x: int
+
+    class Named(Point):
+        """With a method or two."""
+
+    class Marked(Point):
+        """Of more than its fields."""
+
+        def __new__(cls, *members: int) -> Marked:
+            return tuple.__new__(cls, members)
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Marked) and tuple(self) == tuple(other)
+
+        __hash__ = tuple.__hash__
+
+    @dataclass
+    class Holder:
+        it: Annotated[Point, Attribute(stored_as="L")]
+
+    assert to_item(Holder(Named(1)))["it"] == {"L": [{"N": "1"}]}
+    for members, found in (((1,), "its subclass Marked"), ((1, 2), "one of another length")):
+        with pytest.raises(EncodeError, match=found) as caught:
+            to_item(Holder(Marked(*members)))
+        assert caught.value.path == "it"
 
 
 def test_a_union_of_the_classes_reads_each_as_itself() -> None:

@@ -185,6 +185,19 @@ def test_a_new_type_of_datetime_may_be_an_epoch() -> None:
     assert to_item(model(Moment(datetime(1970, 1, 1, tzinfo=UTC)))) == {"a": {"N": "0"}}
 
 
+@pytest.mark.parametrize("unit", ["s", "ms", "us"])
+def test_a_datetime_of_a_year_that_utc_does_not_have_has_no_epoch(unit: Any) -> None:
+    model = holding(Annotated[datetime, Epoch(unit)])
+    for edge, ahead in ((datetime.min, 1), (datetime.max, -1)):
+        moment = edge.replace(tzinfo=timezone.utc)
+        assert from_item(to_item(model(moment)), model) == model(moment)
+        beyond = edge.replace(tzinfo=timezone(timedelta(minutes=ahead)))
+        with pytest.raises(EncodeError, match="a datetime that UTC has too") as caught:
+            to_item(model(beyond))
+        assert caught.value.path == "a"
+        assert from_item(to_item(holding(datetime)(beyond)), holding(datetime)).a == beyond
+
+
 def test_a_naive_datetime_has_no_epoch() -> None:
     with pytest.raises(EncodeError, match="expected an aware datetime for Epoch, got a naive one"):
         to_item(holding(Annotated[datetime, Epoch("s")])(datetime(2026, 1, 1)))

@@ -128,6 +128,12 @@ def test_the_extra_items_of_a_typed_dict_are_typed_and_kept(
     assert round_trips(value, cls) == item
 
 
+def test_an_extra_item_that_could_not_be_read_is_not_written() -> None:
+    with pytest.raises(EncodeError, match="the name of a field's") as caught:
+        to_item({"a": "x", "__extra_items__": 1}, model=Extra)
+    assert caught.value.path == "__extra_items__"
+
+
 def test_extra_items_have_their_errors_and_paths() -> None:
     with pytest.raises(DecodeError, match="expected N, got S at z"):
         from_item({"A": {"S": "x"}, "z": {"S": "x"}}, Extra)
