@@ -10,7 +10,7 @@ from typing import Any
 from ddbstream.poller import MemoryCheckpoints, Settings, StreamPoller
 from ddbstream.testing import FakeClock, FakeStream
 
-QUICK = Settings(idle=0.01, idle_max=0.02)
+QUICK = Settings(idle=0.01, idle_max=0.02, gone_after=0.1)
 
 
 class Recorder:

@@ -40,7 +40,7 @@ from ddbstream.poller._dispatching import Dispatcher
 from ddbstream.poller._stores.contract import DEFAULT_CONSUMER, CheckpointStore, Lease, key_of
 from ddbstream.poller._stores.memory import MemoryCheckpoints
 from ddbstream.poller._stream import Stream
-from ddbstream.poller._streams_of_table import beginning_of, chain_of, table_of
+from ddbstream.poller._streams_of_table import beginning_of, chain_of, enabled_at, table_of
 from ddbstream.poller._workers import Clock, instant
 
 __all__ = ["Setup", "StoppedWaitingError"]
@@ -203,9 +203,7 @@ class Setup:
             self._store.release(lease)
 
     def _begun(self, chain: list[str]) -> Stream:
-        stream = self._make(*self._hold(chain[0]), beginning_of(chain[0]))
-        stream.pending = tuple(chain[1:])
-        return stream
+        return self._make_first(chain, *self._hold(chain[0]))
 
     def _listed(self, arn: str) -> list[str]:
         """ARNs of the table's streams, oldest first; empty if that cannot be asked for."""
@@ -247,10 +245,14 @@ class Setup:
         if self._takeover is None:
             # In a worker that others need: it is tried again later, and not waited for.
             lease = self._acquire_or_later(chain[0])
-            stream = self._make(lease, self._loaded(lease), beginning_of(chain[0]))
-            stream.pending = tuple(chain[1:])
-            return stream
+            return self._make_first(chain, lease, self._loaded(lease))
         return self._begun(chain)
+
+    def _make_first(self, chain: list[str], lease: Lease, state: State) -> Stream:
+        over_since = enabled_at(chain[1]) if len(chain) > 1 else None
+        stream = self._make(lease, state, beginning_of(chain[0]), over_since)
+        stream.pending = tuple(chain[1:])
+        return stream
 
     def _acquire_or_later(self, arn: str) -> Lease:
         try:
@@ -312,7 +314,7 @@ class Setup:
         named = {} if self._consumer == DEFAULT_CONSUMER else {"consumer": self._consumer}
         return self._store.acquire(arn, self._owner, ttl=ttl, takeover=takeover, **named)
 
-    def _make(self, lease: Lease, state: State, begin: Begin) -> Stream:
+    def _make(self, lease: Lease, state: State, begin: Begin, over: float | None = None) -> Stream:
         arn, client, settings = lease.stream_arn, self._streams_client(), self.settings
         core = StreamCore(
             arn,
@@ -323,6 +325,7 @@ class Setup:
             policy=self._policy,
             chance=random.Random().random,  # noqa: S311 - spreads waits, keeps no secret
             timestamps=knows_timestamps(client),
+            over_since=over,
             budget=self._budget,
         )
         core.auto_commit(enabled=self.commits_itself)

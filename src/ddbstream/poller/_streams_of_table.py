@@ -22,7 +22,7 @@ from datetime import datetime, timezone
 from ddbstream.poller._core.positions import AtStart, End, State
 from ddbstream.poller._core.start import Following
 
-__all__ = ["beginning_of", "chain_of", "table_of"]
+__all__ = ["beginning_of", "chain_of", "enabled_at", "table_of"]
 
 
 def table_of(stream_arn: str) -> str:
@@ -32,12 +32,18 @@ def table_of(stream_arn: str) -> str:
 
 def beginning_of(later_arn: str) -> AtStart | Following:
     """Where to begin a stream that came after another one of its table."""
-    label = later_arn.rpartition("/")[2]
+    enabled = enabled_at(later_arn)
+    return AtStart() if enabled is None else Following(enabled)
+
+
+def enabled_at(stream_arn: str) -> float | None:
+    """When a stream was enabled, in epoch seconds; None if its ARN does not tell."""
+    label = stream_arn.rpartition("/")[2]
     try:
         enabled = datetime.fromisoformat(label.removesuffix("Z"))
     except ValueError:  # what stands in for the service may have other labels
-        return AtStart()
-    return Following(enabled.replace(tzinfo=timezone.utc).timestamp())
+        return None
+    return enabled.replace(tzinfo=timezone.utc).timestamp()
 
 
 def chain_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 from ddbstream.testing import FakeClock, FakeStream, Faults
@@ -14,7 +15,7 @@ _REFUSALS = (
     "ResourceNotFoundException",
     "ExpiredTokenException",
 )
-_MOST_IN_A_ROW = 2  # that something is not there: three times is proof
+_MOST_IN_A_ROW = 2  # that something is not there, or not listed: three times is proof
 
 
 class Service:
@@ -34,8 +35,10 @@ class Service:
         self, clock: FakeClock, rng: random.Random, tables: list[str], lies: float, **options: Any
     ) -> None:
         self.clock = clock
+        # What it hides it hides by itself: see `_leave_out`.
+        shown = {**options, "faults": replace(options["faults"], hidden_shard=0.0)}
         self.tables = {
-            name: FakeStream(name, clock=clock, seed=rng.randrange(10**9), **options)
+            name: FakeStream(name, clock=clock, seed=rng.randrange(10**9), **shown)
             for name in tables
         }
         self.supports_at_timestamp = options["supports_at_timestamp"]
@@ -43,11 +46,12 @@ class Service:
         self.told = 0  # lies so far
         self._rng = rng
         self._in_a_row: dict[str, int] = {}
-        self._faults = options["faults"]
+        self._hidden = options["faults"].hidden_shard
+        self._left_out: dict[tuple[str, str], int] = {}  # listings in a row, by stream and shard
 
     def calm(self) -> None:
         """From now on it is at its best."""
-        self.lies = 0.0
+        self.lies = self._hidden = 0.0
         for table in self.tables.values():
             table.faults = Faults()
 
@@ -77,22 +81,43 @@ class Service:
     def describe_stream(self, **kwargs: Any) -> Any:
         self._refuse("DescribeStream")
         answer = self.table_of(kwargs["StreamArn"]).describe_stream(**kwargs)
-        if not self._lie():
-            return answer
         described = answer.get("StreamDescription", {})
         shards = described.get("Shards", [])
+        if not self._lie():
+            self._leave_out(kwargs["StreamArn"], shards)
+            return answer
+        cut_short = {**described, "Shards": [], "LastEvaluatedShardId": None}
         return self._rng.choice(
             [
+                *([{"StreamDescription": cut_short}] if self._may_cut(kwargs["StreamArn"]) else []),
                 None,
                 {},
                 {"StreamDescription": None},
                 {"StreamDescription": {**described, "Shards": None}},
                 {"StreamDescription": {**described, "Shards": [None]}},
                 {"StreamDescription": {**described, "Shards": [{}, *shards]}},
-                {"StreamDescription": {**described, "Shards": [], "LastEvaluatedShardId": None}},
                 {"StreamDescription": {**described, "LastEvaluatedShardId": "shardId-0"}},
             ]
         )
+
+    def _leave_out(self, arn: str, shards: list[Any]) -> None:
+        for shard in shards[:]:
+            key = (arn, shard["ShardId"])
+            hides = self._rng.random() < self._hidden and not self._is_proof(key)
+            self._left_out[key] = self._left_out.get(key, 0) + 1 if hides else 0
+            if hides:
+                shards.remove(shard)
+
+    def _may_cut(self, arn: str) -> bool:
+        # What the pages before have shown is counted too: rather too few lies than too many.
+        keys = [(arn, shard_id) for shard_id in self.stream_of(arn).shards]
+        if any(map(self._is_proof, keys)):
+            return False
+        self._left_out.update({key: self._left_out.get(key, 0) + 1 for key in keys})
+        return True
+
+    def _is_proof(self, key: tuple[str, str]) -> bool:
+        return self._left_out.get(key, 0) >= _MOST_IN_A_ROW
 
     def get_shard_iterator(self, **kwargs: Any) -> Any:
         self._refuse("GetShardIterator")

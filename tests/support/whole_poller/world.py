@@ -486,6 +486,7 @@ class Profile:
                 prefetch=rng.random() < 0.7,
                 caught_up_pages=30 if faults.empty_page else 2,
                 retention_slack=300.0,
+                gone_after=2.0 * max(7.5, faults.listing_delay),
             ),
         )
 

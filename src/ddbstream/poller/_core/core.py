@@ -84,6 +84,7 @@ class StreamCore:
         policy: For records that fail.
         chance: Numbers in [0, 1), for jitter.
         timestamps: Whether the client knows AT_TIMESTAMP.
+        over_since: If it is known that the stream is over, when its table's next one was enabled.
         budget: Of the poller's streams together.
     """
 
@@ -98,11 +99,13 @@ class StreamCore:
         policy: FailurePolicy,
         chance: Callable[[], float],
         timestamps: bool = False,
+        over_since: float | None = None,
         budget: Budget | None = None,
     ) -> None:
         shared = self._shared = Shared(
             stream_arn, settings, policy, chance, timestamps, shared_budget=budget
         )
+        shared.over_since = over_since
         self.lineage = Lineage(shared)
         self._discovery = Discovery(shared, self.lineage, at)
         self._starting = Starting(shared, begin, at)
@@ -192,7 +195,7 @@ class StreamCore:
                 shard = self.lineage.shards.get(shard_id)
                 if shard is not None and not shared.has_left():
                     self._advance_shard(shard, at, out)
-        self._check_exit()
+        self._check_exit(at)
         return [] if shared.has_left() else out
 
     def _is_reading(self) -> bool:
@@ -361,7 +364,7 @@ class StreamCore:
 
     # The end
 
-    def _check_exit(self) -> None:
+    def _check_exit(self, at: Instant) -> None:
         shared = self._shared
         if shared.exit is not None or shared.busy:
             return
@@ -373,8 +376,7 @@ class StreamCore:
             if not shared.unsaved and renewed:
                 shared.leave(shared.exit_when_drained or Exit("stopped"))
             return
-        ended = self.lineage.status in ("DISABLED", "GONE") and self.lineage.completed
-        if ended and not self.lineage.going:
+        if self.lineage.is_over() and not self.lineage.going and self._discovery.proves_end(at):
             shared.leave(Exit("stream_ended"))
 
     def caught_up(self) -> bool:
@@ -385,9 +387,7 @@ class StreamCore:
         """
         if not self.lineage.completed or self._shared.busy or self._shared.unsaved:
             return False
-        if self.lineage.status == "ENABLED" and self.lineage.expects_children(self._wall):
-            return False
-        if self._discovery.expects_sibling():
+        if self._discovery.expects_more(self._wall):
             return False
         pages = self._shared.settings.caught_up_pages
         return all(

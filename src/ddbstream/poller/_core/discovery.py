@@ -8,6 +8,8 @@ Rules
   a child. The calls keep their distance, whatever asks for them: the account has ten a second.
 * A shard that has ended without a child has one coming as long as the stream is enabled: it is
   looked for soon a few times, and then with every listing, for ever.
+* A stream that is over is read to its end when listings in a row show no shard besides those that
+  are ended: one of them may leave a shard out, and a last child may be listed late.
 * An enabled stream has a shard: a listing that shows none is a failed call.
 * "No such stream" is believed when it is the only answer for a while: once may be a slip of the
   service's. Of a stream of which nothing is known yet it is believed at once.
@@ -25,13 +27,13 @@ from ddbstream.poller._core.commands import (
     StreamPage,
 )
 from ddbstream.poller._core.events import CallFailed, StreamListed
-from ddbstream.poller._core.lineage import Lineage, Listing
+from ddbstream.poller._core.lineage import LISTINGS_THAT_PROVE, Lineage, Listing
 from ddbstream.poller._core.shard import Shard
 from ddbstream.poller._core.shared import Shared
 
 __all__ = ["Discovery"]
 
-_ANSWERS_THAT_PROVE = 3  # in a row, over `Settings.gone_after` seconds
+_ANSWERS_THAT_PROVE = LISTINGS_THAT_PROVE
 
 
 class Discovery:
@@ -57,6 +59,7 @@ class Discovery:
         self._began = at.mono
         self.listed_at: float | None = None
         self._listed_from: float | None = None  # when it was begun
+        self._asked_for_end = 0  # number of the last listing that did not prove it
         self._sibling_at: float | None = None  # a listing from then on shows a second child
 
     def want(self, when: float) -> int:
@@ -138,6 +141,17 @@ class Discovery:
                 wait = settings.late_child.after(shard.tries_for_child, self._shared.chance())
                 self.want(at.mono + wait)
 
+    def proves_end(self, at: Instant) -> bool:
+        """Whether nothing else can come of a stream that is over; else it has it listed again."""
+        lineage, shared = self._lineage, self._shared
+        if lineage.shows_all():
+            return True
+        if self._asked_for_end < lineage.completed:
+            self._asked_for_end = lineage.completed
+            wait = shared.settings.read_backoff.after(lineage.alike, shared.chance())
+            self.want(at.mono + wait)
+        return False
+
     def expect_sibling(self, ended: Shard, at: Instant) -> None:
         """Have another listing soon if an ended shard may have a second child."""
         # A split makes two children, and one may be listed before the other.
@@ -146,6 +160,15 @@ class Discovery:
         if len(births) == 1 and young:
             self._sibling_at = at.mono + self._shared.settings.late_child.cap
             self.want(self._sibling_at)
+
+    def expects_more(self, wall: float) -> bool:
+        """Whether shards may be to come that no listing has shown."""
+        lineage = self._lineage
+        if lineage.is_over():
+            return True  # until that is proven, and the stream is left
+        if lineage.status == "ENABLED" and lineage.expects_children(wall):
+            return True
+        return self.expects_sibling()
 
     def expects_sibling(self) -> bool:
         """Whether the listing that would show a second child has not been made yet."""

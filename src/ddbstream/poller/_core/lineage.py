@@ -6,7 +6,9 @@ Rules
 * A listing is no snapshot. A parent may look open while its child is listed: it is closed. A child
   may be listed and its parent not: the parent is waited for, unless it must have been trimmed by
   age.
-* A shard is closed if a listing gives its ending, or a child, or no longer shows it.
+* One listing may leave a shard out. What is not listed is not there when three listings in a row,
+  over `Settings.gone_after` seconds, do not show it.
+* A shard is closed if a listing gives its ending, or a child, or if it is not there any more.
 * A shard born before anything that the consumer wants needs nothing of its parent: all of the
   parent's records are older. A closed shard all of whose children were born by then has nothing for
   the consumer.
@@ -67,6 +69,8 @@ def _is_plausible(birth: float, at: Instant) -> bool:
     return at.wall - _LONGEST_LISTED < birth < at.wall + _CLOCKS_DIFFER
 
 
+LISTINGS_THAT_PROVE = 3  # in a row, over `Settings.gone_after` seconds
+
 _LONGEST_LISTED = 30 * 86_400.0  # it is listed for a day or so after it has closed
 _CLOCKS_DIFFER = 3_600.0
 
@@ -79,8 +83,11 @@ class Lineage:
         self.shards: dict[str, Shard] = {}
         self.going: dict[str, Shard] = {}  # those that are not ended
         self.completed = 0  # number of the last complete listing
+        self.completed_at = Instant(0.0, 0.0)
         self.listed = 0  # shards that it had
         self.status = "ENABLED"
+        self.alike = 0  # listings in a row with the same status and nothing new
+        self.alike_since = 0.0  # when the first of them was complete
         self.childless: dict[str, None] = {}  # ended, and no child listed yet
 
     def restore(self, shard_id: str, position: Position) -> Shard:
@@ -96,7 +103,11 @@ class Lineage:
 
     def apply(self, listing: Listing, at: Instant) -> None:
         """Take in a complete listing."""
-        self.completed = listing.number
+        news = any(shard_id not in self.shards for shard_id in listing.shards)
+        if news or listing.status != self.status:
+            self.alike, self.alike_since = 0, at.mono
+        self.alike += 1
+        self.completed, self.completed_at = listing.number, at
         self.listed = len(listing.shards)
         self.status = listing.status
         for listed in listing.shards.values():
@@ -140,9 +151,38 @@ class Lineage:
         """Whether the last complete listing showed it."""
         return shard.listed_in == self.completed
 
+    def is_absent(self, shard: Shard) -> bool:
+        """Whether listings prove that the shard is not there any more."""
+        if self.status == "GONE":
+            return True
+        since, settings = shard.unlisted_since, self._shared.settings
+        enough = self.completed - shard.listed_in >= LISTINGS_THAT_PROVE
+        return (
+            enough and since is not None and self.completed_at.mono - since >= settings.gone_after
+        )
+
+    def wait_for_another_listing(self, shard: Shard) -> float:
+        """Seconds until the next listing, after some that did not show the shard."""
+        absences = self.completed - shard.listed_in
+        return self._shared.settings.read_backoff.after(absences, self._shared.chance())
+
     def end_is_proven(self, shard: Shard) -> bool:
-        """Whether the last complete listing agrees that the shard is closed."""
-        return shard.closed or not self.is_listed(shard)
+        """Whether listings agree that the shard is closed."""
+        return shard.closed or self.is_absent(shard)
+
+    def is_over(self) -> bool:
+        """Whether the stream gets no more records."""
+        return self.completed > 0 and self.status in ("DISABLED", "GONE")
+
+    def shows_all(self) -> bool:
+        """Whether listings prove that a stream that is over has no shard besides the known ones."""
+        if self.status == "GONE":
+            return True
+        at, settled = self.completed_at, self._shared.settings.gone_after
+        over = self._shared.over_since
+        lasted = at.mono - self.alike_since >= settled
+        long_over = over is not None and at.wall - over >= settled
+        return self.alike >= LISTINGS_THAT_PROVE and (lasted or long_over)
 
     def awaits_children(self) -> list[Shard]:
         """Ended shards that are still listed, and whose children are not."""

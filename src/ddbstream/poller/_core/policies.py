@@ -148,7 +148,8 @@ class Settings:
             no age.
         missing_parent_dated: The same if it tells that the parent should still be there.
         missing_parent_listings: Listings it must be missing from, besides.
-        gone_after: Seconds a listed shard may answer "no such shard" before it is believed.
+        gone_after: Seconds over which answers and listings must agree that a shard or a stream is
+            not there, or that one that is over has no further shard, before it is believed.
         max_unsaved: Batches that may be done but not saved before delivery waits for the store.
         save_records: Save when this many records are done.
         save_seconds: ... or when the last save is so long ago.

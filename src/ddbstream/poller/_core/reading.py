@@ -11,8 +11,9 @@ Rules
   afterwards.
 * "Trimmed" is a gap. So is a shard that grew older than the retention before anything of it was
   read: the service says nothing then, it just starts at what is left.
-* "No such shard" is believed when a later listing does not show the shard, or shows it as closed
-  and the answer stays. A shard that is listed as open is there, whatever is said of it.
+* "No such shard" is believed when it stays the answer, and later listings do not show the shard, or
+  show it as closed. A shard that is listed as open is there, whatever is said of it. What else goes
+  wrong meanwhile says nothing of it.
 * At most one page is read ahead of the one that the handlers have.
 """
 
@@ -146,6 +147,7 @@ class Reader:
         shard.read_at = at.mono
         # Whatever was said of the shard before, it is there and may be read.
         shard.refused_since = shard.gone_since = shard.gone_proof = None
+        shard.gone_answers = shard.trimmed_answers = 0
         if not self._check_first_page(shard, at):
             return
         records = result.records
@@ -269,6 +271,10 @@ class Reader:
         if self._lineage.end_is_proven(shard):
             shard.proven = True
             return
+        if not self._lineage.is_listed(shard):  # one listing may leave it out: what do others say?
+            wait = self._lineage.wait_for_another_listing(shard)
+            shard.proof_after = self._want_listing(at.mono + wait)
+            return
         shard.false_ends += 1
         wait = self._shared.settings.late_child.after(shard.false_ends, self._shared.chance())
         shard.stage = Stage.READING
@@ -296,17 +302,19 @@ class Reader:
             wait = 0.0 if shard.attempts == 1 else wait
         elif failed.kind == "trimmed":
             shard.iterator = None
+            shard.trimmed_answers += 1
             if isinstance(shard.read, After):
                 wait = 0.0 if self._trimmed(shard) else wait
             # Else the oldest record was asked for, and trimmed between two calls: ask again.
-            elif shard.closed and shard.attempts >= _TRIMMED_WHOLE:
+            elif shard.closed and shard.trimmed_answers >= _TRIMMED_WHOLE:
                 self._declare_gone(shard, at)
         elif failed.kind == "gone":
-            # It may be a slip of the service: a listing must confirm it, see `_is_gone`.
+            # It may be a slip of the service: listings must confirm it, see `_is_gone`.
             shard.iterator = None
+            shard.gone_answers += 1
+            begun = self._want_listing(at.mono)
             if shard.gone_since is None:
-                shard.gone_since = at.mono
-                shard.gone_proof = self._want_listing(at.mono)
+                shard.gone_since, shard.gone_proof = at.mono, begun
         elif failed.kind == "transient":
             self._doubt_timestamps(shard)
         elif failed.kind in ("denied", "invalid"):
@@ -339,7 +347,7 @@ class Reader:
     def _is_gone(self, shard: Shard, at: Instant) -> bool:
         assert shard.gone_since is not None
         assert shard.gone_proof is not None
-        if shard.attempts < 2:
+        if shard.gone_answers < 2:
             return False  # once is no pattern
         settings = self._shared.settings
         oldest = at.wall - settings.retention - settings.retention_slack
@@ -349,12 +357,14 @@ class Reader:
             return True  # all of it has been trimmed; no listing is needed
         if self._lineage.completed <= shard.gone_proof:
             return False
-        if not self._lineage.is_listed(shard):
+        if shard.gone_answers <= _TRIMMED_WHOLE:
+            return False
+        if self._lineage.is_absent(shard):
             return True
         # Listed, and yet it cannot be read: shards that are past reading may stay listed for hours.
         # They are closed: one that is open gets records, and is asked for again and again.
         lasted = at.mono - shard.gone_since >= settings.gone_after
-        return shard.closed and lasted and shard.attempts > _TRIMMED_WHOLE
+        return shard.closed and lasted
 
     def _declare_gone(self, shard: Shard, at: Instant) -> None:
         shared = self._shared

@@ -158,6 +158,8 @@ class Shard:
     proof_after: int | None = None  # a listing with a higher number proves the end
     proven: bool = False
     gone_since: float | None = None
+    gone_answers: int = 0  # "no such shard", since the last page
+    trimmed_answers: int = 0  # the same of "trimmed"
     gone_proof: int | None = None  # a listing with a higher number proves that it is gone
     fresh_at: float = 0.0  # all older than this (wall clock) was read, or is owed to nobody
     gap_after: Position | None = None  # a trim, reported once it is known where reading resumes

@@ -63,6 +63,7 @@ class Shared:
     timestamps: bool = False
     auto_commit: bool = True
     shared_budget: Budget | None = None  # with the other streams of the poller
+    over_since: float | None = None  # wall clock; None if the stream may have been enabled just now
 
     def __post_init__(self) -> None:
         self.agenda = Agenda()
