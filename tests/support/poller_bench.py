@@ -87,6 +87,25 @@ class Bench:
         self.clock.advance(60)
         self.stream.enable()
 
+    def written_to(self) -> str:
+        """The only shard that has records."""
+        (shard,) = (one for one in self.stream.stored_shards().values() if one.numbers)
+        return shard.shard_id
+
+    def hide(self, shard_id: str, listings: int) -> None:
+        """Have the next listings leave a shard out."""
+        describe, left = self.stream.describe_stream, [listings]
+
+        def hiding(**options: Any) -> Any:
+            answer = describe(**options)
+            shards = answer["StreamDescription"]["Shards"]
+            if left[0] and any(shard["ShardId"] == shard_id for shard in shards):
+                left[0] -= 1
+                shards[:] = [shard for shard in shards if shard["ShardId"] != shard_id]
+            return answer
+
+        self.stream.describe_stream = hiding  # type: ignore[method-assign]
+
     def poller(self, table: Any = "Product", *, router: Any = True, **options: Any) -> StreamPoller:
         options = {"client": self.stream, "checkpoints": self.store, **options}
         return StreamPoller(

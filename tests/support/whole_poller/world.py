@@ -53,6 +53,10 @@ class Crash(BaseException):
     """The process is killed."""
 
 
+class OfTheUsers(Exception):
+    """The user's code fails. No error of another kind may come out of a poller for it."""
+
+
 @dataclass
 class Result:
     """What a run came to."""
@@ -189,7 +193,7 @@ class Life:
         world = self.world
         if world.fails(self.ledger.name, number):
             self.ledger.loose = True
-            raise ValueError("the handler fails")
+            raise OfTheUsers("the handler fails")
         self.ledger.delivers(context.stream_arn, context.shard_id, item, number, context.epoch)
         if world.draw(number, "stop") < world.profile.stop_inside and not world.calm:
             self.stop()
@@ -220,7 +224,7 @@ class Life:
         if isinstance(event, RecordGivenUp) and event.how == "skip":
             self.ledger.gives_up(event.stream_arn, event.shard_id, int(event.sequence_number or 0))
         if self.world.chance("store"):
-            raise ValueError("the listener fails")
+            raise OfTheUsers("the listener fails")
 
     # What happens to it
 
@@ -291,7 +295,7 @@ class Life:
             return "crashed"
         except RecordsTrimmedError:
             return "trimmed"
-        except (DDBStreamError, ConnectionError, ValueError) as error:
+        except (DDBStreamError, ConnectionError, OfTheUsers) as error:
             self.ledger.loose = True
             return type(error).__name__
         except Exception as error:

@@ -15,21 +15,6 @@ HOUR = 3600.0
 TWICE = (1, 2)  # three times is proof
 
 
-def hide(bench, shard_id, listings):
-    """Have so many listings leave a shard out, from now on."""
-    describe, left = bench.stream.describe_stream, [listings]
-
-    def hiding(**options):
-        answer = describe(**options)
-        shards = answer["StreamDescription"]["Shards"]
-        if left[0] and any(shard["ShardId"] == shard_id for shard in shards):
-            left[0] -= 1
-            shards[:] = [shard for shard in shards if shard["ShardId"] != shard_id]
-        return answer
-
-    bench.stream.describe_stream = hiding
-
-
 def fail_in_turn(bench, operation, *codes):
     """Have the next calls of an operation fail, each by its own code."""
     for code in codes:
@@ -43,10 +28,6 @@ class TestAShardThatOneListingLeavesOut:
     def bench(self, make_bench):
         return make_bench(shards=2)  # a listing that shows nothing at all is a failed call
 
-    def written_to(self, bench):
-        (shard,) = (shard for shard in bench.stream.stored_shards().values() if shard.numbers)
-        return shard.shard_id
-
     def child_of(self, bench, parent_id):
         shards = bench.stream.stored_shards().values()
         (child,) = (shard for shard in shards if shard.parent_id == parent_id)
@@ -58,8 +39,8 @@ class TestAShardThatOneListingLeavesOut:
         written = bench.write(2)
         bench.catch_up()
         written += bench.write(2)
-        shard_id = self.written_to(bench)
-        hide(bench, shard_id, listings)
+        shard_id = bench.written_to()
+        bench.hide(shard_id, listings)
         get = bench.stream.get_shard_iterator
         codes = ["InternalServerError", *["ResourceNotFoundException"] * denied]
 
@@ -75,7 +56,7 @@ class TestAShardThatOneListingLeavesOut:
     @pytest.mark.parametrize("listings", TWICE)
     def test_is_not_ended(self, bench, listings):
         written = bench.write(2)
-        shard_id = self.written_to(bench)
+        shard_id = bench.written_to()
         read = bench.stream.get_records
         ends = [1]
 
@@ -83,7 +64,7 @@ class TestAShardThatOneListingLeavesOut:
             answer = read(**options)
             if ends and answer["Records"]:
                 ends.pop()
-                hide(bench, shard_id, listings)
+                bench.hide(shard_id, listings)
                 del answer["NextShardIterator"]
             return answer
 
@@ -97,7 +78,7 @@ class TestAShardThatOneListingLeavesOut:
     @pytest.mark.parametrize("follow", [False, True])
     def test_is_read_before_its_stream_is_over(self, bench, listings, follow):
         written = bench.write(3)
-        hide(bench, self.written_to(bench), listings)
+        bench.hide(bench.written_to(), listings)
         bench.stream.disable()
         old = bench.stream.arn
         if follow:
@@ -114,20 +95,20 @@ class TestAShardThatOneListingLeavesOut:
         written = bench.write(2)
         bench.catch_up()
         written += bench.write(1)
-        parent = self.written_to(bench)
+        parent = bench.written_to()
         bench.stream.roll_over()
         written += bench.write(2)
         child = self.child_of(bench, parent)
         bench.enable_again(seconds=HOUR)
         written += bench.write(2)
-        hide(bench, child, listings)
+        bench.hide(child, listings)
         assert bench.catch_up() == written
 
     def test_is_read_in_an_event_loop_too(self, make_bench):
         bench = make_bench(clock=FakeClock(time.time()), shards=2)
         bench.store = MemoryCheckpoints()
         written = bench.write(3)
-        hide(bench, self.written_to(bench), 2)
+        bench.hide(bench.written_to(), 2)
         bench.stream.disable()
         settings = Settings(idle=0.01, idle_max=0.02, gone_after=0.2)
         poller = AsyncStreamPoller(
@@ -214,7 +195,7 @@ class TestTheEndOfAStream:
             if options["ShardId"] != shard_id:
                 return read(**options)
             if not hidden:
-                hidden.append(hide(bench, shard_id, 10**9))
+                hidden.append(bench.hide(shard_id, 10**9))
             raise client_error("ResourceNotFoundException", "GetShardIterator")
 
         bench.stream.get_shard_iterator = gone

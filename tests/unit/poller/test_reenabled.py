@@ -25,7 +25,12 @@ from ddbstream.poller import (
 from ddbstream.poller._core.shard import birth_of
 from ddbstream.testing import FakeClock, FakeStream
 from ddbstream.testing.fake_stream._errors import client_error
-from tests.support.poller_bench import QUICK, Both, Recorder, value_of
+from tests.support.poller_bench import (
+    QUICK,
+    Both,
+    Recorder,
+    value_of,
+)
 
 
 @pytest.fixture(params=[MemoryCheckpoints, FileCheckpoints, SQLiteCheckpoints])
