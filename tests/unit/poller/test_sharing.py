@@ -15,22 +15,83 @@ from tests.support.poller_bench import QUICK, Recorder, wait_until
 
 
 class TestCalls:
-    def test_many_idle_shards_share_a_few_calls_a_second(self, make_bench):
-        bench = make_bench(shards=200)
+    @pytest.mark.parametrize(
+        ("since", "until", "least", "most"),
+        [(1070, 1120, 15, 25), (1700, 2300, 3, 6)],
+        ids=["at first", "in the end"],
+    )
+    def test_many_idle_shards_share_a_few_calls_a_second(
+        self, make_bench, since, until, least, most
+    ):
+        bench = make_bench(shards=100)
+        assert bench.clock.monotonic() == 1000
         poller = bench.poller()
         counted = []
 
         def listen(event):
-            if not counted and bench.clock.monotonic() > 2000:
+            if not counted and bench.clock.monotonic() > since:
                 counted.append((bench.clock.monotonic(), bench.stream.calls["GetRecords"]))
-            if bench.clock.monotonic() > 3000:
+            if bench.clock.monotonic() > until:
                 poller.stop()
 
         bench.listen = listen
         poller.run()
         began, calls = counted[0]
         rate = (bench.stream.calls["GetRecords"] - calls) / (bench.clock.monotonic() - began)
-        assert 10 < rate < 30
+        assert least < rate < most
+
+    @pytest.mark.parametrize("silence", [100, 200, 400])
+    def test_a_record_waits_for_a_twentieth_of_the_silence_before_it(self, make_bench, silence):
+        bench = make_bench(shards=60)
+        late, wrote = [], []
+
+        class Router(Recorder):
+            def dispatch(self, payload, **options):
+                late.append(bench.clock.monotonic() - wrote[-1])
+                return super().dispatch(payload, **options)
+
+        poller = bench.poller(router=Router())
+
+        def listen(event):
+            now = bench.clock.monotonic()
+            if now > 1000 + silence and not wrote:
+                wrote.append(now)
+                for number in range(600):
+                    bench.write(1, key=f"k{number}")
+            if now > 1000 + silence + 60:
+                poller.stop()
+
+        bench.listen = listen
+        poller.run()
+        assert len(late) == 60
+        assert max(late) <= silence / 20 + 1
+        assert max(late) <= 60 / 4
+
+    def test_a_child_does_not_wait_for_a_parent_that_has_long_been_empty(self, make_bench):
+        bench = make_bench(shards=40)
+        late, wrote = [], []
+
+        class Router(Recorder):
+            def dispatch(self, payload, **options):
+                late.append(bench.clock.monotonic() - wrote[-1])
+                return super().dispatch(payload, **options)
+
+        poller = bench.poller(router=Router(), settings=Settings(idle_calls=0.2))
+
+        def listen(event):
+            now = bench.clock.monotonic()
+            if now > 6000 and not wrote:
+                wrote.append(now)
+                bench.stream.roll_over()
+                for number in range(400):
+                    bench.write(1, key=f"k{number}")
+            if now > 6300:
+                poller.stop()
+
+        bench.listen = listen
+        poller.run()
+        assert len(late) == 40
+        assert max(late) <= 68  # until the next listing, and not for up to 200 seconds
 
     def test_a_few_idle_shards_are_asked_as_often_as_ever(self, make_bench):
         bench = make_bench(shards=3)

@@ -75,6 +75,14 @@ _LONGEST_LISTED = 30 * 86_400.0  # it is listed for a day or so after it has clo
 _CLOCKS_DIFFER = 3_600.0
 
 
+def _close(shard: Shard, at: Instant) -> None:
+    """Note that a shard is closed; what it still has, or its end, is not to wait for long."""
+    if not shard.closed:
+        shard.closed = True
+        if not shard.attempts:  # it was empty, and may have been asked once in minutes
+            shard.fetch_at = min(shard.fetch_at, at.mono)
+
+
 class Lineage:
     """Every shard that is known, by id."""
 
@@ -119,7 +127,8 @@ class Lineage:
                 shard.born_after = self._shared.known_until
                 self.shards[listed.shard_id] = self.going[listed.shard_id] = shard
             shard.parent_id = shard.parent_id or listed.parent_id
-            shard.closed = shard.closed or listed.ending is not None
+            if listed.ending is not None:
+                _close(shard, at)
             shard.listed_in = listing.number
             shard.unlisted_since = None
         shards = self.shards
@@ -127,7 +136,7 @@ class Lineage:
             parent = shards.get(shard.parent_id or "")
             if parent is not None:
                 parent.children[shard.shard_id] = None
-                parent.closed = True
+                _close(parent, at)
             if shard.listed_in != listing.number and shard.unlisted_since is None:
                 shard.unlisted_since = at.mono
             if shard.stage is not Stage.ENDED:

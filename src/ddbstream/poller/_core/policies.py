@@ -123,7 +123,8 @@ class Settings:
         idle: Seconds until the next call after a page that was not full; empty pages double it.
         idle_max: Seconds between calls at the tip. `GetRecords` is billed a call outside Lambda.
         quiet_pages: Empty pages in a row from which a shard counts as long empty.
-        idle_calls: Calls a second for all shards that have long been empty, together.
+        idle_calls: Calls a second for all shards that have long been empty, together; five times as
+            many until they have been empty for some minutes.
         max_page_bytes: Bytes of pages, as they come over the wire, that are held at once over all
             shards. In memory a page takes up to four times as much.
         page_limit: Records asked for a page. The service refuses more than 1,000.
@@ -165,7 +166,7 @@ class Settings:
     idle: float = 0.25
     idle_max: float = 1.0
     quiet_pages: int = 60
-    idle_calls: float = 20.0
+    idle_calls: float = 4.0
     max_page_bytes: int = 134_217_728
     page_limit: int = 1000
     full_size: int = 900_000

@@ -259,7 +259,8 @@ class Reader:
             # lest a service that never gives the end is called in a tight loop.
             return 0.0
         if shard.empties >= settings.quiet_pages and not shard.closed:
-            pause = self._shared.budget.idle_pause((self._shared.stream_arn, shard.shard_id))
+            place = (self._shared.stream_arn, shard.shard_id)
+            pause = self._shared.budget.idle_pause(place, shard.empties - settings.quiet_pages)
             return pause * (0.9 + self._shared.chance() / 10)  # not all at the same moment
         return min(settings.idle_max, settings.idle * 2.0 ** min(shard.empties - 1, 10))
 
