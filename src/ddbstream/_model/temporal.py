@@ -30,10 +30,16 @@ _PLACES = {"s": 6, "ms": 3, "us": 0, "ns": -3}
 
 _OFFSET = r"(?:([Zz])|([+-]\d\d)(?::?(\d\d)(:\d\d(?:\.\d+)?)?)?)?"
 _CLOCK = r"(\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d+))?)?)?" + _OFFSET
-_TIME = re.compile(_CLOCK, re.ASCII)
+_TIME = re.compile("[Tt]?" + _CLOCK, re.ASCII)
 #: A day of a month, or of a week; extended or basic.
 _DAY = re.compile(r"(\d{4})(-?)(?:(\d\d)\2(\d\d)|W(\d\d)(?:\2([1-7]))?)", re.ASCII)
-_DATETIME = re.compile(r"([\dW-]+)(?:[Tt ]" + _CLOCK + ")?", re.ASCII)
+#: What stands between day and time is any character but a digit, as ``datetime.isoformat`` has it.
+_DATETIME = re.compile(
+    r"(\d{4}-(?:\d\d-\d\d|W\d\d(?:-\d)?)|\d{4}(?:\d{4}|W\d\d\d?))(?:\D" + _CLOCK + ")?", re.ASCII
+)
+
+#: What Python 3.10's own reads, as each does, and the most common with a fraction.
+_USUAL = re.compile(r"\d{4}-\d\d-\d\dT[01]\d:\d\d:\d\d\.\d{6}(?:[+-]\d\d:\d\d)?", re.ASCII)
 
 #: ISO 8601's durations that have one length in seconds: no months, no years.
 _DURATION = re.compile(
@@ -62,32 +68,46 @@ def _clock(
 def datetime_from_iso(text: str) -> datetime:
     """Read ISO 8601 text, the same on every Python; digits past microseconds are cut off.
 
+    24:00 is the beginning of the next day.
+
     Raises:
         ValueError: The text is not ISO 8601.
     """
-    match = _DATETIME.fullmatch(text)
-    if match is None:
+    if _USUAL.fullmatch(text):
         return datetime.fromisoformat(text)
-    day, hour, *rest = match.groups()
+    day, hour, *rest = _matched(_DATETIME, text)
     day = date_from_iso(day).isoformat()
-    return datetime.fromisoformat(f"{day}T{_clock(hour, *rest)}" if hour else day)
+    if not hour:
+        return datetime.fromisoformat(day)
+    if hour != "24":
+        return datetime.fromisoformat(f"{day}T{_clock(hour, *rest)}")
+    moment = datetime.fromisoformat(f"{day}T{_clock('00', *rest)}")
+    if moment.time() != time():
+        raise ValueError
+    return moment + timedelta(days=1)
 
 
 def date_from_iso(text: str) -> date:
     """As ``datetime_from_iso``, for a day."""
-    match = _DAY.fullmatch(text)
-    if match is None:
-        return date.fromisoformat(text)
-    year, _, month, day, week, weekday = match.groups()
+    year, _, month, day, week, weekday = _matched(_DAY, text)
     if week:
         return date.fromisocalendar(int(year), int(week), int(weekday or 1))
     return date(int(year), int(month), int(day))
 
 
 def time_from_iso(text: str) -> time:
-    """As ``datetime_from_iso``, for a time of day."""
-    match = _TIME.fullmatch(text)
-    return time.fromisoformat(_clock(*match.groups()) if match else text)
+    """As ``datetime_from_iso``, for a time of day: 24:00 is none, as it is of the next day."""
+    hour, *rest = _matched(_TIME, text)
+    if hour == "24":
+        raise ValueError
+    return time.fromisoformat(_clock(hour, *rest))
+
+
+def _matched(form: re.Pattern[str], text: str) -> tuple[Any, ...]:
+    match = form.fullmatch(text)
+    if match is None:
+        raise ValueError
+    return match.groups()
 
 
 def datetime_from_epoch(number: Decimal, unit: str) -> datetime:
@@ -174,7 +194,10 @@ class DatetimeNode(Scalar):
 
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
         if self.unit is None:
-            e.line(f"{target} = {e.const(_quick_datetime, 'datetime')}({payload})")
+            quick, slow = e.const(_quick_datetime, "datetime"), e.const(datetime_from_iso, "iso")
+            e.line(f"{target} = {payload}")
+            usual = f"{target}[4:16:3] == '--T:' and {target}[16:] in {e.const(_ENDS, 'ends')}"
+            e.line(f"{target} = {quick}({target}) if {usual} else {slow}({target})")
             return
         e.line(f"{target} = {payload}")
         if self.unit == "s":  # a time to live is in whole seconds
@@ -267,5 +290,8 @@ def _knows_z() -> bool:
     return True
 
 
-# Python 3.10's own reads neither Z nor fractions of other than 3 or 6 digits.
+# Python 3.10's own reads no Z. The others' read more than ISO 8601: 06:100Z as ten past six, twenty
+# digits as a moment of the year that the first four name. So they get what has one of these forms.
 _quick_datetime = datetime.fromisoformat if _knows_z() else datetime_from_iso
+#: What follows the minutes where there is no fraction: seconds, and none of the zones but UTC.
+_ENDS = frozenset(f":{second:02}{zone}" for second in range(60) for zone in ("", "Z", "+00:00"))

@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ddbstream import StreamRouter
+from ddbstream._model.temporal import datetime_from_iso
 from ddbstream.cli._aws import use_profile
 from ddbstream.cli._completion import complete_names, is_completing
 from ddbstream.cli._standard_streams import complain, prints_apart, short_traceback
@@ -154,8 +155,7 @@ class StartingPoint(_ParamType["Start"]):
         if value.upper() in ("TRIM_HORIZON", "LATEST"):
             return cast("Literal['TRIM_HORIZON', 'LATEST']", value.upper())
         try:
-            # Python 3.10 does not read the Z yet.
-            return datetime.fromisoformat(value.replace("Z", "+00:00")).astimezone()
+            return datetime_from_iso(value).astimezone()
         except ValueError:
             self.fail(f"{value!r} is neither TRIM_HORIZON, LATEST nor a time", param, ctx)
 

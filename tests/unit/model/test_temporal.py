@@ -9,12 +9,14 @@ from datetime import date, datetime, time, timedelta, timezone
 from typing import Annotated, Any, NewType
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ddbstream import Epoch, from_item, to_item
 from ddbstream._model.temporal import datetime_from_iso
 from ddbstream.exceptions import DecodeError, EncodeError
 from tests.support.products import holding
-from tests.unit.model.reading import quickly, slowly
+from tests.unit.model.reading import codec_for, quickly, slowly
 
 UTC = timezone.utc
 
@@ -50,6 +52,11 @@ def zone(hours: int, minutes: int = 0, seconds: int = 0) -> timezone:
         ("2026-11-23T06:04:05+0530", datetime(2026, 11, 23, 6, 4, 5, tzinfo=zone(5, 30))),
         ("2026-11-23T06:04:05+05", datetime(2026, 11, 23, 6, 4, 5, tzinfo=zone(5))),
         ("2026-11-23T06:04:05+05:30:15", datetime(2026, 11, 23, 6, 4, 5, tzinfo=zone(5, 30, 15))),
+        ("2026-11-23T06:04:05.123Z", datetime(2026, 11, 23, 6, 4, 5, 123000, UTC)),
+        ("2026-11-23T06:04:05.123456+05:30", datetime(2026, 11, 23, 6, 4, 5, 123456, zone(5, 30))),
+        ("2026-11-23_06:04:05", datetime(2026, 11, 23, 6, 4, 5)),
+        ("2026-12-31T24:00:00", datetime(2027, 1, 1)),
+        ("2026-12-31T24:00Z", datetime(2027, 1, 1, tzinfo=UTC)),
         ("0001-01-01T00:00:00", datetime.min),
         ("9999-12-31T23:59:59.999999", datetime.max),
     ],
@@ -73,6 +80,22 @@ def test_iso_text_is_read_alike_on_every_python(text: str, moment: datetime) -> 
         "1790000000",
         "2026-11-23T",
         "06:04",
+        # What Python reads from 3.11 on, or before 3.11, and ISO 8601 does not have.
+        "1" * 15,
+        "1701112212233445566",
+        "1" * 5000,
+        "20261123T060405123",
+        "2026-11-23T060405123",
+        "2026-11-23T06:100Z",
+        "2026-11-23T06:04:005+01:00",
+        "2026-11-23T06:04:05:123456",
+        "2026-11-23T06:04:Z",
+        "2026-11-23T06:04:05W-05:30",
+        "2026-11-23T06:04:05.-05:30",
+        "2026-11-23T06:+04:05",
+        "2026-11-23106:04:05",
+        "2026-11-23T24:00:01",
+        "2026-11-23T06:04:\u0660\u0665",
     ],
 )
 def test_what_is_no_datetime_is_refused(text: str) -> None:
@@ -80,6 +103,43 @@ def test_what_is_no_datetime_is_refused(text: str) -> None:
         from_item({"a": {"S": text}}, holding(datetime))
     assert caught.value.expected == "ISO 8601 text in S, or an epoch number in N"
     assert caught.value.found == "malformed S"
+
+
+def made_of(reader: Any, text: str) -> Any:
+    try:
+        made = reader({"a": {"S": text}})
+    except DecodeError as error:
+        return str(error)
+    return made, made.a.utcoffset()
+
+
+SPELLED = [
+    "2026-11-23T06:04:05",
+    "2026-11-23T06:04:05Z",
+    "2026-11-23T06:04:05.123456+01:00",
+    "2026-11-23T06:04:05.5-05:30:10.25",
+    "2026-W47-1T10:00:00,123",
+    "20261123T060405.25+0100",
+]
+
+
+@given(
+    st.sampled_from(SPELLED),
+    st.lists(
+        st.tuples(
+            st.integers(0, 34), st.integers(0, 1), st.text("0123456789:.,+-ZTW \u0660", max_size=2)
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+)
+def test_the_generated_code_reads_what_the_slow_reader_reads(
+    text: str, changes: list[tuple[int, int, str]]
+) -> None:
+    for at, cut, put in changes:
+        text = text[:at] + put + text[at + cut :]
+    codec: Any = codec_for(holding(datetime))
+    assert made_of(codec.decode, text) == made_of(codec.read_slowly, text)
 
 
 @pytest.mark.parametrize(
@@ -262,6 +322,7 @@ def test_durations_are_seconds(length: timedelta, text: str) -> None:
         ("06:04:05.123456789Z", time(6, 4, 5, 123456, UTC)),
         ("06:04+0130", time(6, 4, tzinfo=zone(1, 30))),
         ("06:04:05-01", time(6, 4, 5, tzinfo=zone(-1))),
+        ("T06:04:05", time(6, 4, 5)),
     ],
 )
 def test_times_are_read_alike_on_every_python(text: str, moment: time) -> None:
@@ -271,7 +332,9 @@ def test_times_are_read_alike_on_every_python(text: str, moment: time) -> None:
 
 
 @pytest.mark.parametrize("kind", [date, time])
-@pytest.mark.parametrize("text", ["", "x", "2026-11-23T06:04", "25:00", "2026-02-30"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "2026-11-23T06:04", "25:00", "24:00", "2026-02-30", "060405123", "06:100"]
+)
 def test_what_is_no_date_or_time_is_refused(kind: Any, text: str) -> None:
     with pytest.raises(DecodeError, match=f"an ISO 8601 {kind.__name__} in S"):
         from_item({"a": {"S": text}}, holding(kind))
