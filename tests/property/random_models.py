@@ -84,6 +84,34 @@ class Tree:
 
 
 @dataclass
+class Sum:
+    """A node of a syntax tree, whose tag stands after what is inside of it."""
+
+    left: Term
+    right: list[Term]
+    op: Literal["sum"] = "sum"
+
+
+@attrs.define
+class Negated:
+    """Another."""
+
+    inner: Term | None
+    op: Literal["negated"] = "negated"
+
+
+class Number(msgspec.Struct):
+    """A third, of a third library."""
+
+    value: int
+    named: dict[str, Term] = {}
+    op: Literal["number"] = "number"
+
+
+Term = Sum | Negated | Number
+
+
+@dataclass
 class Kind:
     """An annotation, and what its values are.
 
@@ -186,6 +214,16 @@ plain = st.recursive(
     max_leaves=6,
 )
 plain_items = st.dictionaries(names, plain, max_size=5)
+
+terms = st.recursive(
+    st.builds(Number, integers),
+    lambda inner: st.one_of(
+        st.builds(Sum, inner, st.lists(inner, max_size=2)),
+        st.builds(Negated, st.one_of(st.none(), inner)),
+        st.builds(Number, integers, st.dictionaries(names, inner, max_size=2)),
+    ),
+    max_leaves=4,
+)
 
 trees = st.recursive(
     st.builds(Tree, integers),
@@ -341,7 +379,7 @@ def _listed_set(draw: Draw, depth: int) -> Kind:
 
 
 def _tree(draw: Draw, depth: int) -> Kind:
-    return _kind(Tree, trees, "M")
+    return draw(st.sampled_from([_kind(Tree, trees, "M"), _kind(Term, terms, "M")]))
 
 
 def _nested(draw: Draw, depth: int) -> Kind:

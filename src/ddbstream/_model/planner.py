@@ -71,6 +71,9 @@ _SCALARS: dict[Any, Callable[[], Node]] = {
     None: lambda: NONE,
     type(None): lambda: NONE,
 }
+#: Ints whose texts tell a format that keeps every int: small, negative, and of too many digits for
+#: a float.
+_SAMPLES = (0, 7, -15, 10**20 + 7)
 _SET_MEMBER_TAGS = frozenset(tag[0] for tag in SET_TAGS)
 
 
@@ -687,10 +690,22 @@ def _check_formats(node: ObjectNode) -> None:
         for name, spec in zip(template.fields, template.formats, strict=True):
             inner = fields[name].node
             inner = inner.inner if isinstance(inner, OptionalNode) else inner
+            problem = ""
             if spec and type(inner) is not IntNode:
-                raise ModelDefinitionError(
-                    f"{template.template!r}: a format is for an int", path=name
-                )
+                problem = "a format is for an int"
+            elif spec and not _is_read_back(spec):
+                problem = "what this format writes would not be read as the same int"
+            if problem:
+                raise ModelDefinitionError(f"{template.template!r}: {problem}", path=name)
+
+
+def _is_read_back(spec: str) -> bool:
+    """Whether ints formatted so are read as they were: ``06d`` and ``+d``, and not ``x``."""
+    node = IntNode()
+    try:
+        return all(node.from_text(format(number, spec)) == number for number in _SAMPLES)
+    except Exception:  # noqa: BLE001 - no format of an int, or no text of one
+        return False
 
 
 def tagged(objects: list[ObjectNode], name: str) -> Node:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, make_dataclass
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from enum import Enum
@@ -300,6 +300,23 @@ def test_a_template_that_does_not_fit_its_class_fails_when_bound() -> None:
     ):
         with pytest.raises(ModelDefinitionError, match=words):
             codec_for(model)
+
+
+@pytest.mark.parametrize("spec", ["06d", "d", "+d", "+012d"])
+def test_a_format_that_writes_what_is_read_again(spec: str) -> None:
+    cls = keys(PK=f"A#{{a:{spec}}}")(make_dataclass("Model", [("a", int)]))
+    for number in (0, 5, -5, 10**30):
+        assert from_item(to_item(cls(number)), cls) == cls(number)
+
+
+@pytest.mark.parametrize(
+    "spec", ["x", "b", "o", "c", ",", "_d", ">8", "0>8", "q", ".3f", "08.0f", "e", "%"]
+)
+def test_a_format_whose_texts_are_read_as_no_or_another_int_fails_when_bound(spec: str) -> None:
+    cls = keys(PK=f"A#{{a:{spec}}}")(make_dataclass("Model", [("a", int)]))
+    with pytest.raises(ModelDefinitionError, match="would not be read as the same int") as caught:
+        codec_for(cls)
+    assert (caught.value.path, caught.value.model) == ("a", cls)
 
 
 def test_a_member_of_another_enum_in_a_key() -> None:
