@@ -2,55 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-import time
-
 import pytest
 
-from ddbstream import StreamRouter
 from ddbstream.exceptions import RecordsTrimmedError
-from ddbstream.poller import Gap, MemoryCheckpoints, Settings, StreamPoller
+from ddbstream.poller import Gap
+from tests.support.poller_local import Reader, eventually, running
 
 pytestmark = pytest.mark.dynamodb_local
-
-QUICK = Settings(idle=0.02, idle_max=0.05, discovery=1.0, gone_after=0.5)
-
-
-class Reader:
-    """A router and a store on one table's stream, and pollers of both."""
-
-    def __init__(self, server, table):
-        self.server, self.table = server, table
-        self.values, self.events = [], []
-        self.router = StreamRouter()
-        self.router.on_change()(lambda record: self.values.append(int(record.new["n"])))
-        self.store = MemoryCheckpoints()
-        self.next = 0
-
-    def write(self, count=1):
-        first = self.next
-        for _ in range(count):
-            image = {"PK": {"S": "a"}, "SK": {"S": "b"}, "blob": {"B": b"\x00\xff"}}
-            self.table.put({**image, "n": {"N": str(self.next)}})
-            self.next += 1
-        return list(range(first, self.next))
-
-    def poller(self, name=None, **options):
-        return StreamPoller(
-            name or self.table.name,
-            self.router,
-            checkpoints=self.store,
-            endpoint_url=self.server.endpoint_url,
-            region_name=self.server.region,
-            settings=QUICK,
-            on_event=self.events.append,
-            **options,
-        )
-
-    def catch_up(self, **options):
-        exit_ = self.poller(**options).run_until_caught_up(30)
-        assert exit_.reason == "caught_up"
-        return self.values
 
 
 @pytest.fixture
@@ -69,41 +27,22 @@ def test_rollovers_lose_nothing(reader):
 def test_a_running_poller_outlives_its_iterators(reader):
     written = reader.write(3)
     poller = reader.poller()
-    thread = threading.Thread(target=poller.run)
-    thread.start()
-    try:
+    with running(poller):
         for _ in range(3):
-            wait_for(reader, written)
+            reader.wait_for(written)
             reader.server.control.dilate(1)
             written += reader.write(2)
-        wait_for(reader, written)
+        reader.wait_for(written)
         assert poller.healthy()
-    finally:
-        poller.stop()
-        thread.join(30)
     assert reader.values == written
-
-
-def wait_for(reader, values):
-    until = time.monotonic() + 20
-    while reader.values != values and time.monotonic() < until:
-        time.sleep(0.02)
-    assert reader.values == values
 
 
 def test_latest_begins_now_and_outlives_an_idle_hour(reader):
     poller = reader.poller(start="LATEST")
-    thread = threading.Thread(target=poller.run)
-    thread.start()
-    try:
-        until = time.monotonic() + 20
-        while not poller.healthy() and time.monotonic() < until:
-            time.sleep(0.02)
+    with running(poller):
+        eventually(poller.healthy)
         reader.server.control.dilate(1)
-        wait_for(reader, reader.write(3))
-    finally:
-        poller.stop()
-        thread.join(30)
+        reader.wait_for(reader.write(3))
 
 
 def test_what_was_trimmed_is_an_error_or_a_gap(reader):

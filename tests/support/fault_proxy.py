@@ -158,6 +158,7 @@ _REFUSALS: dict[str, tuple[int, bytes]] = {
     "throttle": (400, _aws_error("ThrottlingException")),
     "limit": (400, _aws_error("LimitExceededException")),
     "expired": (400, _aws_error("ExpiredIteratorException")),
+    "gone": (400, _aws_error("ResourceNotFoundException")),  # by plan alone: a table may be gone
     "internal": (500, _aws_error("InternalServerError")),
     "unavailable": (503, b"<html>Service Unavailable</html>"),
     "html": (200, b"<html>Welcome to the hotel's network</html>"),
