@@ -117,11 +117,10 @@ def by_key_prefix(
     def classify(record: StreamRecord[Any]) -> str | None:
         change = record._change
         try:
-            if type(change) is not dict and isinstance(change, Unread):
-                text = change.key_text(attribute)
-            else:
-                text = change["Keys"][attribute]["S"]
+            text = change["Keys"][attribute]["S"] if type(change) is dict else None
         except (KeyError, TypeError):
+            text = None
+        if text is None:
             text = _text(record, attribute)
         if not isinstance(text, str):
             return None
@@ -376,6 +375,10 @@ def _text(record: StreamRecord[Any], name: str) -> object:
         MissingImageError: The attribute is no key, and the record has no image.
     """
     has_image, change = False, record._change
+    if type(change) is not dict and isinstance(change, Unread):
+        text = change.text(name)
+        if text is not None:
+            return text
     for part in ("Keys", "NewImage", "OldImage"):
         item = change.view(part) if isinstance(change, Unread) else change.get(part)
         if not isinstance(item, Mapping):

@@ -34,14 +34,12 @@ class Unread(_Mapping):
         """A member as `get` gives it; if it is a map, one of which single members are read."""
         return self.get(name)
 
-    def key_text(self, attribute: str) -> Any:
-        """The ``S`` of an attribute in ``Keys``.
+    def text(self, attribute: str) -> str | None:
+        """The ``S`` of an attribute in a record's keys, else in its new image or its old one.
 
-        Raises:
-            KeyError: There is none, or something is unusual: who reads ``Keys`` sees which.
-            TypeError: As KeyError.
+        None if there is none, or something is unusual: who reads the maps sees which.
         """
-        return self["Keys"][attribute]["S"]
+        return None
 
     def differing(self, other: Unread, name: str, absent: Any) -> tuple[Any, Any] | None:
         """A member here and in another map, as the values that `get` gives.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ddbstream._records import EVENTS, Origin, StreamRecord
 from ddbstream._values.json_values import is_map
 from ddbstream._wire.text import loads
-from ddbstream._wire.unread_text import unread
+from ddbstream._wire.unread_text import unread_lines
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec
@@ -68,7 +68,7 @@ def unread_export_record(
 
     None where `json` has to read the line.
     """
-    if unread is None:
+    if unread_lines is None:
         return None
 
     def make() -> dict[str, Any]:
@@ -78,7 +78,7 @@ def unread_export_record(
         return _as_record(line, {**known, **of_keys})
 
     try:
-        found: UnreadRecord = unread.unread_line(text, known, keys, make)
+        found: UnreadRecord = unread_lines.unread_line(text, known, keys, make)
     except ValueError:
         return None
     return found.made(origin, codec)

@@ -23,7 +23,7 @@ from ddbstream._records import MalformedRecord, Origin, StreamRecord
 from ddbstream._values.json_values import is_map, text_of
 from ddbstream._wire.dynamodb import record
 from ddbstream._wire.text import load
-from ddbstream._wire.unread_text import decoded_base64, unread, unread_record
+from ddbstream._wire.unread_text import decoded_base64, record_of_base64, unread_record
 from ddbstream.exceptions import PayloadError, RecordError
 
 if TYPE_CHECKING:
@@ -41,15 +41,12 @@ def everyday_record(
     entry: Mapping[str, Any], origin: Origin, codec: Codec[Any]
 ) -> StreamRecord[Any] | None:
     """The change in an entry of Lambda's; None where `kinesis_record` has to read it."""
-    if unread is None:
-        return None
     carrier = entry["kinesis"]
     try:
         inside = origin.inside_kinesis(entry, carrier["sequenceNumber"])
-        found: StreamRecord[Any] = unread.record_of_base64(carrier["data"], inside, codec)
-    except (KeyError, TypeError, ValueError):
+        return record_of_base64(carrier["data"], inside, codec)
+    except (KeyError, TypeError):
         return None
-    return found
 
 
 def kinesis_record(

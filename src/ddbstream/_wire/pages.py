@@ -1,8 +1,8 @@
-"""A page of records that knows how to make them: what a host may hand on in place of a list."""
+"""Records that are made when they are asked for: what a host may hand on in place of a list."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +10,25 @@ if TYPE_CHECKING:
     from ddbstream._model import Codec
     from ddbstream._records import Origin, StreamRecord
 
-__all__ = ["Page"]
+__all__ = ["Page", "Unmade"]
 
 
-class Page(Sequence[Mapping[str, Any]]):
+class Unmade(ABC):
+    """Records that nobody has made yet."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def records(self, origin: Origin, codec: Codec[Any]) -> Iterator[StreamRecord[Any]]:
+        """The records, each made when it is asked for.
+
+        Args:
+            origin: Where they come from, if they do not say it themselves.
+            codec: Reads the images.
+        """
+
+
+class Page(Unmade, Sequence[Mapping[str, Any]]):
     """Wire records of which each is read when it is asked for."""
 
     __slots__ = ()
@@ -30,7 +45,3 @@ class Page(Sequence[Mapping[str, Any]]):
     @abstractmethod
     def view(self, index: int) -> Mapping[str, Any]:
         """A record of which single members are read; what asks for all of it reads it whole."""
-
-    @abstractmethod
-    def records(self, origin: Origin, codec: Codec[Any]) -> Iterator[StreamRecord[Any]]:
-        """The records, each made when it is asked for."""

@@ -22,7 +22,7 @@ from ddbstream._wire.envelopes import contents
 from ddbstream._wire.export import export_record, is_export_line
 from ddbstream._wire.kinesis import everyday_record, is_kinesis, kinesis_record
 from ddbstream._wire.on_failure import batch_info, failed_payload
-from ddbstream._wire.pages import Page
+from ddbstream._wire.pages import Page, Unmade
 from ddbstream._wire.text import load
 from ddbstream._wire.unread_text import unread_payload
 from ddbstream._wire.unrecognised import looks_like
@@ -74,7 +74,7 @@ def records_of(
         return reader(payload, origin, codec, at)
     if isinstance(payload, StreamRecord):
         return iter((payload,))
-    if isinstance(payload, Page):
+    if isinstance(payload, Unmade):
         return payload.records(origin, codec)
     if not isinstance(payload, Iterable):
         raise _refused(looks_like(payload), at)

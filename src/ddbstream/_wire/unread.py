@@ -13,7 +13,7 @@ below raise `ValueError`, and their callers read it with `json`, as they do with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import msgspec
@@ -23,19 +23,21 @@ from ddbstream._records import EVENTS
 from ddbstream._values.json_values import Unread
 from ddbstream._wire.pages import Page
 from ddbstream._wire.text import loads
-from ddbstream._wire.unread_image import UnreadImage, find, find_text, is_map_text, read
+from ddbstream._wire.unread_image import UnreadImage, find_text, is_map_text, read
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec
     from ddbstream._records import Origin, StreamRecord
 
 __all__ = [
+    "ChangeMembers",
+    "RecordMembers",
+    "UnreadChange",
     "UnreadPage",
     "UnreadRecord",
     "decoded_base64",
     "record_of_base64",
     "unread_answer",
-    "unread_line",
     "unread_record",
 ]
 
@@ -44,7 +46,9 @@ __all__ = [
 # asked for: they are looked up in the text.
 
 
-class _Change(Struct, gc=False):
+class ChangeMembers(Struct, gc=False):
+    """What is read of a record's ``dynamodb`` at once."""
+
     ApproximateCreationDateTime: Raw | UnsetType = UNSET
     ApproximateCreationDateTimePrecision: str | UnsetType = UNSET
     Keys: Raw | UnsetType = UNSET
@@ -54,9 +58,11 @@ class _Change(Struct, gc=False):
     SizeBytes: int | UnsetType = UNSET
 
 
-class _Entry(Struct, gc=False):
+class RecordMembers(Struct, gc=False):
+    """What is read of a record at once."""
+
     eventName: Literal["INSERT", "MODIFY", "REMOVE"]
-    dynamodb: _Change
+    dynamodb: ChangeMembers
     eventID: str | UnsetType = UNSET
     eventSourceARN: str | UnsetType = UNSET
     tableName: str | UnsetType = UNSET
@@ -64,7 +70,7 @@ class _Entry(Struct, gc=False):
 
 
 class _Answer(Struct, gc=False, forbid_unknown_fields=True):
-    Records: list[_Entry]
+    Records: list[RecordMembers]
     NextShardIterator: Raw | UnsetType = UNSET
 
 
@@ -72,22 +78,13 @@ class _Slices(Struct, gc=False):
     Records: list[Raw]
 
 
-class _Line(Struct, gc=False, forbid_unknown_fields=True):
-    Item: Raw | UnsetType = UNSET
-    Keys: Raw | UnsetType = UNSET
-    Metadata: dict[str, Any] | UnsetType = UNSET
-    NewImage: Raw | UnsetType = UNSET
-    OldImage: Raw | UnsetType = UNSET
-
-
-_ENTRY: Final = frozenset(_Entry.__struct_fields__) - {"dynamodb"}
-_CHANGE: Final = frozenset(_Change.__struct_fields__)
+_ENTRY: Final = frozenset(RecordMembers.__struct_fields__) - {"dynamodb"}
+_CHANGE: Final = frozenset(ChangeMembers.__struct_fields__)
 
 _MOST_DIGITS: Final = 20  # of a time that `int` reads at once
 
 _read_answer = msgspec.json.Decoder(_Answer).decode
-_read_entry = msgspec.json.Decoder(_Entry).decode
-_read_line = msgspec.json.Decoder(_Line).decode
+_read_entry = msgspec.json.Decoder(RecordMembers).decode
 _read_slices = msgspec.json.Decoder(_Slices).decode
 
 
@@ -96,7 +93,7 @@ class UnreadChange(Unread, Mapping[str, Any]):
 
     __slots__ = ("_members", "_read", "_record")
 
-    def __init__(self, record: UnreadRecord, members: _Change) -> None:
+    def __init__(self, record: UnreadRecord, members: ChangeMembers) -> None:
         self._record = record
         self._members = members
         # What was read stays with the record, and not with the page, which outlives it.
@@ -117,13 +114,16 @@ class UnreadChange(Unread, Mapping[str, Any]):
             return self.get(name)
         return UnreadImage(text)
 
-    def key_text(self, attribute: str) -> Any:
+    def text(self, attribute: str) -> str | None:
+        members = self._members
         try:
-            found = find_text(self._members.Keys, attribute)
+            found = find_text(members.Keys, attribute)
+            if found is None:
+                found = find_text(members.NewImage, attribute)
+            if found is None:
+                found = find_text(members.OldImage, attribute)
         except (ValueError, TypeError, RecursionError):
-            found = None
-        if found is None:
-            raise KeyError(attribute)
+            return None
         return found
 
     def __getitem__(self, name: str) -> Any:
@@ -166,7 +166,7 @@ class UnreadRecord(Unread, Mapping[str, Any]):
 
     __slots__ = ("_entry", "_index", "_parsed", "_texts")
 
-    def __init__(self, texts: _Texts | Sequence[bytes], index: int, entry: _Entry) -> None:
+    def __init__(self, texts: _Texts | Sequence[bytes], index: int, entry: RecordMembers) -> None:
         self._texts = texts
         self._index = index
         self._entry = entry
@@ -201,29 +201,7 @@ class UnreadRecord(Unread, Mapping[str, Any]):
 
     def made(self, origin: Origin, codec: Codec[Any]) -> StreamRecord[Any]:
         """The record."""
-        entry = self._entry
-        change = UnreadChange(self, entry.dynamodb)
-        return EVENTS[entry.eventName](self, change, origin, codec)
-
-
-class UnreadLine(UnreadRecord):
-    """The record that a line of an export stands for.
-
-    Args:
-        entry: What was read of it.
-        make: Makes the whole of it.
-    """
-
-    __slots__ = ("_make",)
-
-    def __init__(self, entry: _Entry, make: Callable[[], dict[str, Any]]) -> None:
-        super().__init__((), 0, entry)
-        self._make = make
-
-    def parsed(self) -> dict[str, Any]:
-        if self._parsed is None:
-            self._parsed = self._make()
-        return self._parsed
+        return EVENTS[self._entry.eventName](self, self.change, origin, codec)
 
 
 class _Texts:
@@ -246,7 +224,7 @@ class UnreadPage(Page):
 
     __hash__ = None  # type: ignore[assignment] # it equals a list
 
-    def __init__(self, texts: _Texts, entries: list[_Entry], first: int) -> None:
+    def __init__(self, texts: _Texts, entries: list[RecordMembers], first: int) -> None:
         self._texts = texts
         self._entries = entries
         self._first = first
@@ -350,36 +328,3 @@ def record_of_base64(text: str, origin: Origin, codec: Codec[Any]) -> StreamReco
         ValueError: As `unread_record`, or it is no base64 as AWS writes it.
     """
     return unread_record(msgspec.convert(text, bytes)).made(origin, codec)
-
-
-def unread_line(
-    text: bytes, known: Mapping[str, Any], keys: Sequence[str], make: Callable[[], dict[str, Any]]
-) -> UnreadLine:
-    """The record that a line of a full export stands for.
-
-    Args:
-        text: The line.
-        known: What the export says of every line, in the names of a stream record's ``dynamodb``.
-        keys: The names of the table's keys, if they are known.
-        make: Makes the record's whole wire mapping.
-
-    Raises:
-        ValueError: It is no such line, or one with something unusual.
-    """
-    if not text.isascii():
-        text.decode()
-    try:
-        line = _read_line(text)
-    except RecursionError:
-        raise ValueError from None
-    item = line.Item
-    no_other = line.Keys is line.Metadata is line.NewImage is line.OldImage is UNSET
-    if item is UNSET or not no_other or not is_map_text(item):
-        raise ValueError
-    change = _Change(NewImage=item)
-    change.ApproximateCreationDateTime = known.get("ApproximateCreationDateTime", UNSET)
-    if keys:
-        found = {name: find(item, name) for name in keys}
-        # Not text, but what it says: `UnreadChange` gives it as it is.
-        change.Keys = {n: read(value) for n, value in found.items() if value is not None}  # type: ignore[assignment]
-    return UnreadLine(_Entry("INSERT", change), make)

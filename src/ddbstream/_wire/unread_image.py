@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from msgspec import Raw, Struct, field
+from msgspec import UNSET, Raw, Struct, field
 
 from ddbstream._values.json_values import Unread
 from ddbstream._wire.text import loads
@@ -40,12 +40,14 @@ def find(text: Any, name: str) -> Any:
 
 
 def find_text(text: Any, name: str) -> str | None:
-    """The ``S`` of one attribute in the map that ``text`` is; None if it has no such attribute.
+    """The ``S`` of one attribute in the map that ``text`` is; None if there is no such attribute.
 
     Raises:
         ValueError: Something is unusual: `read` says what is there.
         TypeError: As ValueError.
     """
+    if text is UNSET:
+        return None
     find = _text_finders.get(name)
     if find is None:
         find = _kept(_text_finders, name, _finder(name, _Text))

@@ -5,17 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ddbstream._model import Codec
+    from ddbstream._records import Origin, StreamRecord
     from ddbstream._wire.pages import Page
     from ddbstream._wire.unread import UnreadRecord
 
 # msgspec makes it faster, and nothing needs it.
 unread: Any
+unread_lines: Any
 try:
-    from ddbstream._wire import unread
+    from ddbstream._wire import unread, unread_lines
 except ImportError:  # pragma: no cover - tests/house/test_missing.py runs without msgspec
-    unread = None
+    unread = unread_lines = None
 
-__all__ = ["decoded_base64", "unread", "unread_payload", "unread_record"]
+__all__ = [
+    "decoded_base64",
+    "record_of_base64",
+    "unread",
+    "unread_lines",
+    "unread_payload",
+    "unread_record",
+]
 
 
 def decoded_base64(text: str) -> bytes | None:
@@ -23,6 +33,17 @@ def decoded_base64(text: str) -> bytes | None:
     if unread is None:
         return None
     found: bytes | None = unread.decoded_base64(text)
+    return found
+
+
+def record_of_base64(text: Any, origin: Origin, codec: Codec[Any]) -> StreamRecord[Any] | None:
+    """The record that a document in base64 is; None where `json` or `binascii` has to read it."""
+    if unread is None:
+        return None
+    try:
+        found: StreamRecord[Any] = unread.record_of_base64(text, origin, codec)
+    except ValueError:
+        return None
     return found
 
 

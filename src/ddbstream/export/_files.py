@@ -14,18 +14,30 @@ import hashlib
 import zlib
 from binascii import b2a_base64
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, cast
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from ddbstream._model import codec_for
 from ddbstream._records import MalformedRecord, Origin, StreamRecord
 from ddbstream._wire.dynamodb import malformed
 from ddbstream._wire.export import export_record, is_export_line, unread_export_record
+from ddbstream._wire.pages import Unmade
 from ddbstream._wire.text import load
 from ddbstream.exceptions import DDBStreamError, ExportError, RecordError
 from ddbstream.export._manifest import ExportFile
 from ddbstream.export._storage import place_of
 
-__all__ = ["MOST_FILE_BYTES", "MOST_LINE_BYTES", "read_records"]
+if TYPE_CHECKING:
+    from ddbstream._model import Codec
+
+__all__ = [
+    "MOST_FILE_BYTES",
+    "MOST_LINE_BYTES",
+    "RecordMaker",
+    "SomeLines",
+    "read_lines",
+    "read_records",
+]
 
 # An item has 400 KB at most. As JSON, an empty text in a list takes nine times its size (control
 # characters take six), and a line of an incremental export may have two images.
@@ -63,35 +75,72 @@ def read_records(
     Raises:
         ExportError: The file is missing, damaged or incomplete, or over a limit.
     """
-    codec = codec_for(None)
-    known: dict[str, Any] = {"StreamViewType": file.view_type}
-    if file.exported_at is not None:
-        known["ApproximateCreationDateTime"] = file.exported_at
-    number = 0
     limits = (max_line_bytes, max_file_bytes)
-    for line in _lines(file, s3_client, limits, verify=verify):
-        number += 1
-        if number <= skip:
-            continue
-        origin = Origin("export", file.table_arn, f"{file.key or file.location}:{number}")
+    lines = read_lines(file, skip, s3_client, limits, verify=verify)
+    make, codec = RecordMaker(file, keys), codec_for(None)
+    for number, line in lines:
+        yield make(number, line, codec)
+
+
+def read_lines(
+    file: ExportFile,
+    skip: int,
+    s3_client: Any,
+    limits: tuple[int, int],
+    *,
+    verify: bool = True,
+) -> Iterator[tuple[int, bytes]]:
+    """The lines of a data file, with their numbers; the arguments are those of `read_records`."""
+    return islice(enumerate(_lines(file, s3_client, limits, verify=verify), 1), skip, None)
+
+
+class RecordMaker:
+    """Makes the records of a file's lines.
+
+    Args:
+        file: The file.
+        keys: The table's key attributes, if they are known.
+    """
+
+    def __init__(self, file: ExportFile, keys: Sequence[str]) -> None:
+        self._file = file
+        self._keys = keys
+        self._name = file.key or file.location
+        self._known: dict[str, Any] = {"StreamViewType": file.view_type}
+        if file.exported_at is not None:
+            self._known["ApproximateCreationDateTime"] = file.exported_at
+
+    def __call__(self, number: int, line: bytes, codec: Codec[Any]) -> StreamRecord[Any]:
+        """The record of a line, malformed or not."""
+        file, keys, known = self._file, self._keys, self._known
+        origin = Origin("export", file.table_arn, f"{self._name}:{number}")
         if file.format != "ION":
             record = unread_export_record(line, origin, codec, known=known, keys=keys)
             if record is not None:
-                yield record
-                continue
+                return record
         try:
             entry = _entry(line, file)
         except DDBStreamError as error:
             fault = RecordError(error.problem, path=f"line {number}")
-            yield MalformedRecord({}, origin, fault)
-            continue
+            return MalformedRecord({}, origin, fault)
         if not isinstance(entry, dict) or not is_export_line(entry):
-            yield malformed(entry, origin, f"line {number}")
-            continue
+            return malformed(entry, origin, f"line {number}")
         if keys and "Item" in entry:
             item = entry["Item"]
-            known["Keys"] = {name: item[name] for name in keys if name in item}
-        yield export_record(entry, origin, codec, known=known)
+            known = {**known, "Keys": {name: item[name] for name in keys if name in item}}
+        return export_record(entry, origin, codec, known=known)
+
+
+class SomeLines(Unmade):
+    """Lines of a file: to a router, the records that they are."""
+
+    def __init__(self, make: RecordMaker, lines: Sequence[tuple[int, bytes]]) -> None:
+        self._make = make
+        self._lines = lines
+
+    def records(self, origin: Origin, codec: Codec[Any]) -> Iterator[StreamRecord[Any]]:
+        for number, line in self._lines:
+            yield self._make(number, line, codec)
 
 
 def _entry(line: bytes, file: ExportFile) -> Any:

@@ -6,12 +6,12 @@ Rules:
   repeats one batch at most, and skips none.
 * A run stops at the first failure. What it has done is saved; the next run goes on with the record
   that failed.
-* One batch of records is held at a time, whatever the size of the table.
+* The text of one batch is held at a time, whatever the size of the table, and one record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -19,12 +19,17 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from ddbstream._router.awaiting import finish
 from ddbstream._values.callables import check_function, check_methods
 from ddbstream.exceptions import ExportError
-from ddbstream.export._files import MOST_FILE_BYTES, MOST_LINE_BYTES, read_records
+from ddbstream.export._files import (
+    MOST_FILE_BYTES,
+    MOST_LINE_BYTES,
+    RecordMaker,
+    SomeLines,
+    read_lines,
+)
 from ddbstream.export._manifest import Export, ExportFile
 from ddbstream.progress import MemoryProgress, Progress
 
 if TYPE_CHECKING:
-    from ddbstream._records import StreamRecord
     from ddbstream._router.results import Failure
     from ddbstream._router.router import StreamRouter
 
@@ -133,17 +138,14 @@ def load(  # noqa: PLR0913 - each is a choice of its own
             continue
         done = _lines_done(state, key)
         report.skipped += done
-        records = read_records(
-            file,
-            skip=done,
-            keys=keys,
-            s3_client=s3_client,
-            max_line_bytes=max_line_bytes,
-            max_file_bytes=max_file_bytes,
-        )
-        for batch in _batches(records, batch_size):
+        make = RecordMaker(file, keys)
+        lines = read_lines(file, done, s3_client, (max_line_bytes, max_file_bytes))
+        while batch := list(islice(lines, batch_size)):
             result = router.dispatch(
-                batch, stream_arn=file.table_arn, context=context, concurrency=concurrency
+                SomeLines(make, batch),
+                stream_arn=file.table_arn,
+                context=context,
+                concurrency=concurrency,
             )
             done += result.processed
             report.records += result.processed
@@ -170,8 +172,3 @@ def _files(source: Export | ExportFile | Iterable[ExportFile]) -> list[ExportFil
     if isinstance(source, Export):
         return list(source.files)
     return [source] if isinstance(source, ExportFile) else list(source)
-
-
-def _batches(records: Iterator[StreamRecord[Any]], size: int) -> Iterator[list[StreamRecord[Any]]]:
-    while batch := list(islice(records, size)):
-        yield batch

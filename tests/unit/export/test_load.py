@@ -16,7 +16,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from ddbstream import StreamRecord, StreamRouter
+from ddbstream import Insert, StreamRecord, StreamRouter
 from ddbstream.exceptions import ExportError
 from ddbstream.export import (
     ExportFile,
@@ -28,6 +28,7 @@ from ddbstream.export import (
     load,
     open_export,
 )
+from ddbstream.export._files import RecordMaker
 from tests.support.missing import missing
 from tests.unit.export.exports import EXPORT_ID, lines_of, write_export
 
@@ -65,6 +66,36 @@ def test_every_record_of_every_file_is_handled(folder: Path) -> None:
     assert report == LoadReport(records=15, finished=4, total=4)
     assert report.ok
     assert str(report) == "15 records, 4 of 4 parts done"
+
+
+def test_a_line_is_read_when_its_record_is_due(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    make = RecordMaker.__call__
+
+    def noted(self: RecordMaker, number: int, *others: Any) -> Any:
+        made.append(number)
+        return make(self, number, *others)
+
+    monkeypatch.setattr(RecordMaker, "__call__", noted)
+    seen = Seen(fail_on=3)
+    assert load(open_export(folder), seen.router).records == 3
+    assert made == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_an_item_is_read_once_for_all_its_handlers(folder: Path, concurrency: int) -> None:
+    router, seen = StreamRouter(), []
+
+    def read(record: Insert[dict[str, Any]]) -> None:
+        seen.append(record.new)
+
+    router.on_insert()(read)
+    router.on_insert()(read)
+    load(open_export(folder), router, keys=["pk"], concurrency=concurrency)
+    assert len(seen) == 30
+    assert len({id(item) for item in seen}) == 15
 
 
 def test_the_table_is_the_entity_as_in_a_stream(folder: Path) -> None:

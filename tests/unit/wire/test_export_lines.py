@@ -69,7 +69,7 @@ def test_a_line_without_a_time_of_writing_has_no_time(metadata: Any) -> None:
 def test_without_msgspec_the_lines_of_an_export_are_left_to_json(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(export, "unread", None)
+    monkeypatch.setattr(export, "unread_lines", None)
     text = json.dumps({"Item": NEW}).encode()
     assert unread_export_record(text, Origin("export"), codec_for(None), known={}) is None
 

@@ -15,7 +15,8 @@ from ddbstream import StreamRouter, parse
 from ddbstream._diff.values import ABSENT
 from ddbstream._values.json_values import Unread
 from ddbstream._wire import unread_image
-from ddbstream._wire.unread import unread_answer, unread_line, unread_record
+from ddbstream._wire.unread import unread_answer, unread_record
+from ddbstream._wire.unread_lines import unread_line
 from ddbstream.exceptions import PayloadError
 from tests.unit.wire.payloads import lambda_record
 
