@@ -180,8 +180,6 @@ def value_at(root: Node, instance: Any, parts: Parts) -> Any:
     node: Node | None = root
     found = instance
     for part in parts:
-        if node is None:
-            return MISSING
         node, found = _member(node, found, part)
         if found is MISSING:
             return MISSING
@@ -197,7 +195,7 @@ def field_at(root: Node, instance: Any, place: Place) -> Any:
     return owner.get(field) if isinstance(owner, Mapping) else getattr(owner, field, MISSING)
 
 
-def _member(node: Node, value: Any, part: str | int) -> tuple[Node | None, Any]:
+def _member(node: Node | None, value: Any, part: str | int) -> tuple[Node | None, Any]:
     """The node and the value of a member; the value is MISSING if there is none."""
     match node:
         case AnyNode():

@@ -58,10 +58,9 @@ def raised(error: BaseException) -> str:
     For the same reason no error has such an exception as its cause: a traceback would print it.
     """
     place = error.__traceback__
-    while place is not None and place.tb_next is not None:
+    assert place is not None  # it has been caught
+    while place.tb_next is not None:
         place = place.tb_next
-    if place is None:
-        return type(error).__name__
     file = place.tb_frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
     return f"{type(error).__name__} ({file}:{place.tb_lineno})"
 

@@ -133,8 +133,6 @@ class ObjectNode(MapNode):
         """An instance of its fields' values; FAILED if it refuses them, which is noted."""
         try:
             return self.construct(values)
-        except DDBStreamError:
-            raise
         except Exception as error:  # noqa: BLE001 - the class's own code may raise anything
             cause = error
         return self._refused(cause, path, errors)
@@ -376,8 +374,6 @@ class ObjectNode(MapNode):
         members += [
             (f.attribute, structs.shape(f.node), f.required) for f in self.fields if not f.in_key
         ]
-        if len({attribute for attribute, *_ in members}) != len(members):
-            return None
         return {"M": structs.class_of(self, self.name, members, forbid=self.forbid)}
 
     def emit_tagged(self, e: Emitter, tag: str, payload: str, target: str, road: Road) -> None:

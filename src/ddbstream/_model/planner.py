@@ -249,7 +249,7 @@ class Planner:
         if not isinstance(origin, type):
             raise unsupported(annotation)
         if origin is tuple:
-            if args == ((),):  # 3.10's spelling of tuple[()]
+            if args == ((),):  # pragma: no cover - Python 3.10's spelling of tuple[()]
                 return TupleNode(())
             if len(args) == 2 and args[1] is ...:
                 return ListNode(self.plan(args[0]), tuple, tuple)

@@ -115,11 +115,8 @@ class Emitter:
         self._indent += 1
         self._pending.append([])
         self._floats.append([])
-        before = len(self._lines)
         yield
         self.settle()
-        if len(self._lines) == before:
-            self.line("pass")
         self._pending.pop()
         self._floats.pop()
         self._indent -= 1

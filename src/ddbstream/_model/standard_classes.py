@@ -18,12 +18,10 @@ from ddbstream._model.markers import FIELD_MARKS
 _VAR_KEYWORDS = 0x08
 
 
-def class_spec(cls: Any, open_classes: tuple[Any, ...]) -> ClassSpec | None:
+def class_spec(cls: type[Any], open_classes: tuple[Any, ...]) -> ClassSpec | None:
     """The spec of a class, or None if it is no class with fields; raises ModelDefinitionError."""
     if is_typed_dict(cls):
         return _typed_dict(cls, open_classes)
-    if not isinstance(cls, type):
-        return None
     if hasattr(cls, "__dataclass_fields__") and not hasattr(cls, "__pydantic_fields__"):
         return _dataclass(cls, open_classes)
     if issubclass(cls, tuple) and hasattr(cls, "_field_defaults"):

@@ -120,13 +120,6 @@ class OptionalNode(Node):
     def left_out(self, value: Any) -> bool:
         return self.inner.left_out(value)
 
-    def absent(self) -> Callable[[], Any]:
-        return _none
-
-
-def _none() -> None:
-    return None
-
 
 class ConvertedNode(Node):
     """A kind that the user's ``structure`` and ``unstructure`` convert.

@@ -39,6 +39,22 @@ class Product:
     price: Decimal
 
 
+def test_a_step_of_a_version_that_gives_no_item_is_named() -> None:
+    @dataclass
+    class Thing:
+        a: int
+        v: int = 3
+
+    def forget(item: Item) -> Any:
+        return None
+
+    registry = Registry()
+    registry.register(Thing, upgrades=[versioned("v", {1: removed("b"), 2: forget})])
+    for version in ("1", "2"):
+        with pytest.raises(DecodeError, match="gave NoneType, no item"):
+            from_item({"a": {"N": "1"}, "v": {"N": version}}, Thing, registry=registry)
+
+
 CURRENT = {"name": {"S": "Lamp"}, "price": {"N": "9.5"}}
 LAMP = Product("Lamp", Decimal("9.5"))
 
