@@ -318,9 +318,8 @@ def list_streams(client: Any, table: str) -> list[str]:
 # botocore gives ``{}`` for an answer that was cut off. A list of streams without its streams would
 # have them skipped in silence.
 def _whole_answer(call: Callable[..., object], key: str, kind: type, /, **arguments: Any) -> Answer:
-    """What a call answers, once that has what it must have; as many tries as botocore makes."""
-    for _ in range(3):
-        answer = call(**arguments)
-        if isinstance(answer, Mapping) and isinstance(answer.get(key), kind):
-            return answer
+    """What a call answers, if that has what it must have."""
+    answer = call(**arguments)
+    if isinstance(answer, Mapping) and isinstance(answer.get(key), kind):
+        return answer
     raise GarbledAnswerError(f"an answer has no {key}: it was cut off, or is no such service's")

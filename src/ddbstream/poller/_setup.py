@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from ddbstream._values.callables import check_function, check_methods, is_async
 from ddbstream.exceptions import (
@@ -37,6 +37,7 @@ from ddbstream.poller._core.policies import FailurePolicy, Settings, block, skip
 from ddbstream.poller._core.positions import AtStart, AtTime, State
 from ddbstream.poller._core.start import Begin
 from ddbstream.poller._dispatching import Dispatcher
+from ddbstream.poller._first_calls import explained, patiently
 from ddbstream.poller._stores.contract import DEFAULT_CONSUMER, CheckpointStore, Lease, key_of
 from ddbstream.poller._stores.memory import MemoryCheckpoints
 from ddbstream.poller._stream import Stream
@@ -46,6 +47,8 @@ from ddbstream.poller._workers import Clock, instant
 __all__ = ["Setup", "StoppedWaitingError"]
 
 logger = logging.getLogger("ddbstream.poller")
+
+T = TypeVar("T")
 
 _STORE_METHODS = ("acquire", "load", "fix_start", "save", "renew", "forget", "release", "reset")
 _POLICIES: dict[str, Callable[[], FailurePolicy]] = {"block": block, "skip": skip, "stop": stop}
@@ -131,16 +134,19 @@ class Setup:
         if not self._skips_missing:
             return False
         try:
-            arn = self._resolve(name)
+            arn = self._patiently(lambda: self._resolve(name))
             call = self._streams_client().describe_stream
             if not is_async(call):
-                call(StreamArn=arn, Limit=1)
+                self._patiently(lambda: call(StreamArn=arn, Limit=1))
         except Exception as error:
             if not isinstance(error, StreamNotFoundError) and failure_of(error).kind != "gone":
                 raise
             logger.warning("there is no stream of %s: it is left out", name)
             return True
         return False
+
+    def _patiently(self, call: Callable[[], T]) -> T:
+        return patiently(call, self._clock, self.settings.read_backoff, self._stop_waiting)
 
     def open(self, name: str) -> Stream:
         """Resolve a name, take the stream's lease and load its positions.
@@ -150,15 +156,15 @@ class Setup:
             FencedError: Another poller has the lease, and is not to be replaced.
             StreamNotFoundError: No such table or stream.
         """
-        newest = self._resolve(name)
-        listed = [] if newest == name else self._listed(newest)
+        newest = self._patiently(lambda: self._resolve(name))
+        listed = [] if newest == name else self._patiently(lambda: self._listed(newest))
         self._streams_client()  # before the lease: it may fail too
         try:
             return self._open(name, newest, listed)
         except (DDBStreamError, StoppedWaitingError):
             raise
         except Exception as error:
-            raise CheckpointError(_explained(self._store, error)) from error
+            raise CheckpointError(explained(self._store, error)) from error
 
     def _open(self, name: str, newest: str, listed: list[str]) -> Stream:
         lease, state = self._hold(newest)
@@ -351,23 +357,6 @@ class Setup:
             service=service,
             connections=self._connections,
         )
-
-
-def _explained(store: object, error: Exception) -> str:
-    """What a store raised, with where it keeps things, and what to do."""
-    code = failure_of(error).code
-    said = "" if code == str(error) else f": {error}"
-    remedy = _REMEDIES.get(code)
-    return f"{store!r} cannot be used: {code}{said}" + (f" ({remedy})" if remedy else "")
-
-
-_REMEDIES = {
-    "ResourceNotFoundException": "DynamoDBCheckpoints(…).create_table() makes the table",
-    "AccessDeniedException": (
-        "it needs dynamodb:GetItem, Query, Scan, UpdateItem, DeleteItem and ConditionCheckItem"
-    ),
-    "OperationalError": "can the file be written, and is no other process in a transaction of it?",
-}
 
 
 def _begin(start: Literal["TRIM_HORIZON", "LATEST"] | datetime) -> AtStart | AtTime | None:

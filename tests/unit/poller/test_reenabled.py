@@ -229,7 +229,7 @@ class TestAListOfStreamsThatCannotBeOne:
 
     def test_is_an_error_at_the_start_if_it_stays(self, bench, garbled):
         written = self.stopped_with_two_streams_left(bench)
-        self.garble(bench, garbled, 3)
+        self.garble(bench, garbled, 8)
         with pytest.raises(PollerError, match="Streams"):
             bench.catch_up()
         assert bench.catch_up() == written
@@ -240,7 +240,7 @@ class TestAListOfStreamsThatCannotBeOne:
         for _ in range(2):
             bench.enable_again()
             written += bench.write(1)
-        self.garble(bench, garbled, 7)
+        self.garble(bench, garbled, 2)
         bench.poller(first, follow=True).run_until_caught_up(3600)
         assert bench.router.values == written
         failed = [(event.operation, event.code) for event in bench.of(CallFailed)]
@@ -252,7 +252,7 @@ def test_a_list_of_streams_that_goes_in_circles_skips_none(bench):
     written = bench.write(1)
     bench.enable_again()
     written += bench.write(1)
-    list_streams, circles = bench.stream.list_streams, [1, 1]
+    list_streams, circles = bench.stream.list_streams, [1] * 16
 
     def circling(**options):
         answer = list_streams(TableName=options["TableName"])
@@ -262,20 +262,6 @@ def test_a_list_of_streams_that_goes_in_circles_skips_none(bench):
 
     bench.stream.list_streams = circling
     with pytest.raises(PollerError, match="circles"):
-        bench.catch_up()
-    assert bench.catch_up() == written
-
-
-@pytest.mark.parametrize("garbled", [None, {}, {"Table": None}], ids=str)
-def test_a_description_of_the_table_that_cannot_be_one_is_asked_for_again(bench, garbled):
-    written = bench.write(1)
-    describe_table, answers = bench.stream.describe_table, [garbled] * 5
-
-    def lying(**options):
-        return answers.pop() if answers else describe_table(**options)
-
-    bench.stream.describe_table = lying
-    with pytest.raises(PollerError, match="Table"):
         bench.catch_up()
     assert bench.catch_up() == written
 

@@ -1,0 +1,86 @@
+"""The calls before there is a core, and what their failures say.
+
+Rules
+
+* What may pass is waited out, for half a minute: throttling, 5xx, a connection that breaks, an
+  answer that was cut off. Then it is raised as it came.
+* A server that is not there, and one that refuses, are told at once: who has just begun may have
+  been given a wrong name.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import random
+from collections.abc import Callable
+from typing import TypeVar
+
+from ddbstream.poller._client import GarbledAnswerError, failure_of
+from ddbstream.poller._core.policies import Backoff
+from ddbstream.poller._workers import Clock
+
+__all__ = ["explained", "patiently"]
+
+logger = logging.getLogger("ddbstream.poller")
+
+T = TypeVar("T")
+
+_TRIES = 8
+_BROKEN = ("ConnectionClosedError", "ReadTimeoutError", "ConnectionResetError", "TimeoutError")
+
+
+def patiently(
+    call: Callable[[], T], clock: Clock, backoff: Backoff, stop_waiting: Callable[[], None]
+) -> T:
+    """What a call of the service gives, tried again while it fails in a way that may pass.
+
+    Args:
+        call: Makes it.
+        clock: Waits.
+        backoff: How long.
+        stop_waiting: Raises if there is to be no more waiting.
+
+    Raises:
+        Exception: What the last try raised.
+    """
+    for attempt in itertools.count(1):
+        try:
+            return call()
+        except Exception as error:
+            if attempt == _TRIES or not _may_pass(error):
+                raise
+            code = failure_of(error).code
+        wait = backoff.after(attempt, random.random())  # noqa: S311 - spreads waits
+        logger.warning("the stream cannot be looked up (%s), again in %.1f s", code, wait)
+        until = clock.monotonic() + wait
+        while (left := until - clock.monotonic()) > 0:
+            stop_waiting()
+            clock.sleep(min(1.0, left))
+    raise AssertionError  # it counts for ever
+
+
+def _may_pass(error: Exception) -> bool:
+    failed = failure_of(error)
+    if failed.kind == "throttled" or isinstance(error, GarbledAnswerError):
+        return True
+    response = getattr(error, "response", None)
+    metadata = response.get("ResponseMetadata", {}) if isinstance(response, dict) else {}
+    return failed.code in _BROKEN or metadata.get("HTTPStatusCode", 0) >= 500
+
+
+def explained(store: object, error: Exception) -> str:
+    """What a store raised, with where it keeps things, and what to do."""
+    code = failure_of(error).code
+    said = "" if code == str(error) else f": {error}"
+    remedy = _REMEDIES.get(code)
+    return f"{store!r} cannot be used: {code}{said}" + (f" ({remedy})" if remedy else "")
+
+
+_REMEDIES = {
+    "ResourceNotFoundException": "DynamoDBCheckpoints(…).create_table() makes the table",
+    "AccessDeniedException": (
+        "it needs dynamodb:GetItem, Query, Scan, UpdateItem, DeleteItem and ConditionCheckItem"
+    ),
+    "OperationalError": "can the file be written, and is no other process in a transaction of it?",
+}

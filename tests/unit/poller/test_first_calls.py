@@ -1,0 +1,96 @@
+"""The calls before there is a core: what may pass is waited out, the rest is told at once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from ddbstream.exceptions import StreamNotFoundError
+from ddbstream.poller import AsyncStreamPoller, StreamPoller
+from ddbstream.testing.fake_stream._errors import client_error
+from tests.support.poller_bench import QUICK, wait_until
+
+CALLS = ["DescribeTable", "ListStreams"]
+
+
+@pytest.mark.parametrize("operation", CALLS)
+@pytest.mark.parametrize("answer", ["ThrottlingException", "InternalServerError", "reset", "cut"])
+def test_what_may_pass_is_waited_out(bench, operation, answer):
+    written = bench.write(2)
+    bench.stream.fail(operation, answer, times=3)
+    assert bench.catch_up() == written
+    assert bench.stream.calls[operation] == 4
+
+
+@pytest.mark.parametrize("on_missing", ["fail", "skip"])
+def test_it_is_so_whatever_is_done_about_missing_tables(bench, on_missing):
+    written = bench.write(2)
+    bench.stream.fail("DescribeTable", "ThrottlingException", times=3)
+    bench.stream.fail("DescribeStream", "ThrottlingException", times=3)
+    assert bench.catch_up(on_missing=on_missing) == written
+
+
+@pytest.mark.parametrize("operation", CALLS)
+def test_what_lasts_is_raised_as_it_came(bench, operation):
+    began = bench.clock.monotonic()
+    bench.stream.fail(operation, "ThrottlingException", times=100)
+    with pytest.raises(bench.stream.exceptions.ClientError, match="ThrottlingException"):
+        bench.catch_up()
+    assert bench.stream.calls[operation] == 8
+    assert 10 < bench.clock.monotonic() - began < 60
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [("AccessDeniedException", None), ("ResourceNotFoundException", StreamNotFoundError)],
+)
+def test_what_will_not_pass_is_told_at_once(bench, code, error):
+    bench.stream.fail("DescribeTable", code, times=100)
+    with pytest.raises(error or bench.stream.exceptions.ClientError):
+        bench.catch_up()
+    assert bench.stream.calls["DescribeTable"] == 1
+
+
+def test_so_is_a_server_that_is_not_there(bench):
+    calls = []
+
+    def refused(**options):
+        calls.append(options)
+        raise ConnectionRefusedError
+
+    bench.stream.describe_table = refused
+    with pytest.raises(ConnectionRefusedError):
+        bench.catch_up()
+    assert len(calls) == 1
+
+
+def test_the_time_that_a_run_has_ends_the_waiting(bench):
+    bench.stream.fail("DescribeTable", "ThrottlingException", times=100)
+    assert bench.poller().run_until_caught_up(2).reason == "deadline"
+    assert bench.stream.calls["DescribeTable"] < 8
+
+
+@pytest.mark.parametrize("kind", [StreamPoller, AsyncStreamPoller])
+def test_a_stop_ends_the_waiting(now, kind):
+    asked = threading.Event()
+
+    def throttled(**options):
+        asked.set()
+        raise client_error("ThrottlingException", "DescribeTable")
+
+    now.stream.describe_table = throttled
+    poller = kind("Product", now.router, client=now.stream, settings=QUICK)
+
+    def run():
+        ended = poller.run()
+        return asyncio.run(ended) if asyncio.iscoroutine(ended) else ended
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert asked.wait(10)
+    poller.stop()
+    thread.join(30)
+    wait_until(lambda: poller.exit is not None)
+    assert poller.exit.reason == "stopped"
