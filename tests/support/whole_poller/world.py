@@ -448,7 +448,7 @@ class Profile:
             expired=some(0, 0.02),
             empty_page=some(0, 0.3),
             short_page=some(0, 0.3),
-            hidden_shard=some(0, 0.05),
+            hidden_shard=some(0, 0.05, 0.4),
             open_shard=some(0, 0.2),
             bare_end=some(0, 0.5),
             listing_delay=some(0, 2, 30),
