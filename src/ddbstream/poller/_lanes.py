@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ddbstream.poller._core.commands import Delivered, RawRecord
+from ddbstream.poller._core.shard import record_at
 
 __all__ = ["joined", "split_by_item"]
 
@@ -20,8 +21,9 @@ def split_by_item(records: Sequence[RawRecord], count: int) -> list[list[int]]:
     """
     lane_of: dict[object, int] = {}
     lanes: list[list[int]] = []
-    for index, record in enumerate(records):
-        lane = lane_of.setdefault(_item_of(record), len(lane_of) % count)
+    for index in range(len(records)):
+        item = _item_of(record_at(records, index))
+        lane = lane_of.setdefault(item, len(lane_of) % count)
         if lane == len(lanes):
             lanes.append([])
         lanes[lane].append(index)

@@ -11,7 +11,8 @@ pytest.importorskip("msgspec")
 from ddbstream import StreamRouter, by_key_prefix
 from ddbstream._wire import unread
 from ddbstream.poller import Settings, retry
-from tests.support.roads import TextClient
+from ddbstream.poller._lanes import split_by_item
+from tests.support.roads import TextClient, insert_of, unread_page
 
 
 @pytest.fixture
@@ -121,3 +122,12 @@ def test_handlers_of_several_items_at_once_get_every_record_in_order(bench):
     bench.catch_up(router=router, client=TextClient(bench.stream), concurrency=3)
     assert sorted(map(len, seen.values())) == [4, 4, 4]
     assert all(each == sorted(each, key=int) for each in seen.values())
+
+
+def test_lanes_are_split_by_the_keys_alone(whole):
+    records = [insert_of({"PK": {"S": "x"}}) for _ in range(6)]
+    for number, record in enumerate(records):
+        record["dynamodb"]["Keys"] = {"PK": {"S": f"a#{number % 3}"}}
+    page = unread_page(records)
+    assert split_by_item(page, 2) == split_by_item(records, 2) == [[0, 2, 3, 5], [1, 4]]
+    assert whole == []
