@@ -17,13 +17,14 @@ import gc
 import random
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import deepdiff
 import dictdiffer
 import jsondiff
 from boto3.dynamodb.types import TypeDeserializer
+from rows import Row, shown
 
 from ddbstream import diff
 from ddbstream._diff import diff_images
@@ -32,7 +33,12 @@ from ddbstream.changed import change_filter
 Item = dict[str, Any]
 Candidates = Mapping[str, Callable[[], object]]
 
-GOALS = {"dictdiffer": 6.0, "jsondiff": 5.0, "deepdiff": 80.0, "changed='price'": 1 / 0.08}
+GOALS = {
+    "dictdiffer": ">= 6",
+    "jsondiff": ">= 5",
+    "deepdiff": ">= 80",
+    "changed='price'": "<= 0.08",
+}
 
 
 def small() -> Item:
@@ -151,17 +157,24 @@ def measure(named: Candidates, rounds: int) -> tuple[float, dict[str, float]]:
     return statistics.median(times[first]) * 1e6, ratios
 
 
+def rows(rounds: int) -> Iterator[Row]:
+    """What has a goal: the peers and ``changed=`` on M with three changes."""
+    old, new = medium(), changed(medium(), 3)
+    _, ratios = measure(candidates(old, new), rounds)
+    for name, goal in GOALS.items():
+        what = name if name.startswith("changed") else f"{name}, its decode not counted"
+        yield Row(f"M: {what} / record.diff", ratios[name], goal)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=31)
     parser.add_argument("--check", action="store_true", help="fail if a goal is missed on M")
     options = parser.parse_args()
     print("the garbage collector is off here; bench/end_to_end.py measures with it on")
-    missed = []
     for label, item, places in (
         ("S, 1 change", small(), 1),
         ("M, 1 change", medium(), 1),
-        ("M, 3 changes", medium(), 3),
         ("M, 6 changes", medium(), 6),
         ("L, 3 changes", large(), 3),
     ):
@@ -170,17 +183,12 @@ def main() -> None:
         took, ratios = measure(candidates(old, new), options.rounds)
         print(f"\n{label}: record.diff takes {took:.1f} µs")
         for name, ratio in ratios.items():
-            goal = GOALS.get(name)
-            times = 1 / ratio if name.startswith("changed") else ratio
-            note = ""
-            if goal and label == "M, 3 changes":
-                met = times >= goal
-                note = f"  (goal {goal:.3g}: {'met' if met else 'missed'})"
-                missed += [] if met else [name]
             what = "of the diff's time" if ratio < 1 else "times the diff's time"
-            print(f"  {name:20} {ratio:8.3f} {what}{note}")
-    if options.check and missed:
-        raise SystemExit(f"missed: {', '.join(missed)}")
+            print(f"  {name:20} {ratio:8.3f} {what}")
+    print("\nM, 3 changes")
+    found = shown(rows(options.rounds))
+    if options.check and not all(row.met for row in found):
+        raise SystemExit("a goal is missed")
 
 
 if __name__ == "__main__":

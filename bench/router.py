@@ -18,7 +18,7 @@ import gc
 import random
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -28,6 +28,7 @@ from aws_lambda_powertools.utilities.batch import (
     EventType,
     process_partial_response,
 )
+from rows import Row
 
 from ddbstream import LambdaHandler, StreamRouter, by_key_prefix, keys
 from ddbstream.testing import lambda_event, modify
@@ -103,6 +104,10 @@ def wide(price: str) -> Wide:
 def nothing(record: Any) -> None: ...
 
 
+def read_new(record: Any) -> None:
+    record.new  # noqa: B018
+
+
 def powertools(body: Callable[[Any], None], event: Any) -> Callable[[], object]:
     processor = BatchProcessor(event_type=EventType.DynamoDBStreams)
     return lambda: process_partial_response(
@@ -152,48 +157,66 @@ def show(title: str, found: Mapping[str, tuple[float, float]]) -> None:
         print(f"  {name:45} {microseconds:7.2f} us/record {ratio:7.2f}")
 
 
+def noop(event: Any) -> Candidates:
+    """Handlers that do nothing."""
+    return {
+        "Powertools process_partial_response": powertools(nothing, event),
+        "ddbstream, by table, 3 routes": routed(event, 3),
+        "ddbstream, by table, 100 routes": routed(event, 100),
+        "ddbstream, by key prefix, 3 routes": routed(event, 3, prefix=True),
+        "ddbstream, by key prefix, 100 routes": routed(event, 100, prefix=True),
+        "ddbstream, by class, 3 routes": routed(event, 3, model=Product),
+    }
+
+
+def reading(event: Any, model: type) -> Candidates:
+    """Handlers that read one image."""
+    return {
+        "Powertools record.dynamodb.new_image": powertools(
+            lambda record: record.dynamodb.new_image, event
+        ),
+        "ddbstream, dict": routed(event, 3, model=model.__name__, body=read_new),
+        "ddbstream, dataclass": routed(event, 3, model=model, body=read_new),
+    }
+
+
+def events() -> tuple[Any, Any]:
+    """Batches of small items, and of items with 20 attributes."""
+    old, new = (
+        Product("8f14e45f", "Walnut desk", Decimal(p), "furniture") for p in ("349.99", "399")
+    )
+    return (
+        lambda_event([modify(old, new) for _ in range(RECORDS)]),
+        lambda_event([modify(wide("349.99"), wide("399")) for _ in range(RECORDS)]),
+    )
+
+
+def rows(rounds: int) -> Iterator[Row]:
+    """What has a goal."""
+    event, wide_event = events()
+    found = measure(noop(event), rounds)
+    for name in ("by table", "by key prefix"):
+        what = f"a record routed {name} / Powertools, which routes nothing"
+        yield Row(what, found[f"ddbstream, {name}, 3 routes"][1], "<= 1.1")
+        few, many = (found[f"ddbstream, {name}, {count} routes"][1] for count in (3, 100))
+        yield Row(f"the same, 100 routes / 3 routes, {name}", many / few, "<= 1.1")
+    for size, payload, model in (("5", event, Product), ("20", wide_event, Wide)):
+        found = measure(reading(payload, model), rounds)
+        for kind in ("dict", "dataclass"):
+            what = f"Powertools / a handler that reads one image of {size} attributes, {kind}"
+            yield Row(what, 1 / found[f"ddbstream, {kind}"][1], ">= 4")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=60)
     rounds = parser.parse_args().rounds
     print("the garbage collector is off here; bench/end_to_end.py measures with it on")
-    old, new = (
-        Product("8f14e45f", "Walnut desk", Decimal(p), "furniture") for p in ("349.99", "399")
-    )
-    event = lambda_event([modify(old, new) for _ in range(RECORDS)])
-    show(
-        "A handler that does nothing",
-        measure(
-            {
-                "Powertools process_partial_response": powertools(nothing, event),
-                "ddbstream, by table, 3 routes": routed(event, 3),
-                "ddbstream, by table, 100 routes": routed(event, 100),
-                "ddbstream, by key prefix, 3 routes": routed(event, 3, prefix=True),
-                "ddbstream, by key prefix, 100 routes": routed(event, 100, prefix=True),
-                "ddbstream, by class, 3 routes": routed(event, 3, model=Product),
-            },
-            rounds,
-        ),
-    )
-    wide_event = lambda_event([modify(wide("349.99"), wide("399")) for _ in range(RECORDS)])
+    event, wide_event = events()
+    show("A handler that does nothing", measure(noop(event), rounds))
     for size, payload, model in (("5", event, Product), ("20", wide_event, Wide)):
-        show(
-            f"A handler that reads the new image of {size} attributes",
-            measure(
-                {
-                    "Powertools record.dynamodb.new_image": powertools(
-                        lambda record: record.dynamodb.new_image, payload
-                    ),
-                    "ddbstream, dict": routed(
-                        payload, 3, model=model.__name__, body=lambda record: record.new
-                    ),
-                    "ddbstream, dataclass": routed(
-                        payload, 3, model=model, body=lambda record: record.new
-                    ),
-                },
-                rounds,
-            ),
-        )
+        found = measure(reading(payload, model), rounds)
+        show(f"A handler that reads the new image of {size} attributes", found)
     pattern = {"dynamodb": {"NewImage": {"category": {"S": ["furniture"]}}}}
     show(
         "A narrowed route",
