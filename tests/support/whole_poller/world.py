@@ -74,6 +74,7 @@ class Result:
     lives: int = 0
     crashes: int = 0
     stops: int = 0
+    trimmed: int = 0  # lives that ended for a gap, with ``on_gap="fail"``
     hangs: int = 0
     lies: int = 0
     streams: int = 0
@@ -154,7 +155,7 @@ class Life:
             "start": profile.start,
             "on_failure": self._policy(),
             "on_event": self.hear,
-            "on_gap": "continue",
+            "on_gap": "continue" if world.calm else self.rng.choice(["continue", profile.on_gap]),
             "follow": profile.follow,
             "grace": GRACE,
             "consumer": self.ledger.name,
@@ -294,6 +295,8 @@ class Life:
         except Crash:
             return "crashed"
         except RecordsTrimmedError:
+            self.world.result.trimmed += 1
+            self.ledger.loose = True
             return "trimmed"
         except (DDBStreamError, ConnectionError, OfTheUsers) as error:
             self.ledger.loose = True
@@ -425,6 +428,7 @@ class Profile:
     jumps: float  # chance, per write, that the reader's clock is set
     disorder: float  # chance that a record's time is before the last one's
     policy: str
+    on_gap: str
     follow: bool
     routed: bool
     concurrency: int
@@ -470,6 +474,7 @@ class Profile:
             jumps=some(0, 0, 0.03),
             disorder=some(0, 0, 0.1),
             policy=rng.choice(["block", "block", "skip", "stop", "retry", "sink"]),
+            on_gap=rng.choice(["continue", "fail"]),
             follow=rng.random() < 0.5,
             routed=rng.random() < 0.3,
             concurrency=rng.choice([1, 1, 1, 4]),
