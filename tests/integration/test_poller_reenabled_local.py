@@ -79,3 +79,19 @@ def test_one_answer_that_a_stream_or_a_shard_is_not_there_ends_nothing(reader):
             reader.wait_for(written)
     failed = [event.operation for event in reader.events if isinstance(event, CallFailed)]
     assert failed == ["GetShardIterator", "DescribeStream"]
+
+
+@pytest.mark.parametrize("listings", [1, 2])
+def test_a_listing_that_hides_its_newest_shard_does_not_end_a_disabled_stream(reader, listings):
+    written = reader.write(2)
+    reader.server.control.rollover()
+    written += reader.write(2)
+    old = reader.table.stream_arn
+    reader.enable_again()
+    written += reader.write(2)
+    with FaultProxy(reader.server.port) as proxy:
+        proxy.plan = [("DescribeStream", "hide_children")] * listings
+        poller = reader.poller(old, follow=True, endpoint_url=proxy.endpoint_url)
+        assert poller.run_until_caught_up(30).reason == "caught_up"
+        assert proxy.counts["hide_children"] == listings
+    assert reader.values == written

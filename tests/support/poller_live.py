@@ -122,6 +122,7 @@ class Report:
     readers: str = ""
     written: int = 0
     streamed: int = 0
+    streamed_out_of_order: int = 0  # DynamoDB Local's own doing
     lines: int = 0
     delivered: int = 0
     repeated: int = 0
@@ -435,8 +436,13 @@ class Live:
         report = self.report
         deliveries = self._deliveries()
         report.written, report.streamed = sum(self._versions), len(set(streamed))
-        place = {change: index for index, change in enumerate(streamed)}
+        place: dict[tuple[str, int], int] = {}
         last: dict[str, int] = {}
+        for index, (name, version) in enumerate(streamed):
+            place[name, version] = index
+            report.streamed_out_of_order += version < last.get(name, 0)
+            last[name] = version
+        last.clear()
         known: set[tuple[str, int]] = set()
         for change in deliveries:
             name, _ = change
