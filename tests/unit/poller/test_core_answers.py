@@ -12,6 +12,7 @@ from ddbstream.poller import (
     After,
     AtStart,
     AtTime,
+    CallFailed,
     End,
     FailurePolicy,
     Gap,
@@ -24,6 +25,7 @@ from ddbstream.poller._core.commands import (
     Deliver,
     Delivered,
     Describe,
+    FixStart,
     Forget,
     GetIterator,
     GetRecords,
@@ -119,6 +121,35 @@ class Script:
         return [each for each in (*self.sent, *self.events) if isinstance(each, kind)]
 
 
+def test_a_start_that_could_not_be_kept_is_kept_later_and_nothing_is_read_before():
+    answers = iter([CommandFailed("failed", "Timeout")] * 3)
+    script = Script(
+        ListedShard("shard", None, None), answers={FixStart: lambda _: next(answers, None)}
+    ).run()
+    kinds = [type(command) for command in script.sent]
+    assert kinds.count(FixStart) == 4
+    assert GetIterator not in kinds[: len(kinds) - kinds[::-1].index(FixStart)]
+    assert script.of(GetRecords)
+    assert [failed.operation for failed in script.of(CallFailed)] == ["FixStart"] * 3
+    assert len(set(script.of(FixStart))) == 1  # the first moment stands
+
+
+def test_a_stream_that_is_over_is_not_caught_up_with_until_that_is_proven():
+    script = Script()
+    caught_up: list[bool] = []
+
+    def over(_: Describe) -> StreamPage:
+        caught_up.append(script.core.caught_up())
+        return StreamPage("DISABLED", [])
+
+    script.answers = {Describe: over}
+    script.run(600)
+    assert caught_up == [False] * len(caught_up)
+    assert len(caught_up) > 1
+    assert script.core.exit is not None
+    assert script.core.exit.reason == "stream_ended"
+
+
 def test_a_listing_whose_cursor_comes_again_is_begun_anew():
     pages = iter([StreamPage("ENABLED", [], cursor) for cursor in ("a", "b", "a")])
     script = Script(
@@ -189,6 +220,14 @@ class TestTrimmed:
         script.run(900)
         assert ("shard_gone" in [gap.reason for gap in script.of(Gap)]) is owed
         assert {command.shard_id for command in script.of(GetRecords)} == {child.shard_id}
+
+    def test_with_a_shard_that_is_gone_ends_a_poller_that_is_to_fail(self):
+        shard = ListedShard(shard_id(NOW - 3600), None, "9")
+        gone = {GetRecords: lambda _: CommandFailed("gone", "ResourceNotFound")}
+        script = Script(shard, answers=gone, on_gap="fail", gone_after=60.0).run(3600)
+        assert [gap.reason for gap in script.of(Gap)] == ["shard_gone"]
+        assert isinstance(script.core.exit and script.core.exit.error, RecordsTrimmedError)
+        assert script.of(ShardEnded) == []
 
 
 def _gone(command: GetIterator, shard: str) -> CommandFailed | None:

@@ -103,6 +103,28 @@ def test_the_text_of_a_member_is_what_it_is_read_from() -> None:
     assert change.unread("SequenceNumber") is None  # read already
 
 
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        ({"Keys": {"PK": {"S": "k"}}, "NewImage": {"PK": {"S": "n"}}}, "k"),
+        ({"Keys": {"SK": {"S": "k"}}, "NewImage": {"PK": {"S": "n"}}}, "n"),
+        ({"Keys": {}, "NewImage": {}, "OldImage": {"PK": {"S": "o"}}}, "o"),
+        ({"Keys": {}, "OldImage": {"PK": {"S": "o"}}}, "o"),
+        ({"Keys": {}, "NewImage": {}, "OldImage": {}}, None),
+        ({}, None),
+        ({"Keys": {"PK": {"N": "1"}}, "NewImage": {"PK": {"S": "n"}}}, None),
+        ({"Keys": [], "NewImage": {"PK": {"S": "n"}}}, None),
+    ],
+)
+def test_the_text_of_an_attribute_is_that_of_the_keys_else_of_an_image(
+    parts: dict[str, Any], text: str | None
+) -> None:
+    document = json.dumps({"eventName": "MODIFY", "dynamodb": parts}).encode()
+    record = unread_record(document)
+    assert record.change.text("PK") == text
+    assert record.text("PK") is None  # it is in none of its own members
+
+
 @pytest.mark.parametrize("read", [[], ["old"], ["new"], ["old", "new"]])
 def test_two_images_differ_in_the_same_attributes_however_much_of_them_was_read(
     read: list[str],
