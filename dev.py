@@ -4,6 +4,7 @@
     python3 dev.py demo [ARG ...]          what ddbstream does, on this machine, without AWS
     python3 dev.py test [PYTEST ARG ...]   the tests
     python3 dev.py strict [TEST ...]       the suite's core under -bb -X dev -W error, and under -OO
+    python3 dev.py coverage [PYTEST ARG ...]   the branches of the core that no test takes: none
     python3 dev.py lint                    ruff, import-linter, four type checkers, cfn-lint
     python3 dev.py docs [SPHINX ARG ...]   the documentation site, into .cache/docs/
     python3 dev.py dist                    a wheel and an sdist into dist/, checked and tried out
@@ -41,6 +42,7 @@ def main(arguments: list[str]) -> int:
         "demo": demo,
         "test": test,
         "strict": strict,
+        "coverage": coverage,
         "lint": lint,
         "docs": docs,
         "dist": dist,
@@ -115,6 +117,53 @@ def strict(arguments: list[str]) -> int:
 
 #: What takes long, and is not about what Python is strict about: simulations, sizes and times.
 _NOT_STRICT = {"test_kinesis_order", "test_costs", "test_files", "test_load", "test_backfill"}
+
+
+def coverage(arguments: list[str]) -> int:
+    """Run the core's tests, and fail unless they take every branch of it.
+
+    ``[tool.coverage.*]`` in pyproject.toml says what the core is. The tests draw the same examples
+    every time, and no random ones: a branch is taken by the tests, and not by luck. The simulator
+    plays a fifth of its worlds.
+    """
+    python = _environment("dev") / "python"
+    tests = [ROOT / "tests" / path for path in _COVERING]
+    shutil.rmtree(ROOT / ".cache" / "coverage", ignore_errors=True)
+    measured: list[str | Path] = [python, "-m", "coverage"]
+    command = [*measured, "run", "-m", "pytest", "-q", "-n", "auto", "--dist", "worksteal"]
+    command += ["-m", "not slow and not dynamodb_local", *arguments, *tests]
+    for path in _NOT_COVERING:
+        command.append(f"--deselect={path}")
+    environment = {
+        **os.environ,
+        "DDBSTREAM_SIMULATION_SEEDS": "60",
+        "HYPOTHESIS_PROFILE": "repeatable",
+    }
+    if code := _run(command, environment):
+        return code
+    return _run([*measured, "combine", "-q"]) or _run([*measured, "report"])
+
+
+#: The tests of the core, that is of what `[tool.coverage.run]` names.
+_COVERING = (
+    *("unit/model", "unit/diff", "unit/wire", "unit/router", "unit/poller"),
+    *("unit/test_attribute_value.py", "unit/test_callables.py", "unit/test_creation_time.py"),
+    *("unit/test_kinesis_order.py", "unit/test_outside_bytes.py", "unit/test_printable.py"),
+    *("unit/test_records.py", "unit/test_traits.py", "unit/test_wire_form.py"),
+    *("unit/test_wrong_numbers.py", "property/test_roads.py"),
+    "stateful/test_poller_simulation.py",
+)
+
+#: Those among them that take long: others take the same branches.
+_NOT_COVERING = (
+    "tests/unit/diff/test_costs.py",  # it traces what it counts, and coverage sees nothing then
+    "tests/unit/poller/test_broken_pollers.py",
+    "tests/unit/poller/test_faults.py::test_ten_thousand_shards_are_listed_within_the_budget_and_read",
+    "tests/unit/poller/test_sharing.py::TestCalls::test_many_idle_shards_share_a_few_calls_a_second",
+    "tests/unit/router/test_event_source_mapping.py",
+    "tests/stateful/test_poller_simulation.py::test_the_worlds_have_the_troubles_they_are_for",
+    "tests/stateful/test_poller_simulation.py::test_each_broken_poller_is_caught",
+)
 
 
 def lint(arguments: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import stat
 import subprocess
@@ -141,3 +142,26 @@ def test_the_whole_suite_takes_every_core_and_a_chosen_file_does_not(
 
 def test_the_exit_code_is_the_tools_own(monkeypatch: pytest.MonkeyPatch):
     assert dev._run([sys.executable, "-c", "raise SystemExit(7)"]) == 7
+
+
+def test_the_tests_that_are_measured_are_there():
+    assert {ROOT / "tests" / path for path in dev._COVERING} <= set((ROOT / "tests").rglob("*"))
+    for path in dev._NOT_COVERING:
+        file, *names = path.split("::")
+        text = (ROOT / file).read_text()
+        assert all(re.search(rf"^ *(def|class) {name}\b", text, re.MULTILINE) for name in names)
+
+
+@pytest.mark.parametrize(("tests", "report", "code"), [(0, 0, 0), (1, 0, 1), (0, 2, 2)])
+def test_coverage_fails_where_a_test_or_a_branch_is_missing(
+    project: Path, monkeypatch: pytest.MonkeyPatch, tests: int, report: int, code: int
+):
+    codes = {"run": tests, "combine": 0, "report": report}
+    ran: list[list[object]] = []
+    monkeypatch.setattr(dev, "_environment", lambda kind: Path("bin"))
+    monkeypatch.setattr(
+        dev, "_run", lambda command, environment=None: ran.append(command) or codes[command[3]]
+    )
+    assert dev.coverage(["-x"]) == code
+    assert [command[3] for command in ran] == list(codes)[: 1 if tests else 3]
+    assert "-x" in ran[0]

@@ -199,3 +199,10 @@ def test_actions_are_pinned_by_hash_with_their_version_beside_it():
     assert used
     for action in used:
         assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+
+
+def test_each_branch_that_coverage_is_not_to_see_has_its_reason():
+    marked = [line for path in SOURCES for line in lines(path) if "pragma: no" in line]
+    assert marked
+    for line in marked:
+        assert re.search(r"# pragma: no (cover|branch) - \S+ \S+", line), line

@@ -37,6 +37,7 @@ from ddbstream.poller._core.commands import (
     StreamPage,
 )
 from ddbstream.poller._core.core import StreamCore
+from ddbstream.poller._core.delivery import _KEPT
 from ddbstream.poller._core.positions import Start, State, load_position, load_start, rank
 from ddbstream.poller._core.reading import is_older
 from ddbstream.poller._core.shared import Shared
@@ -273,6 +274,40 @@ def test_nothing_is_read_ahead_where_half_of_the_memory_is_taken():
         ).run()
         assert len(script.of(GetRecords)) == pages
         assert len(script.of(Deliver)) == 1
+
+
+@pytest.mark.parametrize(
+    ("count", "numbered", "read_again"),
+    [(1, True, False), (_KEPT, True, False), (_KEPT + 1, True, True), (_KEPT + 1, False, False)],
+)
+def test_a_shard_whose_records_fail_holds_on_to_few_of_them_where_memory_is_short(
+    count: int, numbered: bool, read_again: bool
+):
+    # Of what has no sequence number it could not be said where to read on.
+    records = [record(str(n) if numbered else None, NOW) for n in range(1, count + 1)]
+    pages = iter([RecordsPage(records, "next", size=600)])
+    script = Script(
+        ListedShard("shard", None, None),
+        answers={
+            GetRecords: lambda _: next(pages, None),
+            Deliver: lambda _: Delivered(0, ValueError()),
+        },
+        max_page_bytes=1000,
+    ).run(600)
+    assert {command.records[0]["dynamodb"]["SequenceNumber"] for command in script.of(Deliver)} == {
+        "1" if numbered else None
+    }
+    script.answers = {}
+    script.run(600)
+    after = [position for position in map(_position, script.of(GetIterator)) if position]
+    assert after == [str(_KEPT)] * read_again
+    kept = _KEPT if read_again else count
+    assert len(script.of(Deliver)[-1].records) == kept
+
+
+def _position(command: GetIterator) -> str | None:
+    position = command.position
+    return position.sequence_number if isinstance(position, After) else None
 
 
 class TestTheLease:

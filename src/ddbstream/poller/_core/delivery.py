@@ -130,7 +130,7 @@ class Delivery:
         assert page is not None
         if not budget.tight or shard.fetching or shard.stage is not Stage.READING:
             return
-        end = page.index + max(page.limit if page.limit < _KEPT else 0, _KEPT)
+        end = page.index + _KEPT
         last = sequence_number(record_at(page.records, min(end, len(page.records)) - 1))
         if last is None or (len(page.records) <= end and shard.next_page is None):
             return
