@@ -127,6 +127,8 @@ class Planner:
         if hasattr(annotation, "__supertype__"):  # NewType
             return self.plan(annotation.__supertype__)
         origin, args = get_origin(annotation), get_args(annotation)
+        if origin is annotation:  # typing.Generic says so of itself
+            raise unsupported(annotation)
         if origin is not None and not hasattr(annotation, "__args__"):  # typing.List is list
             return self.plan(origin)
         if origin is Annotated:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Any, Literal, NewType, TypeGuard
+from typing import Annotated, Any, Generic, Literal, NewType, TypeGuard
 
 import pytest
 from typing_extensions import TypedDict
@@ -75,6 +75,7 @@ def test_an_enum_with_a_none_in_it_is_not_optional() -> None:
         (Any, "Any is no model: an item is a map"),
         (5, "5 has no place in DynamoDB; give it structure= and unstructure="),
         (complex, "complex has no place in DynamoDB; give it structure= and unstructure="),
+        (Generic, "Generic has no place in DynamoDB; give it structure= and unstructure="),
     ],
 )
 def test_what_is_no_model_is_the_errors_model(what: Any, words: str) -> None:
