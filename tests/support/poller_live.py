@@ -8,7 +8,8 @@ Writers put versions of items into two tables. Meanwhile, in an order that the s
 reader is killed with SIGKILL, stopped with SIGTERM and started again, made to run again in its own
 process, and a table's stream is disabled and enabled again: while the reader runs, and once or
 twice while it is down. Shards roll over, and all iterators expire. The reader has ``concurrency=8``
-and ``follow=True``; several kinds of readers take turns, one at each start. In the end every write
+and ``follow=True``; several kinds of readers take turns, one at each start. Positions are in a
+SQLite file, or with ``--store dynamodb`` in a table behind the same proxy. In the end every write
 must have been delivered, each item's in order.
 """
 
@@ -29,8 +30,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from ddbstream.poller import DynamoDBCheckpoints
 from tests.support.dynamodb_local import DynamoDBLocal, fetch
 from tests.support.fault_proxy import FaultProxy
 
@@ -39,7 +41,7 @@ READERS = ("threads", "async", "coroutine", "threads-plain", "async-plain", "cor
 READER = """
 import signal, sys
 
-kind, endpoint, tables, database, out, log = sys.argv[1:]
+kind, endpoint, tables, positions, out, log = sys.argv[1:]
 again = over = False
 poller = None
 
@@ -61,7 +63,10 @@ if kind.endswith("-plain"):
 import asyncio, logging, os, time
 from botocore.exceptions import BotoCoreError, ClientError
 from ddbstream import StreamRouter, parse
-from ddbstream.poller import AsyncStreamPoller, Settings, SQLiteCheckpoints, StreamPoller
+from ddbstream.exceptions import CheckpointError, FencedError
+from ddbstream.poller import (
+    AsyncStreamPoller, DynamoDBCheckpoints, Settings, SQLiteCheckpoints, StreamPoller
+)
 
 logging.basicConfig(filename=log, level="INFO", format="%(asctime)s %(process)d %(message)s")
 logging.getLogger("botocore").setLevel("WARNING")
@@ -84,10 +89,14 @@ async def handle_all(records, context):
         await asyncio.sleep(0.002)
         note(record, context)
 
+where = dict(endpoint_url=endpoint, region_name="us-east-1")
+if positions.endswith(".db"):
+    store = SQLiteCheckpoints(positions)
+else:
+    store = DynamoDBCheckpoints(positions, **where)
 options = dict(
-    checkpoints=SQLiteCheckpoints(database),
-    endpoint_url=endpoint,
-    region_name="us-east-1",
+    checkpoints=store,
+    **where,
     settings=Settings(idle=0.05, idle_max=0.2, discovery=2.0),
     concurrency=8,
     follow=True,
@@ -106,7 +115,9 @@ while not over:
     try:
         ended = poller.run(install_signals=True)
         ended = asyncio.run(ended) if asyncio.iscoroutine(ended) else ended
-    except (BotoCoreError, ClientError) as error:  # no run has begun: a service manager tries again
+    except FencedError:
+        raise
+    except (BotoCoreError, ClientError, CheckpointError) as error:  # at the start: try again
         logging.warning("start failed: %s", error)
     else:
         logging.info("run over: %s", ended.reason)
@@ -182,7 +193,9 @@ class Live:
         folder: Path,
         readers: Sequence[str] = READERS,
         items: int = 200,
+        store: Literal["sqlite", "dynamodb"] = "sqlite",
     ) -> None:
+        self.store = store
         self.writes, self.chance, self.items = writes, chance, items
         self.random = random.Random(seed)
         self.plan = troubles.plan(self.random)
@@ -206,6 +219,10 @@ class Live:
         ):
             self.tables = [stack.enter_context(server.table()) for _ in range(2)]
             self.enabled = [threading.Lock() for _ in self.tables]
+            self.positions = str(self.folder / "positions.db")
+            if self.store == "dynamodb":
+                self.positions = f"positions-{self.tables[0].name}"
+                DynamoDBCheckpoints(self.positions, client=server.dynamodb).create_table()
             writers = [threading.Thread(target=self._write, args=(part,)) for part in range(4)]
             try:
                 self._start()
@@ -235,9 +252,10 @@ class Live:
     # The reader
 
     def _start(self) -> None:
-        files = [self.folder / name for name in ("positions.db", "delivered.txt", "reader.log")]
+        files = [self.folder / name for name in ("delivered.txt", "reader.log")]
         tables = ",".join(table.name for table in self.tables)
-        arguments = [next(self.readers), self.proxy.endpoint_url, tables, *map(str, files)]
+        places = [self.proxy.endpoint_url, tables, self.positions, *map(str, files)]
+        arguments = [next(self.readers), *places]
         environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("AWS_")},
             "PYTHONPATH": str(ROOT / "src"),
@@ -466,6 +484,7 @@ def main() -> None:
     parser.add_argument("--restarts", type=int, default=usual.restarts)
     parser.add_argument("--enabled-again", type=int, default=usual.enabled_again)
     parser.add_argument("--readers", nargs="+", choices=READERS, default=list(READERS))
+    parser.add_argument("--store", choices=("sqlite", "dynamodb"), default="sqlite")
     parser.add_argument("--chance", type=float, default=0.15)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="a folder for the reader's log and deliveries")
@@ -478,6 +497,7 @@ def main() -> None:
             seed=given.seed,
             folder=given.keep or Path(scratch),
             readers=given.readers,
+            store=given.store,
         )
         report = live.run(server)
     shown = {**vars(report), "missing": len(report.missing)}
