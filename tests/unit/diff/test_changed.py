@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from ddbstream import Attribute, from_attribute_value, to_item
+from ddbstream import Attribute, from_attribute_value, keys, to_item
 from ddbstream._model import codec_for
 from ddbstream.changed import ChangeFilter, all_of, any_of, change_filter, none_of, transition
 from ddbstream.exceptions import DecodeError, DiffError
@@ -159,6 +159,37 @@ def test_a_field_is_known_by_its_name_and_by_its_attributes():
     assert not change_filter("p").matches(old, {**old, "p": {"N": "2"}}, codec)
     # And without a model there are attributes alone.
     assert change_filter("p").matches(old, {**old, "p": {"N": "2"}})
+    for make in (any_of, all_of, none_of):
+        assert make("price").matches(old, {**old, "p": {"N": "2"}}, codec) is (make is not none_of)
+
+
+def test_one_filter_serves_several_models():
+    @dataclass
+    class Product:
+        price: Annotated[Decimal, Attribute("p")]
+
+    changed = change_filter("price")
+    one, other = codec_for(Product), codec_for(Priced)
+    for codec, name in ((one, "p"), (other, "price"), (one, "p"), (None, "price")):
+        assert changed.matches({name: {"N": "1"}}, {name: {"N": "2"}}, codec)
+        unnamed = "p" if name == "price" else "price"
+        assert not changed.matches({unnamed: {"N": "1"}}, {unnamed: {"N": "2"}}, codec)
+
+
+@pytest.mark.parametrize(
+    "other", [{}, {"GSI": {"N": "1"}}, {"GSI": {"NULL": True}}, {"GSI": {"S": "of another form"}}]
+)
+def test_a_field_in_a_key_changes_with_a_key_that_does_not_have_it(other: Any):
+    @keys(GSI="Status#{status}#{day}")
+    @dataclass
+    class Order:
+        status: str | None = None
+        day: int | None = None
+
+    item, codec = to_item(Order("PAID", 1)), codec_for(Order)
+    for old, new in ((item, other), (other, item)):
+        assert change_filter("status").matches(old, new, codec)
+        assert not change_filter("status").matches(old, old, codec)
 
 
 def test_it_decodes_nothing_that_is_equal(monkeypatch: pytest.MonkeyPatch):
@@ -188,6 +219,13 @@ def test_a_malformed_value_that_differs_is_an_error_with_its_path():
 def test_what_names_no_path_is_refused(changed: Any):
     with pytest.raises(DiffError):
         change_filter(changed)
+
+
+def test_the_error_says_what_changed_takes():
+    with pytest.raises(DiffError) as caught:
+        change_filter(5)  # type: ignore[arg-type]
+    takes = "a path, a tuple of paths, or any_of, all_of, none_of or transition"
+    assert (caught.value.expected, caught.value.found) == (takes, "int")
 
 
 @pytest.mark.parametrize("make", [any_of, all_of, none_of])
