@@ -59,15 +59,18 @@ class Mutants:
                 self.diffs[f"{module}.{name}"] = "\n".join(d for d in diff if d[:2] != "@@")
 
 
+class Endless(BaseException):
+    """A mutant takes much longer than its function's tests."""
+
+
 class Forks:
-    """A pytest plugin: each mutant is a fork that runs the tests which reach its function."""
+    """A pytest plugin: a fork a function, which runs the tests that reach it with each mutant."""
 
     def __init__(self, mutants: Mutants) -> None:
         self.mutants = mutants
         self.survivors: list[str] = []
         self.untested: list[str] = []
-        self._running: dict[int, tuple[str, int]] = {}
-        self._killers: dict[str, list[str]] = defaultdict(list)
+        self._running: dict[int, int] = {}
         self._serial = 0
         self._reports: list[pytest.TestReport] = []
 
@@ -75,24 +78,22 @@ class Forks:
         self.items = {item.nodeid: item for item in session.items}
         reach, seconds = self._measure()
         started = time.monotonic()
-        for count, name in enumerate(self.mutants.names):
-            function = name.rpartition("__mutmut_")[0]
+        functions: dict[str, list[str]] = defaultdict(list)
+        for name in self.mutants.names:
+            functions[name.rpartition("__mutmut_")[0]].append(name)
+        for function, names in functions.items():
             tests = sorted(reach.get(function, ()), key=seconds.__getitem__)
             if not tests:
-                self.untested.append(name)
+                self.untested += names
                 continue
             while len(self._running) >= JOBS:
                 self._reap()
-            # what noticed the function's last mutants most likely notices this one too
-            tests = list(dict.fromkeys([*reversed(self._killers[function]), *tests]))
-            limit = int(5 + 10 * sum(seconds[test] for test in tests))
             out, inn = os.pipe()
             if (pid := os.fork()) == 0:
-                self._child(name, tests, limit, inn)
+                self._child(names, tests, 1 + 10 * sum(seconds[test] for test in tests), inn)
             os.close(inn)
-            self._running[pid] = name, out
-            if count % 200 == 0:
-                print(f"{count}: {time.monotonic() - started:.0f} s", flush=True)
+            self._running[pid] = out
+            print(f"{function}: {len(names)}, {time.monotonic() - started:.0f} s", flush=True)
         while self._running:
             self._reap()
         return True
@@ -138,35 +139,48 @@ class Forks:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._reports.append(report)
 
-    def _child(self, name: str, tests: list[str], limit: int, killer: int) -> None:
-        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+    def _child(self, names: list[str], tests: list[str], limit: float, survivors: int) -> None:
+        """Run a function's mutants, one after the other, and write the names of those that live."""
         resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
-        signal.alarm(1500)  # long, since a busy machine is no answer of a test's
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
         os.dup2(null, 2)
-        code = 1
+
+        def stop(_signal: int, _frame: Any) -> None:
+            raise Endless
+
+        signal.signal(signal.SIGVTALRM, stop)
         try:
-            trampoline.set_mutant_under_test(name)
-            found = next((test for test in tests if not self._passes(self.items[test])), None)
-            if found is None:
-                code = 0
-            else:
-                os.write(killer, found.encode())
+            for name in names:
+                trampoline.set_mutant_under_test(name)
+                killer = None
+                signal.setitimer(signal.ITIMER_VIRTUAL, limit, 1)
+                try:
+                    killer = next(
+                        (test for test in tests if not self._passes(self.items[test])), None
+                    )
+                except BaseException:  # noqa: BLE001 - endless, or out of memory: it is noticed
+                    killer = tests[0]
+                finally:
+                    signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+                if killer is None:
+                    os.write(survivors, f"{name}\n".encode())
+                else:
+                    # what noticed one mutant most likely notices the next one too
+                    tests.remove(killer)
+                    tests.insert(0, killer)
+            os.write(survivors, b"done\n")
         finally:
-            os._exit(code)
+            os._exit(0)
 
     def _reap(self) -> None:
-        pid, status = os.wait()
-        name, out = self._running.pop(pid)
-        with os.fdopen(out) as pipe:
-            killer = pipe.read()
-        killers = self._killers[name.rpartition("__mutmut_")[0]]
-        if killer in killers:
-            killers.remove(killer)
-        if killer:
-            killers.append(killer)
-        if status == 0:
+        pid, _ = os.wait()
+        with os.fdopen(self._running.pop(pid)) as pipe:
+            *found, end = [*pipe.read().split("\n")[:-1]] or [""]
+        if end != "done":
+            print("!! a run of mutants ended early")
+            found.append(end)
+        for name in filter(None, found):
             self.survivors.append(name)
             print(f"## {name}\n{self.mutants.diffs[name]}", flush=True)
 

@@ -98,10 +98,28 @@ class TestTransition:
             transition("price", now=1),
             transition("x", None, None),
             transition("tags", {"a"}, {"a"}),
+            transition("new", was="x"),  # there was nothing
         ],
     )
     def test_it_stops_anything_else(self, change: ChangeFilter):
         assert not change.matches(OLD, NEW)
+
+    def test_a_value_in_a_key_may_stand_for_a_member_of_an_enum(self):
+        class Status(Enum):
+            PAID = "PAID"
+            SHIPPED = "SHIPPED"
+
+        @keys(PK="Status#{status}")
+        @dataclass
+        class Order:
+            status: Status
+
+        old, new = to_item(Order(Status.PAID)), to_item(Order(Status.SHIPPED))
+        codec = codec_for(Order)
+        for paid, shipped in (("PAID", "SHIPPED"), (Status.PAID, Status.SHIPPED)):
+            assert transition("status", paid, shipped).matches(old, new, codec)
+            assert not transition("status", shipped, paid).matches(old, new, codec)
+            assert not transition("status", now=paid).matches(old, new, codec)
 
     def test_none_is_null_and_nothing_alike(self):
         null, nothing = to_item({"a": None}), to_item({})
