@@ -206,6 +206,8 @@ def test_a_field_wins_over_an_attribute_of_its_name_and_redaction_hides_both():
     old, new = Swapped("a1", "b1"), Swapped("a2", "b1")
     assert fired(Swapped, "three", old, new)
     assert not fired(Swapped, "four", old, new)
+    assert "three" in diff(old, new)
+    assert "four" not in diff(old, new)
     shown = str(diff(Swapped("a1", "b1"), Swapped("a2", "b2"), redact="three"))
     assert shown.count("<redacted> -> <redacted>") == 2
 
