@@ -236,6 +236,47 @@ def test_a_part_means_what_it_means_in_any_class_of_a_union():
         declare(Owner, "pet.nom")
 
 
+def test_a_part_of_a_union_is_followed_into_each_class():
+    @dataclass
+    class CatCollar:
+        text: Annotated[str, Attribute("catText")]
+
+    @dataclass
+    class DogCollar:
+        text: Annotated[str, Attribute("dogText")]
+
+    @dataclass
+    class Cat:
+        kind: Literal["cat"]
+        collar: CatCollar
+        other: Annotated[DogCollar, Attribute("o")]
+
+    @dataclass
+    class Dog:
+        kind: Literal["dog"]
+        collar: DogCollar
+        other: Annotated[CatCollar, Attribute("O")]
+
+    @dataclass
+    class Owner:
+        pet: Cat | Dog
+
+    def cat(text: str) -> Owner:
+        return Owner(Cat("cat", CatCollar(text), DogCollar(text)))
+
+    def dog(text: str) -> Owner:
+        return Owner(Dog("dog", DogCollar(text), CatCollar(text)))
+
+    for make in (cat, dog):
+        old, new = make("old"), make("new")
+        for path in ("pet.collar.text", "pet.other.text"):
+            assert fired(Owner, path, old, new)
+            assert fired(Owner, transition(path, "old", "new"), old, new)
+            assert diff(old, new)[path].new == "new"
+            assert "<redacted>" in str(diff(old, new, redact=path))
+        assert "new" not in str(diff(old, new, redact=["pet.collar.text", "pet.other.text"]))
+
+
 def test_a_field_inside_of_a_key_is_its_part_of_the_keys_text():
     @keys(PK="Order#{id}", GSI1PK="Status#{status}#{day}")
     @dataclass
