@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from uuid import UUID
 
 import pytest
-from typing_extensions import TypedDict
+from typing_extensions import TypeAliasType, TypedDict
 
 from ddbstream import Attribute, Modify, StreamRouter, diff, keys, parse, to_item
 from ddbstream.changed import transition
@@ -234,6 +234,58 @@ def test_a_part_means_what_it_means_in_any_class_of_a_union():
         assert "new" not in str(diff(old, new, redact="pet.name"))
     with pytest.raises(RouteDefinitionError, match="no field 'nom' in pet"):
         declare(Owner, "pet.nom")
+
+
+Nest = TypeAliasType("Nest", "int | list[Nest] | dict[str, Nest]")
+
+
+class Rows(pydantic.RootModel[int | dict[str, "Rows"]]):
+    """A root that is inside of itself."""
+
+
+@dataclass
+class Circle:
+    the_radius: Annotated[int, Attribute("r")]
+
+
+SHAPES = {"circle": Circle, "line": DataLine}
+
+
+@dataclass
+class Drawing:
+    the_nest: Annotated[Nest, Attribute("N")]
+    the_rows: Annotated[Rows, Attribute("R")]
+    the_shape: Annotated[Circle | DataLine | None, Attribute("S", tags=SHAPES)]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "typo"),
+    [
+        ("the_nest[1].a[0]", int, None),
+        ("the_rows.a.b", Rows, "the_rows.a[0]"),
+        ("the_shape.circle.the_radius", int, "the_shape.circle.the_radios"),
+        ("S.circle.r", int, "the_shape.cirkle"),
+    ],
+)
+def test_what_is_inside_of_itself_and_what_has_its_tag_outside(path, kind, typo):
+    def make(number: int) -> Drawing:
+        rows = Rows({"a": Rows({"b": Rows(number)})})
+        return Drawing([0, {"a": [number]}], rows, Circle(number))
+
+    old, new = make(1), make(2)
+    assert fired(Drawing, path, old, new)
+    assert fired(Drawing, transition(path, 1, 2), old, new)
+    assert not fired(Drawing, path, old, old)
+    for change in (
+        diff(old, new),
+        next(iter(parse([modify(to_item(old), to_item(new))], Drawing))).diff,
+    ):
+        assert (change[path].old, change[path].new) == (kind(1), kind(2))
+        assert type(change[path].new) is kind
+    assert str(diff(old, new, redact=path)).count("<redacted> -> <redacted>") == 1
+    if typo is not None:
+        with pytest.raises(RouteDefinitionError, match="has no field"):
+            declare(Drawing, typo)
 
 
 def test_a_part_of_a_union_is_followed_into_each_class():
