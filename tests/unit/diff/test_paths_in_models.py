@@ -12,7 +12,8 @@ import pytest
 from typing_extensions import TypeAliasType, TypedDict
 
 from ddbstream import Attribute, Modify, StreamRouter, diff, keys, parse, to_item
-from ddbstream.changed import transition
+from ddbstream._model import codec_for
+from ddbstream.changed import change_filter, transition
 from ddbstream.exceptions import RouteDefinitionError
 from ddbstream.models import model, renamed, upgrade, versioned
 from ddbstream.testing import modify
@@ -375,6 +376,40 @@ def test_what_is_read_without_a_model_has_any_part():
     assert fired(Model, "free.a[0]", old, new)
     assert fired(Model, "b.c", old, new)
     assert diff(old, new)["b.c"].new == Decimal(2)
+
+
+def test_a_key_and_a_tag_are_named_by_their_attributes():
+    @keys(PK="A#{id}", SK="all")
+    class One(msgspec.Struct, tag="one", tag_field="kind"):
+        id: int
+
+    old, new = to_item(One(1)), to_item(One(2))
+    for path in ("PK", "SK", "kind"):
+        other = {**old, path: {"S": "other"}}
+        assert codec_for(One).places((path,), strict=True) == [((path,), None, "")]
+        assert change_filter(path).matches(old, other, codec_for(One))
+        assert not change_filter(path).matches(old, old, codec_for(One))
+    assert change_filter("PK").matches(old, new, codec_for(One))
+    for typo in ("pk", "Kind", "PK.id", "kind[0]"):
+        with pytest.raises(RouteDefinitionError, match="has no field"):
+            declare(One, typo)
+
+
+def test_a_field_wins_over_a_tag_and_over_what_is_collected():
+    class Tagged(msgspec.Struct, tag="t", tag_field="kind", rename="upper"):
+        kind: int
+
+    @model(collect="rest")
+    @dataclass
+    class Collecting:
+        kind: Annotated[int, Attribute("KIND")]
+        rest: dict[str, Any]
+
+    for cls in (Tagged, Collecting):
+        codec = codec_for(cls)
+        assert codec.places(("kind",)) == [(("KIND",), None, "")]
+        both = codec.places(("kind",), every=True)
+        assert both == [(("KIND",), None, ""), (("kind",), None, "")]
 
 
 def test_an_attribute_of_no_field_is_found_and_hidden_by_its_own_name():
