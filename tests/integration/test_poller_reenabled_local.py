@@ -52,17 +52,16 @@ def test_each_of_several_tables_is_followed_by_itself(reader):
     assert [value for value in reader.values if value in others] == others
 
 
-@pytest.mark.parametrize("fault", ["truncate", "html"])
-def test_a_list_of_streams_that_was_cut_off_skips_none(reader, fault):
+def test_a_list_of_streams_that_was_cut_off_skips_none(reader):
     reader.catch_up()
     written = reader.write(1)
     for _ in range(2):
         reader.enable_again()
         written += reader.write(1)
     with FaultProxy(reader.server.port) as proxy:
-        proxy.plan = [("ListStreams", fault)]
+        proxy.plan = [("ListStreams", "truncate")]
         assert reader.catch_up(endpoint_url=proxy.endpoint_url) == written
-        assert proxy.counts[fault] == 1
+        assert proxy.counts["truncate"] == 1
 
 
 def test_one_answer_that_a_stream_or_a_shard_is_not_there_ends_nothing(reader):
@@ -81,8 +80,7 @@ def test_one_answer_that_a_stream_or_a_shard_is_not_there_ends_nothing(reader):
     assert failed == ["GetShardIterator", "DescribeStream"]
 
 
-@pytest.mark.parametrize("listings", [1, 2])
-def test_a_listing_that_hides_its_newest_shard_does_not_end_a_disabled_stream(reader, listings):
+def test_a_listing_that_hides_its_newest_shard_does_not_end_a_disabled_stream(reader):
     written = reader.write(2)
     reader.server.control.rollover()
     written += reader.write(2)
@@ -90,8 +88,8 @@ def test_a_listing_that_hides_its_newest_shard_does_not_end_a_disabled_stream(re
     reader.enable_again()
     written += reader.write(2)
     with FaultProxy(reader.server.port) as proxy:
-        proxy.plan = [("DescribeStream", "hide_children")] * listings
+        proxy.plan = [("DescribeStream", "hide_children")] * 2
         poller = reader.poller(old, follow=True, endpoint_url=proxy.endpoint_url)
         assert poller.run_until_caught_up(30).reason == "caught_up"
-        assert proxy.counts["hide_children"] == listings
+        assert proxy.counts["hide_children"] == 2
     assert reader.values == written
