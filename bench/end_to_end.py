@@ -372,14 +372,12 @@ def export(rounds: int) -> Iterator[Row]:
     yield Row(what, ratio(found, "hand", "load"), ">= 2", True)
 
 
-def apart(program: str, amount: float) -> Iterator[Row]:
-    """The rows of another program of this folder, in a process of its own as when it runs alone.
+def apart(call: str) -> Iterator[Row]:
+    """What a function of this folder's programs yields, in a process of its own.
 
-    Args:
-        program: Its name.
-        amount: What its ``rows`` takes.
+    After pages and pollers the heap and the caches are no longer what they are in a function.
     """
-    code = f"import json, {program}; print(json.dumps(list({program}.rows({amount}))))"
+    code = f"import json, {call.partition('.')[0]}; print(json.dumps(list({call})))"
     output = subprocess.run(
         [sys.executable, "-c", code], cwd=Path(__file__).parent, stdout=subprocess.PIPE, check=True
     ).stdout
@@ -464,12 +462,12 @@ def main() -> None:
         "one": lambda: polling(body, pages, 1, rounds),
         "many": lambda: polling(body, pages // 10, 10, max(3, rounds // 2)),
         "memory": lambda: memory(body),
-        "kinesis": lambda: kinesis(3 * rounds),
-        "export": lambda: export(rounds),
+        "kinesis": lambda: apart(f"end_to_end.kinesis({3 * rounds})"),
+        "export": lambda: apart(f"end_to_end.export({rounds})"),
         "imports": lambda: imports(rounds),
-        "decode": lambda: apart("decode", 0.2 * rounds),
-        "diff": lambda: apart("diff", 4 * rounds),
-        "router": lambda: apart("router", 8 * rounds),
+        "decode": lambda: apart(f"decode.rows({0.2 * rounds})"),
+        "diff": lambda: apart(f"diff.rows({4 * rounds})"),
+        "router": lambda: apart(f"router.rows({8 * rounds})"),
     }
     rows = []
     for name in arguments.only or parts:

@@ -313,10 +313,14 @@ def unread_record(text: bytes) -> UnreadRecord:
     Raises:
         ValueError: It is none, or one with something unusual.
     """
+    return UnreadRecord((text,), 0, _entry_of(text))
+
+
+def _entry_of(text: bytes) -> RecordMembers:
     if not text.isascii():
         text.decode()
     try:
-        return UnreadRecord((text,), 0, _read_entry(text))
+        return _read_entry(text)
     except RecursionError:
         raise ValueError from None
 
@@ -327,4 +331,7 @@ def record_of_base64(text: str, origin: Origin, codec: Codec[Any]) -> StreamReco
     Raises:
         ValueError: As `unread_record`, or it is no base64 as AWS writes it.
     """
-    return unread_record(msgspec.convert(text, bytes)).made(origin, codec)
+    data = msgspec.convert(text, bytes)
+    entry = _entry_of(data)
+    record = UnreadRecord((data,), 0, entry)
+    return EVENTS[entry.eventName](record, UnreadChange(record, entry.dynamodb), origin, codec)
