@@ -3,6 +3,7 @@
 import copy
 import pickle
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Literal, NamedTuple
@@ -376,6 +377,53 @@ def test_what_is_read_without_a_model_has_any_part():
     assert fired(Model, "free.a[0]", old, new)
     assert fired(Model, "b.c", old, new)
     assert diff(old, new)["b.c"].new == Decimal(2)
+
+
+@pytest.mark.parametrize("kind", ["class", "typed dict"])
+def test_a_field_inside_of_a_nested_key_is_compared_as_the_model_reads_it(kind):
+    @keys(PK="Due#{day}#{colour}")
+    @dataclass
+    class Order:
+        day: date
+        colour: Colour
+
+    @keys(PK="Due#{day}#{colour}")
+    class TypedOrder(TypedDict):
+        day: date
+        colour: Colour
+
+    inner: Any = Order if kind == "class" else TypedOrder
+
+    @dataclass
+    class Basket:
+        orders: dict[str, list[inner]]
+
+    def make(day: int) -> Basket:
+        return Basket({"a": [inner(day=date(2026, 1, day), colour=Colour.RED)]})
+
+    path, one, two = "orders.a[0].day", date(2026, 1, 1), date(2026, 1, 2)
+    assert fired(Basket, transition(path, one, two), make(1), make(2))
+    assert not fired(Basket, transition(path, two, one), make(1), make(2))
+    assert not fired(Basket, transition(path, one), Basket({"a": []}), make(1))
+    assert not fired(Basket, transition("orders.a[0].colour", Colour.RED), make(1), make(2))
+
+
+def test_a_position_beyond_the_end_of_a_tuple_is_no_place():
+    @dataclass
+    class Model:
+        pair: tuple[int, str]
+        row: Annotated[TupleLine, Attribute(stored_as="L")]
+        many: tuple[int, ...]
+
+    for path in ("pair[1]", "row[1]", "many[99]"):
+        declare(Model, path)
+    for path in ("pair[2]", "row[2]", "pair[3]", "row[3]", "pair.x", "many.x"):
+        with pytest.raises(RouteDefinitionError, match="has no field"):
+            declare(Model, path)
+    change = diff(Model((1, "a"), TupleLine(1), (1,)), Model((2, "a"), TupleLine(2), (1, 2)))
+    assert [str(each.path) for each in change] == ["many[1]", "pair[0]", "row[0]"]
+    assert "pair[2]" not in change
+    assert "row[2]" not in change
 
 
 def test_a_key_and_a_tag_are_named_by_their_attributes():
