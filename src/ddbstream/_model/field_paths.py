@@ -229,11 +229,8 @@ def _member(node: Node | None, value: Any, part: str | int) -> tuple[Node | None
 def _plain_member(value: Any, part: str | int) -> Any:
     if isinstance(part, str):
         return value.get(part, MISSING) if isinstance(value, Mapping) else MISSING
-    # a deque is no Sequence, and has positions
-    positions = isinstance(value, Sequence) or hasattr(value, "appendleft")
-    return (
-        value[part] if positions and not isinstance(value, str) and part < len(value) else MISSING
-    )
+    has_members = isinstance(value, Sequence) and not isinstance(value, str)
+    return value[part] if has_members and part < len(value) else MISSING
 
 
 def _member_of_object(node: ObjectNode, value: Any, part: str) -> tuple[Node | None, Any]:

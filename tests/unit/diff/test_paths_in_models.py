@@ -2,7 +2,8 @@
 
 import copy
 import pickle
-from dataclasses import dataclass, field
+from collections import deque
+from dataclasses import dataclass, field, make_dataclass
 from datetime import date
 from decimal import Decimal
 from enum import Enum
@@ -377,6 +378,70 @@ def test_what_is_read_without_a_model_has_any_part():
     assert fired(Model, "free.a[0]", old, new)
     assert fired(Model, "b.c", old, new)
     assert diff(old, new)["b.c"].new == Decimal(2)
+
+
+@dataclass
+class Cat:
+    lives: Annotated[int, Attribute("Lives")]
+    kind: Literal["cat"] = "cat"
+
+
+@dataclass
+class Dog:
+    lives: int
+    kind: Literal["dog"] = "dog"
+
+
+NOTHING = object()
+Shape = Annotated[Circle | DataLine, Attribute(tags=SHAPES)]
+Reversed = Annotated[list[int], Attribute(unstructure=lambda values: values[::-1])]
+Opaque = Annotated[list[int], Attribute(structure=list, unstructure=list)]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "parts", "found"),
+    [
+        (dict[str, int] | None, {"x": 1}, ("x",), 1),
+        (dict[str, int] | None, None, ("x",), NOTHING),
+        (Any, {"x": [None]}, ("x", 0), None),
+        (Any, {"x": [1]}, ("x", 1), NOTHING),
+        (Any, {"x": 1}, ("y",), NOTHING),
+        (Any, {"x": 1}, (0,), NOTHING),
+        (Any, [1], ("x",), NOTHING),
+        (Any, "text", (0,), NOTHING),
+        (Any, 5, (0,), NOTHING),
+        (Any, 5, ("x",), NOTHING),
+        (Nest, [0, {"a": [3]}], (1, "a", 0), 3),
+        (Nest, 5, ("a",), NOTHING),
+        (Rows, Rows({"a": Rows(1)}), ("a",), Rows(1)),
+        (Rows, Rows({"a": Rows(1)}), ("a", "b"), NOTHING),
+        (list[int] | dict[str, int], [1, 2], (1,), 2),
+        (list[int] | dict[str, int], {"x": 2}, ("x",), 2),
+        (list[int] | str, "text", (0,), NOTHING),
+        (list[int] | str, 5.5, (0,), NOTHING),
+        (Cat | Dog, Cat(9), ("Lives",), 9),
+        (Cat | Dog, Dog(1), ("lives",), 1),
+        (Cat | Dog, Dog(1), ("Lives",), NOTHING),
+        (Shape, Circle(1), ("circle", "r"), 1),
+        (Shape, Circle(1), ("line", "unitPrice"), NOTHING),
+        (Shape, Circle(1), ("cirkle",), NOTHING),
+        (tuple[int, str], (1, "a"), (1,), "a"),
+        (tuple[int, str], (1, "a"), (2,), NOTHING),
+        (tuple[int, str], (1, "a"), ("x",), NOTHING),
+        (deque[int], deque([1]), (0,), 1),
+        (deque[int], deque([1]), (1,), NOTHING),
+        (dict[UUID, int], {ID: 1}, (str(ID),), 1),
+        (dict[UUID, int], {ID: 1}, (str(UUID(int=8)),), NOTHING),
+        (dict[UUID, int], {ID: 1}, ("x",), NOTHING),
+        (dict[str, int], {"0": 1}, (0,), NOTHING),
+        (Reversed, [1, 2], (0,), 2),
+        (Opaque, [1, 2], (0,), NOTHING),
+        (int, 1, (0,), NOTHING),
+    ],
+)
+def test_what_a_model_has_at_a_path(annotation, value, parts, found):
+    cls = make_dataclass("Model", [("a", annotation)])
+    assert codec_for(cls).value_at(cls(value), ("a", *parts), NOTHING) == found
 
 
 @pytest.mark.parametrize("kind", ["class", "typed dict"])
