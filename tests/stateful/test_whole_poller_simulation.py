@@ -19,6 +19,7 @@ from tests.support.whole_poller import Violation, run
 FIRST = int(os.environ.get("DDBSTREAM_WHOLE_FIRST", "0"))
 SEEDS = int(os.environ.get("DDBSTREAM_WHOLE_SEEDS", "40"))
 CHUNK = 10
+TROUBLES = ("crashes", "stops", "trimmed", "hangs", "lies", "duplicates", "given_up", "streams")
 AT_ONCE = [2, 3]  # their routers handle several items at once
 ELSEWHERE = f"""
 import sys
@@ -55,12 +56,13 @@ def test_the_worlds_have_the_troubles_they_are_for():
     for seed in range(30):
         result = run(seed, max_steps=300)
         totals.update({f"mode {mode}": count for mode, count in result.modes.items()})
-        for name in ("crashes", "stops", "hangs", "lies", "duplicates", "given_up", "streams"):
+        for name in TROUBLES:
             totals[name] += getattr(result, name)
     modes = ("run", "until", "batches", "async", "async_until", "async_batches")
     assert all(totals[f"mode {mode}"] > 20 for mode in modes)
     assert totals["crashes"] > 10
     assert totals["stops"] > 50
+    assert totals["trimmed"] > 0
     assert totals["hangs"] > 5
     assert totals["lies"] > 20
     assert totals["duplicates"] > 20

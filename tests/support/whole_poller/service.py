@@ -86,17 +86,20 @@ class Service:
         if not self._lie():
             self._leave_out(kwargs["StreamArn"], shards)
             return answer
+        may_cut = self._may_cut(kwargs["StreamArn"])
         cut_short = {**described, "Shards": [], "LastEvaluatedShardId": None}
+        circle = {**described, "LastEvaluatedShardId": "shardId-0"}
+        # Those that look like listings tell the time, as every answer of the service's does.
         return self._rng.choice(
             [
-                *([{"StreamDescription": cut_short}] if self._may_cut(kwargs["StreamArn"]) else []),
+                *([{**answer, "StreamDescription": cut_short}] if may_cut else []),
                 None,
                 {},
                 {"StreamDescription": None},
                 {"StreamDescription": {**described, "Shards": None}},
                 {"StreamDescription": {**described, "Shards": [None]}},
                 {"StreamDescription": {**described, "Shards": [{}, *shards]}},
-                {"StreamDescription": {**described, "LastEvaluatedShardId": "shardId-0"}},
+                {**answer, "StreamDescription": circle},
             ]
         )
 

@@ -17,7 +17,7 @@ from ddbstream.exceptions import (
     RecordsTrimmedError,
     StreamNotFoundError,
 )
-from ddbstream.poller import CallFailed, Gap, MemoryCheckpoints, Settings, StreamListed
+from ddbstream.poller import AtStart, CallFailed, Gap, MemoryCheckpoints, Settings, StreamListed
 from ddbstream.testing import Faults
 from ddbstream.testing.fake_stream._errors import client_error
 
@@ -211,6 +211,28 @@ def test_whole_shards_that_came_and_went_in_a_stop_are_a_gap(bench):
     bench.router.records.clear()
     assert bench.catch_up(on_gap="continue") == written
     assert "stopped_too_long" in {gap.reason for gap in bench.of(Gap)}
+
+
+def test_a_young_shard_lost_nothing_however_long_the_poller_was_stopped(bench):
+    bench.catch_up()
+    bench.clock.advance(30 * HOUR)
+    bench.stream.roll_over()
+    (young,) = bench.stream.open_shards()
+    lease = bench.store.acquire(bench.stream.arn, "stopped early", ttl=30)
+    bench.store.save(lease, young, AtStart())
+    bench.store.release(lease)
+    written = bench.write(2)
+    read = bench.stream.get_records
+
+    def slow(**options):
+        bench.clock.advance(600)
+        return read(**options)
+
+    bench.stream.get_records = slow
+    assert bench.catch_up(on_gap="continue") == written
+    gaps = bench.of(Gap)
+    assert "stopped_too_long" in {gap.reason for gap in gaps}
+    assert young not in {gap.shard_id for gap in gaps}
 
 
 def test_a_shard_that_leaves_before_its_end_is_a_gap_and_its_child_is_read(make_bench):

@@ -134,7 +134,7 @@ class StreamCore:
         shared.known_until = alive
         for shard_id, position in state.positions.items():
             shard = self.lineage.restore(shard_id, position)
-            shard.fresh_at = at.wall if alive is None else alive
+            shard.fresh_at = at.wall if alive is None else shard.born_by(at.wall, at_least=alive)
             shared.agenda.touch(shard_id)
         shared.report(StreamStarted(shared.stream_arn, resumed=True))
 

@@ -192,6 +192,12 @@ class Shard:
         self.birth = birth_of(self.shard_id)
         self.read = self.done = self.committed = position
 
+    def born_by(self, wall: float, *, at_least: float) -> float:
+        """Its birth, if that is known and no later than a moment, but nothing earlier."""
+        if self.birth is None or self.birth > wall:
+            return at_least
+        return max(at_least, self.birth)
+
     @property
     def idle(self) -> bool:
         """Whether nothing of it is with the handlers or on its way there."""
