@@ -32,6 +32,7 @@ from ddbstream.poller._keeper import LeaseKeeper
 from ddbstream.poller._listening import Listening
 from ddbstream.poller._ongoing import Ongoing
 from ddbstream.testing import FakeClock, Faults
+from tests.support.roads import TextClient
 from tests.support.whole_poller.ledger import Ledger, Violation
 from tests.support.whole_poller.schedule import (
     Handlers,
@@ -148,7 +149,8 @@ class Life:
     def _make(self) -> Any:
         world, profile = self.world, self.world.profile
         options: dict[str, Any] = {
-            "client": world.service,
+            # Every other world's pages are text, as those of the poller's own client are.
+            "client": TextClient(world.service) if world.seed % 2 else world.service,
             "clock": world.readers_clock,
             "checkpoints": LifesStore(self),
             "settings": profile.settings,
