@@ -214,8 +214,7 @@ class PollerBase:
             threaded = self._is_async or isinstance(self._clock, SystemClock)
             listener = self._own(self._listener)
             self._listening = Listening(listener, self._ongoing, threaded=threaded)
-        self._setup.dispatcher = self._make_dispatcher(self._driver)
-        self._setup.stop_asked = self._driver.is_stopping
+        self._setup.begin_run(self._make_dispatcher(self._driver), self._driver.is_stopping)
         return self._driver
 
     @contextmanager

@@ -3,7 +3,8 @@
 Rules
 
 * What may pass is waited out, for half a minute: throttling, 5xx, a connection that breaks, an
-  answer that was cut off. Then it is raised as it came.
+  answer that was cut off. Then it is raised as it came. A call that takes longer than that itself
+  is not made again.
 * A server that is not there, and one that refuses, are told at once: who has just begun may have
   been given a wrong name.
 """
@@ -27,6 +28,7 @@ logger = logging.getLogger("ddbstream.poller")
 T = TypeVar("T")
 
 _TRIES = 8
+_PATIENCE = 30.0  # seconds; a client's own tries may take a minute before they time out
 _BROKEN = ("ConnectionClosedError", "ReadTimeoutError", "ConnectionResetError", "TimeoutError")
 
 
@@ -44,11 +46,13 @@ def patiently(
     Raises:
         Exception: What the last try raised.
     """
+    began = clock.monotonic()
     for attempt in itertools.count(1):
         try:
             return call()
         except Exception as error:
-            if attempt == _TRIES or not _may_pass(error):
+            over = attempt == _TRIES or clock.monotonic() - began >= _PATIENCE
+            if over or not _may_pass(error):
                 raise
             code = failure_of(error).code
         wait = backoff.after(attempt, random.random())  # noqa: S311 - spreads waits

@@ -102,7 +102,6 @@ class Setup:
         if on_missing not in ("fail", "skip"):
             raise PollerArgumentError("on_missing is 'fail' or 'skip'")
         self._skips_missing = on_missing == "skip"
-        self._budget = Budget(settings if settings is not None else Settings())
         self.stop_asked: Callable[[], bool] = lambda: False
         self.wait_until: float | None = None  # on the monotonic clock
         self.waits = False  # for another poller's lease
@@ -112,6 +111,14 @@ class Setup:
         self.settings = settings if settings is not None else Settings()
         if on_gap is not None:
             self.settings = replace(self.settings, on_gap=on_gap)
+        self._budget = Budget(self.settings)
+
+    def begin_run(self, dispatcher: Dispatcher | None, stop_asked: Callable[[], bool]) -> None:
+        """Have what is opened from now on belong to a new run."""
+        self.dispatcher = dispatcher
+        self.stop_asked = stop_asked
+        # What the last run still held when it ended is held by nobody, and no page would free it.
+        self._budget = Budget(self.settings)
 
     def rewind(self, name: str) -> None:
         """Forget the consumer's start and positions of a name's streams."""

@@ -66,6 +66,19 @@ def test_so_is_a_server_that_is_not_there(bench):
     assert len(calls) == 1
 
 
+def test_calls_that_take_long_are_waited_out_no_longer(bench):
+    began = bench.clock.monotonic()
+
+    def slow(**options):
+        bench.clock.sleep(60)  # as three tries of botocore's may
+        raise TimeoutError
+
+    bench.stream.describe_table = slow
+    with pytest.raises(TimeoutError):
+        bench.catch_up()
+    assert bench.clock.monotonic() - began < 120
+
+
 def test_the_time_that_a_run_has_ends_the_waiting(bench):
     bench.stream.fail("DescribeTable", "ThrottlingException", times=100)
     assert bench.poller().run_until_caught_up(2).reason == "deadline"

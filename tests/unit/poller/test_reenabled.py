@@ -14,6 +14,7 @@ from ddbstream.poller import (
     AsyncStreamPoller,
     AtStart,
     CallFailed,
+    DynamoDBCheckpoints,
     End,
     FileCheckpoints,
     Gap,
@@ -309,6 +310,41 @@ def test_two_streams_that_come_while_the_first_is_read_are_both_read(bench):
     poller = bench.poller(follow=True)
     poller.run_until_caught_up(3600)
     assert bench.router.values == written
+
+
+@pytest.mark.parametrize("call", ["acquire", "load"])
+def test_an_answer_to_the_store_that_was_cut_off_does_not_end_the_following(bench, call):
+    class CutOff:
+        """botocore makes ``{}`` of such an answer."""
+
+        def __getattr__(self, name):
+            return lambda **_: {"ResponseMetadata": {}}
+
+    class Store(MemoryCheckpoints):
+        cut_off = 0
+
+        def _cut(self, name, *arguments, **options):
+            if name == call and bench.router.values and self.cut_off < 2:
+                self.cut_off += 1
+                getattr(DynamoDBCheckpoints("positions", client=CutOff()), name)(
+                    *arguments, **options
+                )
+
+        def acquire(self, *arguments, **options):
+            self._cut("acquire", *arguments, **options)
+            return super().acquire(*arguments, **options)
+
+        def load(self, lease):
+            self._cut("load", lease)
+            return super().load(lease)
+
+    bench.store = Store(clock=bench.clock.time)
+    bench.catch_up()
+    written = bench.write(1)
+    bench.enable_again()
+    written += bench.write(1)
+    assert bench.catch_up() == written
+    assert bench.store.cut_off == 2
 
 
 def test_a_successor_that_is_found_slowly_is_looked_for_once(now):

@@ -164,6 +164,21 @@ class TestMemory:
         wanted = sum(len(bench.stream.stored_shards()[s].numbers) for s in good)
         assert len(router.records) == wanted
 
+    def test_what_a_run_still_held_when_its_time_was_up_is_not_counted_in_the_next(
+        self, make_bench
+    ):
+        bench = make_bench(shards=4, page_records=20)
+        for number in range(400):
+            bench.write(1, key=f"k{number}")
+        bench.router.failing = dict.fromkeys(range(400), 10**6)
+        settings = Settings(max_page_bytes=50_000, full_size=20_480)
+        poller = bench.poller(settings=settings)
+        for _ in range(3):
+            assert poller.run_until_caught_up(10).reason == "deadline"
+        bench.router.failing = {}
+        assert poller.run_until_caught_up(600).reason == "caught_up"
+        assert sorted(bench.router.values) == list(range(400))
+
     def test_one_page_may_always_be_asked_for(self):
         assert Budget(Settings(max_page_bytes=1)).has_room_for(1_000_000)
 

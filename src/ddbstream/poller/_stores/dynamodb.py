@@ -24,7 +24,7 @@ from typing import Any
 
 from ddbstream._values.callables import check_function, check_methods
 from ddbstream.exceptions import CheckpointError, FencedError, PollerArgumentError
-from ddbstream.poller._client import make_client
+from ddbstream.poller._client import GarbledAnswerError, make_client
 from ddbstream.poller._core.positions import (
     After,
     AtTime,
@@ -55,6 +55,10 @@ __all__ = ["DynamoDBCheckpoints"]
 
 _CONTROL = "#lease"
 _DELETES = 50  # a transaction takes 100 actions
+
+
+class _CutOffError(CheckpointError, GarbledAnswerError):
+    """An answer that was cut off: the store is well, and the next may be whole."""
 
 
 class DynamoDBCheckpoints:
@@ -178,7 +182,7 @@ class DynamoDBCheckpoints:
     def _part(self, answer: Any, name: str) -> Any:
         """What an answer must have; botocore gives ``{}`` for one that was cut off."""
         if name not in answer:
-            raise CheckpointError(f"the table {self._table}: an answer without {name} was cut off")
+            raise _CutOffError(f"the table {self._table}: an answer without {name} was cut off")
         return answer[name]
 
     def _check_format(self, key: str) -> None:
