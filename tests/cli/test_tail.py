@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from ddbstream._values.paths import parse_path
 from ddbstream.cli._app import cli
 from ddbstream.cli._local_dynamodb import dynamodb, serving_dynamodb
 from ddbstream.cli._tail_view import Condition, Kinds, View, without
+from ddbstream.exceptions import ModelDefinitionError
 from ddbstream.models import model
 from ddbstream.testing import insert, modify, remove
 from ddbstream.testing._stream_table import make_table
@@ -304,6 +306,45 @@ def test_what_is_hidden_is_named_as_the_class_names_it(spelling: str, hidden: li
     seen = view.see(record(modify(box(1), box(2))))
     assert seen is not None
     assert seen.hidden == hidden
+
+
+@keys(PK="{number}")
+@model(rename="camelCase")
+@dataclass
+class Grid:
+    number: str
+    all_rows: list[list[Box.Part]]
+    deepest: list[list[list[Box.Part]]]
+
+
+@pytest.mark.parametrize(
+    ("spelling", "hidden"),
+    [
+        ("all_rows.unit_price", [("allRows", "unitPrice")]),
+        ("all_rows[1].unit_price", [("allRows", 1, "unitPrice")]),
+        ("deepest.unit_price", [("deepest", "unitPrice")]),
+        ("deepest.no_field", [("deepest", "no_field")]),
+    ],
+)
+def test_a_name_at_a_list_of_lists_is_one_of_every_member(spelling: str, hidden: list[Any]) -> None:
+    view = View(Kinds(None, (Grid,), None), hidden=[parse_path(spelling)])
+    seen = view.see(record(insert({"PK": "1", "SK": "-", "allRows": [], "deepest": []})))
+    assert seen is not None
+    assert seen.hidden == hidden
+
+
+@dataclass
+class Unusable:
+    lock: threading.Lock
+
+
+def test_a_class_that_cannot_be_used_is_a_note_where_no_path_needs_it() -> None:
+    kinds, change = Kinds(None, (Unusable,), None), record(insert(product(1)))
+    seen = View(kinds).see(change)
+    assert seen is not None
+    assert seen.note
+    with pytest.raises(ModelDefinitionError):  # nothing tells what is to be hidden
+        View(kinds, hidden=[("lock",)]).see(change)
 
 
 RENAMED = """

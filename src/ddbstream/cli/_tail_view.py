@@ -28,6 +28,7 @@ __all__ = ["Condition", "Kinds", "Seen", "View", "without"]
 
 _OPERATORS: Final = re.compile(r"(.+?)(!=|<=|>=|=|<|>)(.*)", re.DOTALL)
 _HIDDEN: Final = "***"
+_DEEPEST: Final = 32  # levels of an item in DynamoDB
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,8 @@ class View:
 
     def see(self, record: Change[Any]) -> Seen | None:
         """A change as it is shown; None if it is not."""
-        codec = self.kinds.codec_of(record)
+        by_path = self.hidden or self.changed or any(isinstance(w, _Comparison) for w in self.where)
+        codec = self.kinds.codec_of(record) if by_path else None
         for condition in self.where:
             if isinstance(condition, _Comparison):
                 holds = condition.holds(record, codec)
@@ -239,18 +241,26 @@ def _meant(parts: Parts, codec: Codec[Any] | None) -> list[Parts]:
     if codec is None:
         return [parts]
     made: Parts = ()
-    members = []
+    members: list[int] = []
     for part in parts:
-        if made and isinstance(part, str) and not codec.places((*made, part), strict=True):
-            of_member = (*made, 0, part)
-            if codec.places(of_member, strict=True):
-                members.append(len(made))
-                made = (*made, 0)
-        made = (*made, part)
+        depth = _depth_of_lists(made, part, codec) if made and isinstance(part, str) else 0
+        members += range(len(made), len(made) + depth)
+        made = (*made, *[0] * depth, part)
     return [
         tuple(part for at, part in enumerate(found) if at not in members)
         for found in attribute_paths(made, codec, every=True)
     ]
+
+
+def _depth_of_lists(parts: Parts, name: str, codec: Codec[Any]) -> int:
+    """How many lists, one in the other, lie between a place and the members that have the name."""
+    for depth in range(_DEEPEST):
+        member = (*parts, *[0] * depth)
+        if codec.places((*member, name), strict=True):
+            return depth
+        if not codec.places((*member, 0), strict=True):
+            break
+    return 0
 
 
 def _redacted(value: Any, hidden: Iterable[Sequence[str | int]]) -> Any:
