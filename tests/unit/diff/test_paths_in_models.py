@@ -13,10 +13,20 @@ from uuid import UUID
 import pytest
 from typing_extensions import TypeAliasType, TypedDict
 
-from ddbstream import Attribute, Modify, StreamRouter, diff, keys, parse, to_item
+from ddbstream import (
+    Attribute,
+    Diff,
+    Modify,
+    Replaced,
+    StreamRouter,
+    diff,
+    keys,
+    parse,
+    to_item,
+)
 from ddbstream._model import codec_for
 from ddbstream.changed import change_filter, transition
-from ddbstream.exceptions import RouteDefinitionError
+from ddbstream.exceptions import DiffError, RouteDefinitionError
 from ddbstream.models import model, renamed, upgrade, versioned
 from ddbstream.testing import modify
 
@@ -442,6 +452,25 @@ Opaque = Annotated[list[int], Attribute(structure=list, unstructure=list)]
 def test_what_a_model_has_at_a_path(annotation, value, parts, found):
     cls = make_dataclass("Model", [("a", annotation)])
     assert codec_for(cls).value_at(cls(value), ("a", *parts), NOTHING) == found
+
+
+def test_a_model_has_what_it_collects_at_its_own_name():
+    @model(collect="rest")
+    @dataclass
+    class Model:
+        first: Annotated[int, Attribute("F")]
+        rest: dict[str, dict[str, int]]
+
+    obj, codec = Model(1, {"q": {"x": 2}}), codec_for(Model)
+    for parts, found in ((("F",), 1), (("q",), {"x": 2}), (("q", "x"), 2), (("rest",), NOTHING)):
+        assert codec.value_at(obj, parts, NOTHING) == found
+
+
+def test_changes_alone_do_not_know_the_whole():
+    with pytest.raises(DiffError) as caught:
+        Diff([Replaced("a.b", 1, 2)])["a"]
+    problem = "made from changes alone: it does not know the whole value"
+    assert (caught.value.problem, caught.value.path) == (problem, "a")
 
 
 @pytest.mark.parametrize("kind", ["class", "typed dict"])
