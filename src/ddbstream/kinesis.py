@@ -113,7 +113,8 @@ class MemoryNewest:
 class DynamoDBNewest:
     """Keeps it in a DynamoDB table, with conditional writes: for many workers, and restarts.
 
-    The table has one string key, ``item``. ``expires`` is for its Time to Live. Costs a read and a
+    The table has one string key, ``item``: the item's text, or a hash of one that is too long to be
+    a key. ``expires`` is for its Time to Live. Costs a read and a
     write of at most 1 KB for each item in a batch.
 
     Args:
@@ -150,13 +151,15 @@ class DynamoDBNewest:
     def load(self, items: Sequence[str]) -> Mapping[str, Newest]:
         """See `NewestStore.load`. Raises what boto3 raises."""
         found: dict[str, Newest] = {}
-        for start in range(0, len(items), _MOST_KEYS):
-            keys = [{"item": {"S": item}} for item in items[start : start + _MOST_KEYS]]
+        items_of = {_key_of(item): item for item in items}
+        all_keys = [{"item": {"S": key}} for key in items_of]
+        for start in range(0, len(all_keys), _MOST_KEYS):
+            keys = all_keys[start : start + _MOST_KEYS]
             asked: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
             while asked:
                 answer = self._client.batch_get_item(RequestItems=asked)
                 for row in answer["Responses"].get(self._table, ()):
-                    found[row["item"]["S"]] = Newest(
+                    found[items_of[row["item"]["S"]]] = Newest(
                         int(row["created"]["N"]), frozenset(row["ids"]["SS"])
                     )
                 asked = answer.get("UnprocessedKeys")
@@ -184,7 +187,7 @@ class DynamoDBNewest:
             try:
                 self._client.update_item(
                     TableName=self._table,
-                    Key={"item": {"S": item}},
+                    Key={"item": {"S": _key_of(item)}},
                     UpdateExpression=update,
                     ConditionExpression=condition,
                     ExpressionAttributeValues={
@@ -204,6 +207,16 @@ class DynamoDBNewest:
 
 
 _MOST_KEYS: Final = 100  # BatchGetItem takes no more
+_MOST_BYTES: Final = 2048  # of a partition key
+
+
+def _key_of(item: str) -> str:
+    """An item's text as a key of the table: the keys of the item itself may be longer than one."""
+    text = item.encode()
+    if len(text) <= _MOST_BYTES:
+        return item
+    sha256: Any = import_module("hashlib").sha256  # slow to load, and such keys are rare
+    return f"sha256 {sha256(text).hexdigest()}"
 
 
 class Arranged:
@@ -328,8 +341,9 @@ def _change(record: StreamRecord[Any]) -> _Change | None:
         return None
     if created is None or not isinstance(keys, Mapping) or not isinstance(event_id, str):
         return None
-    # A key is one of S, N and B, and DynamoDB spells a number in one way: the text tells.
-    item = repr((record.table_name, sorted((name, repr(value)) for name, value in keys.items())))
+    # A key is one of S, N and B, and DynamoDB spells a number in one way: the text tells. ASCII, as
+    # a store keeps it, and Pythons differ in what they print.
+    item = ascii((record.table_name, sorted((name, ascii(value)) for name, value in keys.items())))
     return _Change(item, created, event_id)
 
 

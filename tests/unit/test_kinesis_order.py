@@ -58,6 +58,31 @@ def test_changes_in_order_stay_as_they_are(store):
     assert handle(store, *map(kinesis, range(1, 5))) == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("length", [1900, 2048])
+def test_an_item_with_a_long_key_is_known_again(store, length):
+    item = "é" * (length // 2)  # of UTF-8's bytes, of which DynamoDB takes 2,048
+    assert handle(store, kinesis(1, item, created=2)) == [1]
+    assert handle(store, kinesis(2, item, created=1), kinesis(3, item + "-", created=1)) == [3]
+    assert handle(store, kinesis(4, item, created=3)) == [4]
+
+
+def test_the_text_of_an_item_is_the_same_in_every_python():
+    # Which characters `repr` prints as they are is a matter of the Unicode that a Python has.
+    asked = []
+
+    class Asked:
+        def load(self, items):
+            asked.extend(items)
+            return {}
+
+        def save(self, newest):
+            asked.extend(newest)
+
+    handle(Asked(), kinesis(1, "é\U0001fae9"))
+    assert len(asked) == 2
+    assert all(item.isascii() for item in asked)
+
+
 def test_an_items_changes_are_put_in_the_order_of_their_creation(store):
     batch = [
         kinesis(1, created=3),
