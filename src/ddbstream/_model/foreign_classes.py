@@ -31,7 +31,7 @@ _EXTRA = "__pydantic_extra__"
 def foreign_class_spec(cls: Any, open_classes: tuple[Any, ...]) -> ClassSpec | None:
     """The spec of another library's class, or None if it is from none of these libraries."""
     if is_pydantic(cls):
-        return _pydantic(cls)
+        return _pydantic(cls, open_classes)
     if hasattr(cls, "__attrs_attrs__"):
         return _attrs(cls, open_classes)
     if hasattr(cls, "__struct_fields__") and hasattr(cls, "__struct_config__"):
@@ -47,7 +47,7 @@ def is_pydantic(cls: Any) -> bool:
     return hasattr(cls, "__pydantic_fields__") and hasattr(cls, "__pydantic_validator__")
 
 
-def _pydantic(cls: Any) -> ClassSpec:
+def _pydantic(cls: Any, open_classes: tuple[Any, ...]) -> ClassSpec:
     if not cls.__pydantic_complete__:
         rebuild = getattr(cls, "model_rebuild", None)
         if rebuild is not None:
@@ -55,7 +55,7 @@ def _pydantic(cls: Any) -> ClassSpec:
     is_model = hasattr(cls, "model_validate")
     config: dict[str, Any] = getattr(cls, "model_config" if is_model else "__pydantic_config__", {})
     specs = [
-        _pydantic_field(cls, name, info, is_model=is_model)
+        _pydantic_field(cls, name, info, open_classes, is_model=is_model)
         for name, info in cls.__pydantic_fields__.items()
     ]
     extra = config.get("extra")
@@ -81,10 +81,14 @@ def _library(*, enum_values: bool) -> Library:
     return Library(pydantic_kind, refuse_encodings, enum_values)
 
 
-def _pydantic_field(cls: Any, name: str, info: Any, *, is_model: bool) -> FieldSpec:
+def _pydantic_field(
+    cls: Any, name: str, info: Any, open_classes: tuple[Any, ...], *, is_model: bool
+) -> FieldSpec:
     marks = tuple(info.metadata)
-    parts = (info.annotation, *marks)
-    annotation = Annotated[parts] if marks else info.annotation
+    # pydantic has evaluated it, but on 3.10 not the strings in list["Node"]
+    hint = annotation_of(cls, name, info.annotation, open_classes)
+    parts = (hint, *marks)
+    annotation = Annotated[parts] if marks else hint
     argument = name if is_model else _argument(name, info.validation_alias)
     # a factory that looks at the other fields can be called by pydantic only
     factory = None if info.default_factory_takes_validated_data else info.default_factory

@@ -5,8 +5,18 @@ from __future__ import annotations
 import dataclasses
 import re
 import sys
-from types import FrameType
-from typing import Any, TypeVar, get_args, get_type_hints
+from types import FrameType, GenericAlias, UnionType
+from typing import (
+    Annotated,
+    Any,
+    ForwardRef,
+    Literal,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from ddbstream.exceptions import ModelDefinitionError
 
@@ -47,7 +57,13 @@ def annotation_of(owner: type, name: str, raw: Any, open_classes: tuple[Any, ...
     holder = type("holder", (), {"__annotations__": {name: raw}, "__module__": owner.__module__})
     while True:
         try:
-            return get_type_hints(holder, None, dict(local), include_extras=True)[name]
+            hint = get_type_hints(holder, None, dict(local), include_extras=True)[name]
+            if sys.version_info < (3, 11):  # pragma: no cover - the tests on 3.10 run it
+                inside = _with_references(hint)
+                if inside is not hint:
+                    holder.__annotations__[name] = inside
+                    continue
+            return hint
         except NameError as error:
             missing = error.name or ""
         except Exception as error:
@@ -63,6 +79,28 @@ def annotation_of(owner: type, name: str, raw: Any, open_classes: tuple[Any, ...
                 model=owner,
             )
         local[missing] = found
+
+
+def _with_references(hint: Any) -> Any:  # pragma: no cover - the tests on 3.10 run it
+    """Make references of the strings in ``list["Node"]``, which 3.10's own functions leave.
+
+    Returns:
+        The same object where there are none.
+    """
+    origin, args = get_origin(hint), get_args(hint)
+    if not args or origin is Literal:
+        return hint
+    if origin is Annotated:
+        inner = _with_references(args[0])
+        return hint if inner is args[0] else hint.copy_with((inner,))
+    made = tuple(ForwardRef(arg) if isinstance(arg, str) else _with_references(arg) for arg in args)
+    if all(new is old for new, old in zip(made, args, strict=True)):
+        return hint
+    if isinstance(hint, UnionType):
+        return Union[made]  # noqa: UP007 - of references, which have no |
+    if isinstance(hint, GenericAlias):
+        return GenericAlias(origin, made)
+    return hint.copy_with(made)
 
 
 def is_alias(annotation: Any) -> bool:

@@ -171,6 +171,9 @@ class Alias:
     def __value__(self) -> Any:
         return Union[int, set[str], list[self], Branch]  # type: ignore[valid-type] # noqa: UP007
 
+    def __call__(self) -> None:
+        """3.10 takes nothing for a type that cannot be called; `typing_extensions` has it too."""
+
 
 Tree: Any = Alias()
 
