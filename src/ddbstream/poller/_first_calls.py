@@ -33,15 +33,15 @@ _BROKEN = ("ConnectionClosedError", "ReadTimeoutError", "ConnectionResetError", 
 
 
 def patiently(
-    call: Callable[[], T], clock: Clock, backoff: Backoff, stop_waiting: Callable[[], None]
+    call: Callable[[], T], clock: Clock, backoff: Backoff, rest: Callable[[float], None]
 ) -> T:
     """What a call of the service gives, tried again while it fails in a way that may pass.
 
     Args:
         call: Makes it.
-        clock: Waits.
-        backoff: How long.
-        stop_waiting: Raises if there is to be no more waiting.
+        clock: Tells how long that takes.
+        backoff: Waits between the tries.
+        rest: Lets so many seconds pass, or raises if there is to be no more waiting.
 
     Raises:
         Exception: What the last try raised.
@@ -57,10 +57,7 @@ def patiently(
             code = failure_of(error).code
         wait = backoff.after(attempt, random.random())  # noqa: S311 - spreads waits
         logger.warning("the stream cannot be looked up (%s), again in %.1f s", code, wait)
-        until = clock.monotonic() + wait
-        while (left := until - clock.monotonic()) > 0:
-            stop_waiting()
-            clock.sleep(min(1.0, left))
+        rest(wait)
     raise AssertionError  # it counts for ever
 
 

@@ -35,7 +35,7 @@ from ddbstream.poller._core.budget import Budget
 from ddbstream.poller._core.core import StreamCore
 from ddbstream.poller._core.policies import FailurePolicy, Settings, block, skip, stop
 from ddbstream.poller._core.positions import AtStart, AtTime, State
-from ddbstream.poller._core.start import Begin
+from ddbstream.poller._core.start import Begin, Now
 from ddbstream.poller._dispatching import Dispatcher
 from ddbstream.poller._first_calls import explained, patiently
 from ddbstream.poller._stores.contract import DEFAULT_CONSUMER, CheckpointStore, Lease, key_of
@@ -51,6 +51,7 @@ logger = logging.getLogger("ddbstream.poller")
 T = TypeVar("T")
 
 _STORE_METHODS = ("acquire", "load", "fix_start", "save", "renew", "forget", "release", "reset")
+_NAP = 0.25  # seconds, after which somebody may have asked for an end
 _POLICIES: dict[str, Callable[[], FailurePolicy]] = {"block": block, "skip": skip, "stop": stop}
 
 
@@ -80,7 +81,6 @@ class Setup:
         settings: Settings | None,
         clock: Clock,
     ) -> None:
-        self.dispatcher: Dispatcher | None = None  # of the run that is under way
         self.commits_itself = commits_itself
         self._consumer = _consumer(consumer)
         self._store = checkpoints if checkpoints is not None else MemoryCheckpoints()
@@ -102,7 +102,6 @@ class Setup:
         if on_missing not in ("fail", "skip"):
             raise PollerArgumentError("on_missing is 'fail' or 'skip'")
         self._skips_missing = on_missing == "skip"
-        self.stop_asked: Callable[[], bool] = lambda: False
         self.wait_until: float | None = None  # on the monotonic clock
         self.waits = False  # for another poller's lease
         self._connections = connections
@@ -111,10 +110,11 @@ class Setup:
         self.settings = settings if settings is not None else Settings()
         if on_gap is not None:
             self.settings = replace(self.settings, on_gap=on_gap)
-        self._budget = Budget(self.settings)
+        self.begin_run(None, lambda: False)
 
     def begin_run(self, dispatcher: Dispatcher | None, stop_asked: Callable[[], bool]) -> None:
         """Have what is opened from now on belong to a new run."""
+        self._asked_at = self._clock.monotonic()  # what "now" is where that is the start
         self.dispatcher = dispatcher
         self.stop_asked = stop_asked
         # What the last run still held when it ended is held by nobody, and no page would free it.
@@ -153,7 +153,7 @@ class Setup:
         return False
 
     def _patiently(self, call: Callable[[], T]) -> T:
-        return patiently(call, self._clock, self.settings.read_backoff, self._stop_waiting)
+        return patiently(call, self._clock, self.settings.read_backoff, self._rest)
 
     def open(self, name: str) -> Stream:
         """Resolve a name, take the stream's lease and load its positions.
@@ -188,7 +188,8 @@ class Setup:
         if chain[0] != newest:
             self._let_go(lease)
             return self._begun(chain)
-        return self._make(lease, state, self._begin if first else beginning_of(newest))
+        begin = Now(self._asked_at) if self._begin is None else self._begin
+        return self._make(lease, state, begin if first else beginning_of(newest))
 
     def _older(self, newest: str, listed: list[str], state: State) -> list[str]:
         """The table's older streams that the store may know."""
@@ -303,8 +304,8 @@ class Setup:
                 if not self.waits:
                     self.waits = True
                     logger.info("waiting for the poller that has the lease of %s", arn)
-                self._stop_waiting()
-                self._clock.sleep(min(1.0, ttl / 10))
+                self._rest(min(1.0, ttl / 10))
+                self._asked_at = self._clock.monotonic()  # until now the other one's turn
         finally:
             self.waits = False
 
@@ -317,10 +318,14 @@ class Setup:
             f"{arn}#{self._consumer}", self._clock.monotonic(), self.settings.lease
         )
 
-    def _stop_waiting(self) -> None:
-        now = self._clock.monotonic()
-        if self.stop_asked() or (self.wait_until is not None and now >= self.wait_until):
-            raise StoppedWaitingError
+    def _rest(self, seconds: float) -> None:
+        """Let time pass, but no more of it once the run is to end."""
+        until = self._clock.monotonic() + seconds
+        while (now := self._clock.monotonic()) < until:
+            end = until if self.wait_until is None else min(until, self.wait_until)
+            if self.stop_asked() or now >= end:
+                raise StoppedWaitingError
+            self._clock.sleep(min(_NAP, end - now))
 
     def _acquire(self, arn: str, ttl: float, *, takeover: bool = True) -> Lease:
         # A store from before consumers had names serves the default one.

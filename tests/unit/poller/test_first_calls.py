@@ -8,11 +8,12 @@ import threading
 import pytest
 
 from ddbstream.exceptions import StreamNotFoundError
-from ddbstream.poller import AsyncStreamPoller, StreamPoller
+from ddbstream.poller import AsyncStreamPoller, Gap, StreamPoller
 from ddbstream.testing.fake_stream._errors import client_error
 from tests.support.poller_bench import QUICK, wait_until
 
-CALLS = ["DescribeTable", "ListStreams"]
+SNAKE = {"DescribeTable": "describe_table", "ListStreams": "list_streams"}
+CALLS = list(SNAKE)
 
 
 @pytest.mark.parametrize("operation", CALLS)
@@ -30,6 +31,35 @@ def test_it_is_so_whatever_is_done_about_missing_tables(bench, on_missing):
     bench.stream.fail("DescribeTable", "ThrottlingException", times=3)
     bench.stream.fail("DescribeStream", "ThrottlingException", times=3)
     assert bench.catch_up(on_missing=on_missing) == written
+
+
+@pytest.mark.parametrize("tables", ["Product", ["Product"]])
+@pytest.mark.parametrize("operation", CALLS)
+def test_now_is_when_the_run_began_and_not_when_the_first_calls_were_through(
+    bench, operation, tables
+):
+    bench.write(1)
+    bench.clock.advance(60)
+    call, waited_for = getattr(bench.stream, SNAKE[operation]), []
+
+    def throttled(**options):
+        if len(waited_for) < 5:
+            waited_for.extend(bench.write(1))
+            raise client_error("ThrottlingException", operation)
+        return call(**options)
+
+    setattr(bench.stream, SNAKE[operation], throttled)
+    bench.poller(tables, start="LATEST").run_until_caught_up(600)
+    assert bench.router.values == waited_for
+    assert len(waited_for) == 5
+
+
+def test_now_is_when_the_lease_was_had_where_it_was_waited_for(bench):
+    bench.store.acquire(bench.stream.arn, "other", ttl=2 * 86_400)
+    bench.write(1)
+    assert bench.catch_up(start="LATEST") == []
+    assert bench.clock.monotonic() > 2 * 86_400
+    assert not bench.of(Gap)
 
 
 @pytest.mark.parametrize("operation", CALLS)
@@ -81,8 +111,17 @@ def test_calls_that_take_long_are_waited_out_no_longer(bench):
 
 def test_the_time_that_a_run_has_ends_the_waiting(bench):
     bench.stream.fail("DescribeTable", "ThrottlingException", times=100)
-    assert bench.poller().run_until_caught_up(2).reason == "deadline"
+    began = bench.clock.monotonic()
+    assert bench.poller().run_until_caught_up(1.7).reason == "deadline"
+    assert bench.clock.monotonic() == pytest.approx(began + 1.7)
     assert bench.stream.calls["DescribeTable"] < 8
+
+
+def test_it_ends_the_waiting_for_a_lease_just_as_soon(bench):
+    bench.store.acquire(bench.stream.arn, "other", ttl=600)
+    began = bench.clock.monotonic()
+    assert bench.poller().run_until_caught_up(1.7).reason == "deadline"
+    assert bench.clock.monotonic() == pytest.approx(began + 1.7)
 
 
 @pytest.mark.parametrize("kind", [StreamPoller, AsyncStreamPoller])

@@ -18,7 +18,7 @@ from ddbstream.poller._core.events import CallFailed, Gap, StreamStarted
 from ddbstream.poller._core.positions import AtStart, AtTime, Start
 from ddbstream.poller._core.shared import Shared
 
-__all__ = ["Begin", "Following", "Starting"]
+__all__ = ["Begin", "Following", "Now", "Starting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,19 @@ class Following:
     enabled_at: float
 
 
-Begin = AtStart | AtTime | Following | None
-"""Where to begin if the store holds nothing; None for now."""
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The beginning with what is written from a moment on that was "now" a while ago.
+
+    Attributes:
+        asked_at: That moment, on the monotonic clock.
+    """
+
+    asked_at: float
+
+
+Begin = AtStart | AtTime | Following | Now | None
+"""Where to begin if the store holds nothing; None for when the core is made."""
 
 
 class Starting:
@@ -48,7 +59,7 @@ class Starting:
     def __init__(self, shared: Shared, begin: Begin, at: Instant) -> None:
         self._shared = shared
         self._begin = begin
-        self._created = at.mono
+        self._asked_at = begin.asked_at if isinstance(begin, Now) else at.mono
         self._durable = True  # whatever start there is
         self._running = False
         self._attempts = 0
@@ -61,9 +72,9 @@ class Starting:
 
     def decide(self, at: Instant) -> None:
         """Decide where to begin, once a first answer has told the service's clock."""
-        now = at.wall - (at.mono - self._created)
+        now = at.wall - (at.mono - self._asked_at)
         begin = self._begin
-        if begin is None:
+        if begin is None or isinstance(begin, Now):
             # A second earlier: that clock is not known better, and a record twice is no loss.
             begin = AtTime(now - 1.0)
         elif isinstance(begin, Following):
