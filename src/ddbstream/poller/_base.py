@@ -275,6 +275,8 @@ class PollerBase:
         last.join(_LAST_WORDS)
 
     def _hang_up(self, driver: Driver) -> None:
+        with self._ongoing.doing(STORE):
+            driver.close()
         for stream in driver.streams:
             exit_ = stream.core.exit
             if exit_ is not None and exit_.reason == "fenced":

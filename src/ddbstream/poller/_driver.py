@@ -7,12 +7,15 @@ Rules
   poller and is raised out of it; nothing of that batch is saved.
 * When one stream's core fails, or is about to, the others are drained. Whatever hangs meanwhile
   gets ``grace`` seconds, and the reason stays.
+* A stream that is opened when the run is over, or was opened and is not driven yet, is given back:
+  the next run need not wait until its lease has run out.
 * Each stream is followed by itself, whatever the others do: its table's next one is begun once all
   of it is read, so that an item's changes go on in order. None between is left out.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -81,6 +84,9 @@ class Driver:
         self._give_up_at: float | None = None
         # Ended stream -> when to look for its successor again; None while somebody looks.
         self._looking: dict[str, float | None] = {}
+        self._opened: list[Stream] = []  # and not driven yet
+        self._closed = False
+        self._lock = threading.Lock()  # for these two
         self._last: set[str] = set()  # ended streams that had no successor when last looked
         self.streams: list[Stream] = []
 
@@ -100,6 +106,13 @@ class Driver:
                 f"{stream.arn} is given twice, by two names: a poller reads each stream once"
             )
         self.streams.append(stream)
+
+    def close(self) -> None:
+        """Give back what has been opened and is not driven yet, now and later."""
+        with self._lock:
+            self._closed = True
+        for stream in self._opened:
+            stream.release()
 
     @property
     def draining(self) -> bool:
@@ -237,8 +250,19 @@ class Driver:
             when = self._looking.get(stream.arn, 0.0)
             if when is not None and now >= when:
                 self._looking[stream.arn] = None  # two that look would both open what they find
-                self._workers.submit("control", partial(_find, stream, self._follow))
+                self._workers.submit("control", partial(_find, stream, self._open_next))
         return waiting
+
+    def _open_next(self, ended: Stream) -> Stream | None:
+        stream = self._follow(ended)
+        if stream is None:
+            return None
+        with self._lock:
+            if not self._closed:
+                self._opened.append(stream)
+                return stream
+        stream.release()
+        return None
 
     def _on_no_successor(self, stream: Stream, failed: CommandFailed | None) -> None:
         wait = self._follow_every if failed is None else min(self._follow_every, _TRY_AGAIN)
@@ -250,6 +274,8 @@ class Driver:
 
     def _replace(self, old: Stream, new: Stream) -> None:
         self._looking.pop(old.arn, None)
+        with self._lock:
+            self._opened.remove(new)
         self.streams[self.streams.index(old)] = new
         old.release()
 

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from ddbstream import StreamRouter
-from ddbstream.exceptions import PollerError
-from ddbstream.poller import AsyncStreamPoller, FailurePolicy, MemoryCheckpoints
+from ddbstream.exceptions import FencedError, PollerError
+from ddbstream.poller import AsyncStreamPoller, FailurePolicy, MemoryCheckpoints, StreamPoller
 from tests.support.poller_bench import (
     QUICK,
     Recorder,
@@ -157,3 +157,50 @@ def test_a_stop_while_the_next_stream_is_opened_reads_none_of_it():
     values, seconds = stopped_while_the_next_stream_is_opened(grace=5.0)
     assert sorted(values) == [0, 1]
     assert seconds < 4.0  # nobody waits for grace to end
+
+
+@pytest.mark.parametrize("kind", [StreamPoller, AsyncStreamPoller])
+def test_the_lease_of_a_stream_that_is_opened_too_late_is_given_back(now, kind):
+    opening, over = threading.Event(), threading.Event()
+
+    class Store(MemoryCheckpoints):
+        def acquire(self, stream_arn, owner, **options):
+            lease = super().acquire(stream_arn, owner, **options)
+            if opening.is_set() or stream_arn != now.stream.arn or not later:
+                return lease
+            opening.set()
+            assert over.wait(10)
+            return lease
+
+    now.store, later = Store(), []
+    poller = kind(
+        now.stream.arn,
+        now.router,
+        client=now.stream,
+        checkpoints=now.store,
+        settings=QUICK,
+        follow=True,
+    )
+
+    def run():
+        ended = poller.run()
+        return asyncio.run(ended) if asyncio.iscoroutine(ended) else ended
+
+    now.write(1)
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    wait_until(lambda: now.router.values == [0])
+    later.append(now.enable_again())
+    assert opening.wait(10)
+    poller.stop()
+    thread.join(30)
+    assert poller.exit.reason == "stopped"
+    over.set()
+
+    def is_free():
+        try:
+            return now.store.acquire(later[0], "another", ttl=60, takeover=False)
+        except FencedError:
+            return None
+
+    wait_until(is_free)
