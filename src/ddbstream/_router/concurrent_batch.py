@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextvars
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from heapq import heapify, heappop, heappush
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ddbstream._router.awaiting import finish
 from ddbstream._router.handlers import failed
 from ddbstream._router.results import BatchResult, Failure, identifier
+from ddbstream._values.item_keys import item_with
 
 if TYPE_CHECKING:
     from ddbstream._records import StreamRecord
@@ -37,12 +38,11 @@ def item_of(record: StreamRecord[Any]) -> object:
 
     Records without readable keys share one queue: they may be of one item.
     """
-    raw, keys = record._entry, record._change.get("Keys")
-    if not isinstance(keys, Mapping):
+    item = item_with(record._change.get("Keys"))
+    if item is None:
         return None
-    source = raw.get("eventSourceARN") or raw.get("tableName")
-    # A key is one of S, N and B, and DynamoDB spells a number in one way: equal keys, equal text.
-    return repr((source, sorted((name, repr(value)) for name, value in keys.items())))
+    raw = record._entry
+    return repr(raw.get("eventSourceARN") or raw.get("tableName")), item
 
 
 class ItemOrder:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ddbstream._values.item_keys import item_with
 from ddbstream.poller._core.commands import Delivered, RawRecord
 from ddbstream.poller._core.shard import record_at
 
@@ -47,7 +48,4 @@ def _item_of(record: RawRecord) -> object:
     # Records without readable keys share one lane: they may be of one item.
     given: Any = record  # nothing is taken for granted: it may be damaged
     body = given.get("dynamodb") if isinstance(given, Mapping) else None
-    keys = body.get("Keys") if isinstance(body, Mapping) else None
-    if not isinstance(keys, Mapping):
-        return None
-    return repr(sorted((name, repr(value)) for name, value in keys.items()))
+    return item_with(body.get("Keys")) if isinstance(body, Mapping) else None

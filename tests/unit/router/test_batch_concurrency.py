@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -20,9 +21,19 @@ from ddbstream._router import event_loop
 from ddbstream._router.concurrent_batch import ItemOrder, item_of
 from ddbstream._wire import read
 from ddbstream.exceptions import BatchError
+from ddbstream.poller._lanes import split_by_item
 from tests.support.stream_records import sequence_number, wire_record
 
 Dispatch = Callable[..., Any]
+
+
+class OtherText(str):
+    """Text that says of itself something else in its ``repr``."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<text at {id(self)}>"
 
 
 def number_of(record: Insert[Any]) -> int:
@@ -88,6 +99,33 @@ class TestTheOrderOfItems:
         found = [item_of(record) for record in read([one, other, same, elsewhere])]
         assert found[0] == found[2]
         assert len(set(found)) == 3
+
+    @pytest.mark.parametrize(
+        "spellings",
+        [
+            [{"S": "a"}, MappingProxyType({"S": "a"}), {"S": OtherText("a")}],
+            [{"N": "1"}, {"N": "1.0"}, {"N": "10e-1"}],
+            [{"B": "AAE="}, *({"B": form(b"\0\1")} for form in (bytes, bytearray, memoryview))],
+            # None of these is an item's key. They may be of one item.
+            [{"L": [{"S": "a"}]}, {"M": {}}, {"S": 1}, {"B": memoryview}, {"S": "a", "N": "1"}, []],
+        ],
+        ids=["S", "N", "B", "none"],
+    )
+    def test_an_item_is_the_same_however_its_keys_are_spelled(self, spellings: list[Any]) -> None:
+        records = [wire_record(number=number) for number in range(len(spellings))]
+        for record, spelled in zip(records, spellings, strict=True):
+            record["dynamodb"]["Keys"] = {"PK": spelled}
+        assert len(set(map(item_of, read(records)))) == 1
+        assert split_by_item(records, 9) == [list(range(len(records)))]
+
+    def test_keys_of_another_type_or_name_are_of_another_item(self) -> None:
+        keys: list[Any] = [{}, {"PK": {"S": "1"}}, {"PK": {"N": "1"}}, {"PK": {"B": b"1"}}]
+        keys += [{"SK": {"S": "1"}}, {"PK": {"BOOL": True}}, {"PK": {"S": "1"}, "SK": {"S": "1"}}]
+        records = [wire_record(number=number) for number in range(len(keys))]
+        for record, each in zip(records, keys, strict=True):
+            record["dynamodb"]["Keys"] = each
+        assert len(set(map(item_of, read(records)))) == len(keys)
+        assert split_by_item(records, 9) == [[number] for number in range(len(keys))]
 
 
 class TestDifferentItems:
