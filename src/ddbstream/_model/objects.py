@@ -595,7 +595,19 @@ def _key_text(
 def _part_text(f: Field, spec: str, value: Any) -> str:
     """A field's text in a key; raises EncodeError."""
     text = f.node.to_text(value)
-    return format(int(text), spec) if spec else text
+    if not spec:
+        return text
+    made = format(int(text), spec)
+    if not _is_text_of(f.node, made, int(text)):  # such as -7 in 0>8: 000000-7
+        raise EncodeError(f"its format {spec!r} would not be read as the same int")
+    return made
+
+
+def _is_text_of(node: Node, text: str, value: int) -> bool:
+    try:
+        return bool(node.from_text(text) == value)
+    except Exception:  # noqa: BLE001 - it is no int's
+        return False
 
 
 def _read_part(

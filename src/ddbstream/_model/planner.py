@@ -71,9 +71,9 @@ _SCALARS: dict[Any, Callable[[], Node]] = {
     None: lambda: NONE,
     type(None): lambda: NONE,
 }
-#: Ints whose texts tell a format that keeps every int: small, negative, and of too many digits for
-#: a float.
-_SAMPLES = (0, 7, -15, 10**20 + 7)
+#: Ints whose texts tell a format that keeps ints: small, and of too many digits for a float. What
+#: keeps all but negative ones (``0>8``) refuses those when they are written.
+_SAMPLES = (0, 7, 10**20 + 7)
 _SET_MEMBER_TAGS = frozenset(tag[0] for tag in SET_TAGS)
 
 
@@ -702,7 +702,7 @@ def _check_formats(node: ObjectNode) -> None:
 
 
 def _is_read_back(spec: str) -> bool:
-    """Whether ints formatted so are read as they were: ``06d`` and ``+d``, and not ``x``."""
+    """Whether ints formatted so are read as they were: ``06d`` and ``0>6``, and not ``x``."""
     node = IntNode()
     try:
         return all(node.from_text(format(number, spec)) == number for number in _SAMPLES)

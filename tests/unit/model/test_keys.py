@@ -309,8 +309,20 @@ def test_a_format_that_writes_what_is_read_again(spec: str) -> None:
         assert from_item(to_item(cls(number)), cls) == cls(number)
 
 
+@pytest.mark.parametrize("spec", ["0>8", "0>30d"])
+def test_a_format_that_keeps_all_but_negative_ints_refuses_those_when_they_are_written(
+    spec: str,
+) -> None:
+    cls = keys(PK=f"A#{{a:{spec}}}")(make_dataclass("Model", [("a", int)]))
+    for number in (0, 5, 10**30):
+        assert from_item(to_item(cls(number)), cls) == cls(number)
+    with pytest.raises(EncodeError, match="would not be read as the same int") as caught:
+        to_item(cls(-5))
+    assert caught.value.path == "PK"
+
+
 @pytest.mark.parametrize(
-    "spec", ["x", "b", "o", "c", ",", "_d", ">8", "0>8", "q", ".3f", "08.0f", "e", "%"]
+    "spec", ["x", "b", "o", "c", ",", "_d", ">8", "q", ".3f", "08.0f", "e", "%"]
 )
 def test_a_format_whose_texts_are_read_as_no_or_another_int_fails_when_bound(spec: str) -> None:
     cls = keys(PK=f"A#{{a:{spec}}}")(make_dataclass("Model", [("a", int)]))
