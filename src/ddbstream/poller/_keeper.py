@@ -56,8 +56,7 @@ class LeaseKeeper:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait(self._seconds)
-                if self._closed:
+                if self._changed.wait_for(lambda: self._closed, self._seconds):
                     return
                 streams = self._streams
             for stream in streams:

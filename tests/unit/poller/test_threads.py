@@ -17,6 +17,7 @@ from ddbstream.poller import (
     MemoryCheckpoints,
     StreamPoller,
 )
+from ddbstream.poller._keeper import LeaseKeeper
 from ddbstream.testing import FakeClock
 from tests.support.poller_bench import QUICK, wait_until
 
@@ -208,3 +209,13 @@ class TestThreads:
             assert process.stdout.read() == "stopped\n"
             assert process.wait(20) == 0
         assert '"at": "after"' in path.read_text()
+
+
+def test_a_loop_that_ends_at_once_leaves_no_thread_that_keeps_leases():
+    keeper = LeaseKeeper(FakeClock(), 60.0)
+    with keeper._changed:  # its thread comes to nothing before it is closed
+        keeper.begin(())
+        keeper.close()
+    thread = keeper._thread
+    thread.join(10)
+    assert not thread.is_alive()
