@@ -33,9 +33,12 @@ _CLOCK = r"(\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d+))?)?)?" + _OFFSET
 _TIME = re.compile("[Tt]?" + _CLOCK, re.ASCII)
 #: A day of a month, or of a week; extended or basic.
 _DAY = re.compile(r"(\d{4})(-?)(?:(\d\d)\2(\d\d)|W(\d\d)(?:\2([1-7]))?)", re.ASCII)
-#: What stands between day and time is any character but a digit, as ``datetime.isoformat`` has it.
+#: What stands between day and time is any character but a digit, as ``datetime.isoformat`` has it;
+#: a sign only before seconds, as XML's days have an offset: 2024-01-02+05:00.
 _DATETIME = re.compile(
-    r"(\d{4}-(?:\d\d-\d\d|W\d\d(?:-\d)?)|\d{4}(?:\d{4}|W\d\d\d?))(?:\D" + _CLOCK + ")?", re.ASCII
+    r"(\d{4}-(?:\d\d-\d\d|W\d\d(?:-\d)?)|\d{4}(?:\d{4}|W\d\d\d?))"
+    r"(?:(?![+-]\d\d(?::?\d\d)?\Z)\D" + _CLOCK + ")?",
+    re.ASCII,
 )
 
 #: What Python 3.10's own reads, as each does, and the most common with a fraction.

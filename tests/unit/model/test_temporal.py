@@ -55,6 +55,8 @@ def zone(hours: int, minutes: int = 0, seconds: int = 0) -> timezone:
         ("2026-11-23T06:04:05.123Z", datetime(2026, 11, 23, 6, 4, 5, 123000, UTC)),
         ("2026-11-23T06:04:05.123456+05:30", datetime(2026, 11, 23, 6, 4, 5, 123456, zone(5, 30))),
         ("2026-11-23_06:04:05", datetime(2026, 11, 23, 6, 4, 5)),
+        ("20261123-060405", datetime(2026, 11, 23, 6, 4, 5)),
+        ("2026-11-23-06:04:05+05:00", datetime(2026, 11, 23, 6, 4, 5, tzinfo=zone(5))),
         ("2026-12-31T24:00:00", datetime(2027, 1, 1)),
         ("2026-12-31T24:00Z", datetime(2027, 1, 1, tzinfo=UTC)),
         ("0001-01-01T00:00:00", datetime.min),
@@ -96,6 +98,12 @@ def test_iso_text_is_read_alike_on_every_python(text: str, moment: datetime) -> 
         "2026-11-23106:04:05",
         "2026-11-23T24:00:01",
         "2026-11-23T06:04:\u0660\u0665",
+        # A day with an offset, as XML has it, is no hour of the day.
+        "2026-11-23+05:00",
+        "2026-11-23-05:00",
+        "20261123-0500",
+        "2026-11-23+05",
+        "2026-W48-05:00",
     ],
 )
 def test_what_is_no_datetime_is_refused(text: str) -> None:
