@@ -262,7 +262,7 @@ class AsyncStreamPoller(PollerBase):
         self._event_loop = asyncio.get_running_loop()
         driver = self._begin(workers, takers)
         self._wait_at_most(timeout)
-        lock, over = threading.Lock(), False
+        lock, over, setup = threading.Lock(), False, self._setup
 
         def open_all() -> None:
             with contextlib.suppress(StoppedWaitingError), self._noting_fences():
@@ -270,7 +270,7 @@ class AsyncStreamPoller(PollerBase):
                     open_stream(name)
 
         def open_stream(name: str) -> None:
-            stream = self._setup.open(name)
+            stream = setup.open(name)
             with lock:
                 if not over:
                     driver.add(stream)

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import copy
 from datetime import datetime
 from typing import Any, Literal
 
@@ -136,7 +137,8 @@ class PollerBase:
             self._setup.rewind(name)
 
     def _present(self) -> list[str]:
-        names = [name for name in self._names if not self._setup.is_missing(name)]
+        setup = self._setup
+        names = [name for name in self._names if not setup.is_missing(name)]
         if not names:
             raise StreamNotFoundError(f"there is no stream of {', '.join(self._names)}")
         return names
@@ -198,6 +200,8 @@ class PollerBase:
         self._wait_for_leftovers()
         self.exit = None
         self.metrics = Metrics()
+        # What a cancelled run still has in a thread goes by that run's own, and sees its end.
+        self._setup = copy(self._setup)
         self._driver = Driver(
             workers,
             self._clock,

@@ -210,11 +210,9 @@ class Setup:
         return sorted({*older, *(arn for arn in known if arn < newest)})
 
     def _peek(self, arn: str) -> State:
-        lease = self._wait_for(arn)
-        try:
-            return self._store.load(lease)
-        finally:
-            self._store.release(lease)
+        lease, state = self._hold(arn)
+        self._store.release(lease)
+        return state
 
     def _begun(self, chain: list[str]) -> Stream:
         return self._make_first(chain, *self._hold(chain[0]))
@@ -275,6 +273,8 @@ class Setup:
             raise TimeoutError("another poller has the lease of the next stream") from None
 
     def _hold(self, arn: str) -> tuple[Lease, State]:
+        if self.stop_asked():
+            raise StoppedWaitingError
         lease = self._wait_for(arn)
         return lease, self._loaded(lease)
 

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from ddbstream.exceptions import StreamNotFoundError
-from ddbstream.poller import AsyncStreamPoller, Gap, StreamPoller
+from ddbstream.poller import AsyncStreamPoller, Gap, MemoryCheckpoints, StreamPoller
 from ddbstream.testing.fake_stream._errors import client_error
 from tests.support.poller_bench import QUICK, wait_until
 
@@ -146,3 +146,40 @@ def test_a_stop_ends_the_waiting(now, kind):
     thread.join(30)
     wait_until(lambda: poller.exit is not None)
     assert poller.exit.reason == "stopped"
+
+
+def test_a_run_that_was_cancelled_takes_no_lease_from_the_next(now):
+    written, asked, go_on = now.write(1), threading.Event(), threading.Event()
+    describe, through = now.stream.describe_table, threading.Event()
+
+    def slow(**options):
+        if asked.is_set():
+            return describe(**options)
+        asked.set()
+        assert go_on.wait(10)
+        return describe(**options)
+
+    class Store(MemoryCheckpoints):
+        def acquire(self, *arguments, **options):
+            if go_on.is_set():
+                through.set()
+            return super().acquire(*arguments, **options)
+
+    now.stream.describe_table = slow
+    options = {"client": now.stream, "settings": QUICK, "checkpoints": Store()}
+    poller = AsyncStreamPoller("Product", now.router, **options)
+
+    async def main():
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(poller.run(), 0.2)
+        again = asyncio.create_task(poller.run())
+        await asyncio.to_thread(wait_until, lambda: now.router.values == written)
+        go_on.set()
+        await asyncio.to_thread(through.wait, 0.5)
+        written.extend(now.write(1))
+        await asyncio.to_thread(wait_until, lambda: now.router.values == written)
+        poller.stop()
+        return await again
+
+    assert asyncio.run(main()).reason == "stopped"
+    assert not through.is_set()
