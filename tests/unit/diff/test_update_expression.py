@@ -225,6 +225,18 @@ class TestLimits:
 
     def test_a_name_too_long_to_repeat_is_counted_at_once(self):
         assert "#n0 = :v0" in update({}, {"x" * 41: 1})["UpdateExpression"]
+        assert update({}, {"x" * 40: 1})["UpdateExpression"] == f"SET #{'x' * 40} = :{'x' * 40}"
+
+    def test_text_of_4_kb_is_not_too_long(self):
+        new = {f"{i:0>{37 if i < 28 else 38}}": 1 for i in range(50)}
+        text = update({}, new)["UpdateExpression"]
+        assert len(text) == 4096
+        assert "#n0" not in text
+
+    def test_comparisons_up_to_the_limit_are_taken(self):
+        old = {f"a{i}": i for i in range(150)}
+        arguments = update(old, {**old, "a1": 0}, condition="item")
+        assert arguments["ConditionExpression"].count(" = ") == 150
 
     def test_the_attribute_with_the_most_changes_is_set_as_a_whole(self):
         old = {"much": {f"n{i}": i for i in range(300)}, "little": {"x": 1, "y": 1}}
