@@ -102,6 +102,39 @@ class TestLists:
         old, new = {"a": {"b": [1, 2]}}, {"a": {"b": [0, 1, 2]}}
         assert update(old, new, lists="align")["UpdateExpression"] == "SET #a.#b = :a_b"
 
+    def test_and_what_comes_after_it_is_set_too(self):
+        old, new = {"a": [1, 2], "b": [1], "z": 1}, {"a": [0, 1, 2], "b": [1, 2], "z": 2}
+        arguments = update(old, new, lists="align")
+        assert arguments["UpdateExpression"] == "SET #a = :a, #b[1] = :b_1, #z = :z"
+
+    def test_a_list_in_a_map_keeps_its_positions_too(self):
+        old, new = {"m": {"a": [1, 2, 3]}}, {"m": {"a": [2, 3, 4]}}
+        assert update(old, new, lists="align")["UpdateExpression"] == (
+            "SET #m.#a[3] = :m_a_3 REMOVE #m.#a[0]"
+        )
+
+    def test_a_list_with_an_insertion_may_have_moved_itself(self):
+        old = {"a": [0, {"id": 1, "b": [1, 2]}]}
+        new = {"a": [{"id": 1, "b": [0, 1, 2]}]}
+        arguments = update(old, new, lists="align")
+        assert arguments["UpdateExpression"] == "SET #a[1].#b = :a_1_b REMOVE #a[0]"
+
+    @pytest.mark.parametrize("place", [0, 1])
+    def test_the_outermost_of_lists_with_insertions_is_set(self, place: int):
+        old = {"a": [{"id": 1, "b": [1, 2]}, 5]}
+        new: dict[str, Any] = {"a": [{"id": 1, "b": [0, 1, 2]}, 5]}
+        new["a"].insert(place, 9)
+        assert update(old, new, lists="align")["UpdateExpression"] == "SET #a = :a"
+
+    def test_a_list_that_only_loses_hides_no_insertion(self):
+        old, new = {"a": [1, 2], "b": [1, 2]}, {"a": [2], "b": [0, 1, 2]}
+        assert update(old, new, lists="align")["UpdateExpression"] == "SET #b = :b REMOVE #a[0]"
+
+    def test_an_insertion_from_changes_alone_is_refused_at_its_list(self):
+        change = Diff(list(diff({"a": [1, 2]}, {"a": [0, 1, 2]}, lists="align", wire=False)))
+        with pytest.raises(DiffError, match=r"^made from changes alone: .* at a$"):
+            change.to_update_expression()
+
     def test_and_compared_as_a_whole(self):
         old, new = {"a": {"b": [1, 2]}}, {"a": {"b": [0, 1, 2]}}
         arguments = update(old, new, lists="align", condition="changes")
@@ -132,6 +165,11 @@ class TestSets:
         assert update({"a": 1}, {"a": set()})["UpdateExpression"] == "REMOVE #a"
         arguments = update({}, {"a": {"b": set(), "c": 1}})
         assert arguments["ExpressionAttributeValues"] == {":a": {"M": {"c": {"N": "1"}}}}
+        arguments = update({}, {"a": [{"b": set(), "c": 1}]})
+        assert arguments["ExpressionAttributeValues"] == {":a": {"L": [{"M": {"c": {"N": "1"}}}]}}
+
+    def test_an_empty_one_that_goes_was_nothing(self):
+        assert update({"a": set(), "b": {"c": set()}}, {"b": {}}) == {}
 
     def test_an_empty_one_in_a_list_cannot_be_stored(self):
         with pytest.raises(EncodeError, match="a"):
@@ -148,7 +186,12 @@ class TestConditions:
             assert arguments["ConditionExpression"] == (
                 "attribute_not_exists(#new) AND #a = :old_a AND #b = :old_b AND #gone = :old_gone"
             )
-            assert arguments["ExpressionAttributeValues"][":old_gone"] == {"NULL": True}
+            values = arguments["ExpressionAttributeValues"]
+            assert [values[f":old_{name}"] for name in self.old] == [
+                {"N": "1"},
+                {"M": {"c": {"N": "1"}, "d": {"N": "2"}}},
+                {"NULL": True},
+            ]
 
     def test_the_changes_are_what_they_start_from(self):
         arguments = update(self.old, self.new, condition="changes")
@@ -156,6 +199,15 @@ class TestConditions:
             "#b.#c = :old_b_c AND attribute_not_exists(#b.#e) AND #gone = :old_gone "
             "AND attribute_not_exists(#new)"
         )
+
+    def test_an_empty_set_was_nothing(self):
+        old: dict[str, Any] = {"a": set(), "b": 1}
+        arguments = update(old, {**old, "b": 2}, condition="item")
+        assert arguments["ConditionExpression"] == "attribute_not_exists(#a) AND #b = :old_b"
+
+    def test_an_old_value_that_cannot_be_stored_is_named_by_path(self):
+        with pytest.raises(EncodeError, match="at a"):
+            update({"a": Decimal("NaN")}, {"a": 1}, condition="changes")
 
     def test_an_insert_is_of_an_item_that_is_not_there(self):
         change = diff_images(None, to_item({"PK": "x", "a": 1}), keys=("PK",))
@@ -166,7 +218,7 @@ class TestConditions:
         )
 
     def test_another_word_is_refused(self):
-        with pytest.raises(DiffError, match="condition"):
+        with pytest.raises(DiffError, match=r'^condition is True, False, "item" or "changes"$'):
             update({}, {}, condition="all")
 
     def test_more_than_dynamodb_takes_is_refused(self):
@@ -194,6 +246,10 @@ class TestKeys:
         for new in ({"PK": "y"}, {}):
             with pytest.raises(DiffError, match="key attribute cannot be updated at PK"):
                 diff({"PK": "x"}, new).to_update_expression(keys=["PK"])
+
+    def test_nor_does_anything_come_into_one(self):
+        with pytest.raises(DiffError, match=r"key attribute cannot be updated at PK\.y"):
+            diff({"PK": {"x": 1}}, {"PK": {"x": 1, "y": 2}}).to_update_expression(keys=["PK"])
 
     def test_a_record_tells_its_diff_the_keys(self):
         from ddbstream import parse
@@ -238,15 +294,24 @@ class TestLimits:
         arguments = update(old, {**old, "a1": 0}, condition="item")
         assert arguments["ConditionExpression"].count(" = ") == 150
 
-    def test_the_attribute_with_the_most_changes_is_set_as_a_whole(self):
-        old = {"much": {f"n{i}": i for i in range(300)}, "little": {"x": 1, "y": 1}}
-        new = {"much": dict.fromkeys(old["much"], -1), "little": {"x": 2, "y": 1}}
+    @pytest.mark.parametrize("much", ["much", "all"])
+    def test_the_attribute_with_the_most_changes_is_set_as_a_whole(self, much: str):
+        old = {much: {f"n{i}": i for i in range(300)}, "little": {"x": 1, "y": 1}}
+        new = {much: dict.fromkeys(old[much], -1), "little": {"x": 2, "y": 1}}
         arguments = update(old, new, condition="changes")
-        assert arguments["UpdateExpression"] == "SET #little.#x = :little_x, #much = :much"
+        assert arguments["UpdateExpression"] == f"SET #little.#x = :little_x, #{much} = :{much}"
         # What is overwritten as a whole is looked at as a whole.
         assert arguments["ConditionExpression"] == (
-            "#little.#x = :old_little_x AND #much = :old_much"
+            f"#little.#x = :old_little_x AND #{much} = :old_{much}"
         )
+
+    def test_what_comes_or_goes_is_not_set_as_a_whole(self):
+        inside = {f"n{i}": i for i in range(300)}
+        old = {"deep": inside, **{f"gone{i}": i for i in range(9)}}
+        new = {"deep": dict.fromkeys(inside, -1), **{f"new{i}": i for i in range(9)}}
+        text = update(old, new)["UpdateExpression"]
+        assert "#deep = :deep" in text
+        assert text.endswith(" REMOVE " + ", ".join(f"#gone{i}" for i in range(9)))
 
     @pytest.mark.parametrize("count", range(2, 9))
     def test_no_more_attributes_are_set_as_a_whole_than_must_be(self, count: int):
@@ -260,19 +325,28 @@ class TestLimits:
     def test_what_no_expression_holds_is_refused(self, deep: Any):
         old = {f"a{i}": i for i in range(500)}
         new = {**dict.fromkeys(old, -1), **{name: {"x": 1, "y": 2} for name in deep}}
-        with pytest.raises(DiffError, match="put the item"):
+        with pytest.raises(
+            DiffError,
+            match=r"^longer than DynamoDB's 4 KB of text and 300 operators: put the item$",
+        ):
             update({**old, **deep}, new)
 
     def test_nor_do_changes_alone_know_what_to_set_as_a_whole(self):
-        with pytest.raises(DiffError, match=r"changes alone.* too long"):
+        with pytest.raises(
+            DiffError, match=r"^made from changes alone, and too long for one expression$"
+        ):
             Diff([Replaced(f"a.n{i}", 1, 2) for i in range(500)]).to_update_expression()
 
 
 def test_a_removal_is_no_update():
-    with pytest.raises(DiffError, match="delete_item"):
+    with pytest.raises(
+        DiffError, match=r"^the item was removed: that is delete_item, and no update$"
+    ):
         update({"a": 1}, None)
 
 
 def test_a_value_that_cannot_be_stored_is_named_by_path():
     with pytest.raises(EncodeError, match=r"at a\.b"):
         update({"a": {"b": 1}}, {"a": {"b": Decimal("NaN")}})
+    with pytest.raises(EncodeError, match="at s"):
+        update({"s": {Decimal(1)}}, {"s": {Decimal(1), Decimal("Infinity")}})

@@ -112,6 +112,19 @@ Parts = extensions.TypeAliasType("Parts", "tuple[T, list[Parts[T]]]", type_param
 Lost = extensions.TypeAliasType("Lost", "list[Nowhere]")
 
 
+Texts = extensions.TypeAliasType("Texts", "Union[str, list[Texts]]")
+Blobs = extensions.TypeAliasType("Blobs", "Union[bytes, list[Blobs]]")
+
+
+def test_two_recursive_aliases_in_one_model_are_read_apart() -> None:
+    assert held_round_trips(tuple[Texts, Blobs], (["x", ["y"]], [b"x", [b"y"]]))
+
+
+def test_binaries_in_a_recursive_alias_are_text_on_the_json_wire() -> None:
+    item = to_item(holding(Blobs)([[b"x"]]), wire="json")
+    assert item == {"a": {"L": [{"L": [{"B": "eA=="}]}]}}
+
+
 class LazilyLost:
     """What ``type Lost = list[Nowhere]`` makes."""
 

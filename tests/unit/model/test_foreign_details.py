@@ -74,6 +74,20 @@ def test_what_pydantic_cannot_complete_is_refused_when_bound() -> None:
         codec_for(Never)
 
 
+class HalfAStruct:
+    __struct_fields__ = ("a",)
+
+
+class HalfAModel:
+    __pydantic_validator__ = None
+
+
+@pytest.mark.parametrize("cls", [HalfAStruct, HalfAModel])
+def test_a_class_with_but_one_of_a_librarys_marks_is_not_of_it(cls: Any) -> None:
+    with pytest.raises(ModelDefinitionError, match=f"{cls.__name__} has no place in DynamoDB"):
+        codec_for(cls)
+
+
 # --- pydantic -----------------------------------------------------------------------------------
 
 
@@ -221,6 +235,15 @@ def test_a_refusal_of_a_whole_pydantic_model_is_at_the_model() -> None:
     )
 
 
+def test_a_refusal_deep_in_a_field_is_at_its_place() -> None:
+    class Model(pydantic.BaseModel):
+        a: list[list[Annotated[int, pydantic.Field(gt=0)]]] = pydantic.Field(alias="A")
+
+    with pytest.raises(DecodeError) as caught:
+        from_item({"A": {"L": [{"L": []}, {"L": [{"N": "1"}, {"N": "2"}, {"N": "0"}]}]}}, Model)
+    assert (caught.value.path, caught.value.found) == ("A[1][2]", "greater_than")
+
+
 # --- attrs and msgspec --------------------------------------------------------------------------
 
 
@@ -230,6 +253,46 @@ def test_an_attrs_factorys_empty_set_is_left_out() -> None:
         tags: set[str] = attrs.Factory(set)
 
     assert round_trips(Model()) == {}
+
+
+def test_what_attrs_refuses_is_at_the_one_field_that_refused_it() -> None:
+    @attrs.define
+    class Base:
+        a: int = attrs.field(validator=attrs.validators.gt(0))
+        b: int = 5
+
+    @attrs.define(init=False)
+    class Sub(Base):
+        def __init__(self, a: int, b: int) -> None:
+            Base.__init__(self, a, b)
+
+    for cls in (Base, Sub):
+        with pytest.raises(DecodeError) as caught:
+            from_item({"a": {"N": "-7"}, "b": {"N": "1"}}, cls)
+        assert (caught.value.path, caught.value.errors) == ("a", ())
+        assert str(caught.value).startswith(f"{cls.__name__} refused the value with ValueError")
+        assert "-7" not in str(caught.value)
+
+
+def test_what_no_field_of_attrs_refuses_is_at_the_class() -> None:
+    @attrs.define
+    class After:
+        a: int
+
+        def __attrs_post_init__(self) -> None:
+            raise ValueError
+
+    @attrs.define(init=False)
+    class Own:
+        a: int
+
+        def __init__(self, a: int) -> None:
+            raise ValueError
+
+    for cls in (After, Own):
+        with pytest.raises(DecodeError, match=f"{cls.__name__} refused its values") as caught:
+            from_item({"a": {"N": "1"}}, cls)
+        assert (caught.value.path, caught.value.errors) == (None, ())
 
 
 def test_generic_bases_of_attrs_and_msgspec() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from ddbstream import Attribute, Epoch, from_item, to_item
 from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
+from ddbstream.models import model as ddbstream_model
 from tests.unit.model.reading import codec_for, quickly, slowly
 
 pydantic = pytest.importorskip("pydantic")
@@ -55,6 +56,7 @@ def round_trips(obj: Any) -> dict[str, Any]:
         (set[IPv4Address], {"127.0.0.1"}),
         (dict[IPv4Address, list[pydantic.HttpUrl]], {"127.0.0.1": ["https://a.example/"]}),
         (Union[IPv4Address, int], "127.0.0.1"),  # noqa: UP007
+        (Union[IPv4Address, int], 5),  # noqa: UP007
         (PurePosixPath, "/a/b"),
         (pydantic.ByteSize, 1024),
         (pydantic.SecretStr, "x"),
@@ -111,7 +113,9 @@ def test_a_root_models_marks_are_those_of_any_field() -> None:
     assert round_trips(cls(a=Moment(at))) == {"a": {"N": "1795651200"}}
     assert round_trips(model(Turned)(a=Turned("ab"))) == {"a": {"S": "ba"}}
     for refused in (pydantic.RootModel[pydantic.Json[int]], Encoded):
-        with pytest.raises(ModelDefinitionError, match="reads what it does not keep") as caught:
+        with pytest.raises(
+            ModelDefinitionError, match=r"reads what it does not keep.* is stored"
+        ) as caught:
             codec_for(model(refused))
         assert caught.value.path == "a"
 
@@ -144,6 +148,27 @@ def test_the_error_of_what_cannot_be_written_holds_no_value() -> None:
         to_item(cls(a="secret"))
     assert "secret" not in str(caught.value)
     assert caught.value.path == "a"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "words"),
+    [
+        (
+            pydantic.HttpUrl,
+            "https://secret.example/",
+            "the HttpUrl would not be read back as it is",
+        ),
+        (pydantic.ByteSize, 5, "the ByteSize would not be read back as it is"),
+        (pydantic.SecretStr, "secret", "expected SecretStr, got str"),
+    ],
+)
+def test_what_got_past_pydantic_is_refused_without_a_warning_that_prints_it(
+    annotation: Any, value: Any, words: str, recwarn: pytest.WarningsRecorder
+) -> None:
+    with pytest.raises(EncodeError, match=words) as caught:
+        to_item(model(annotation).model_construct(a=value))
+    assert "secret" not in str(caught.value)
+    assert not recwarn.list
 
 
 def test_enums_kept_by_value_are_read_and_written_by_value() -> None:
@@ -190,8 +215,9 @@ def test_aliases_for_validation_round_trip() -> None:
     class Path:
         c: int = pydantic.Field(validation_alias=pydantic.AliasPath("c", 0))
 
-    with pytest.raises(ModelDefinitionError, match="AliasPath"):
+    with pytest.raises(ModelDefinitionError, match=r"^an AliasPath is no .*") as caught:
         codec_for(Path)
+    assert caught.value.path == "c"
 
 
 def test_an_attribute_with_a_fields_name_is_not_swallowed() -> None:
@@ -201,6 +227,17 @@ def test_an_attribute_with_a_fields_name_is_not_swallowed() -> None:
     assert from_item({"A": {"N": "1"}, "b": {"N": "2"}}, Model).model_extra == {"b": 2}
     with pytest.raises(DecodeError, match=r"a field's name of Model, got one at a"):
         from_item({"A": {"N": "1"}, "a": {"N": "2"}}, Model)
+
+
+def test_a_field_that_collects_takes_an_attribute_with_a_fields_name() -> None:
+    @ddbstream_model(collect="rest")
+    class Model(pydantic.BaseModel):
+        a: int = pydantic.Field(alias="A")
+        rest: dict[str, Any] = {}
+
+    item = {"A": {"N": "1"}, "a": {"S": "x"}}
+    assert quickly(item, Model).rest == slowly(item, Model).rest == {"a": "x"}
+    assert to_item(from_item(item, Model)) == item
 
 
 def test_what_pydantic_leaves_out_of_its_dumps_is_stored_all_the_same() -> None:

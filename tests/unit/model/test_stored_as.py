@@ -106,6 +106,12 @@ ROWS: list[tuple[Any, Any, Any]] = [
     (Shape, Names(["a"]), {"M": {"names": {"L": [{"S": "a"}]}}}),
     (Shape | None, None, {"NULL": True}),
     (Shape | str, "x", {"S": "x"}),
+    (Shape | str, Line(3), {"M": {"M": {"M": {"length": {"N": "3"}}}}}),
+    (
+        Annotated[Circle | Big, Attribute(tags={"c": Circle, "b": Big})],
+        Big(1.0, 2),
+        {"M": {"b": {"M": {"radius": {"N": "1.0"}, "more": {"N": "2"}}}}},
+    ),
     (list[Shape], [Line(1)], {"L": [{"M": {"M": {"M": {"length": {"N": "1"}}}}}]}),
     (
         Annotated[Circle | Line | None, Attribute(tags={"c": Circle, "l": Line})],
@@ -276,6 +282,12 @@ def test_an_empty_list_is_left_out_where_its_absence_reads_the_same() -> None:
     [
         (Shape, {"M": {}}, "expected one tag of .*, got nothing at value"),
         (Shape, {"M": {"a": {"S": "secret"}, "b": {}}}, "one tag of .*, got 2 attributes at value"),
+        (
+            Shape,
+            {"M": {"M": {"M": {"length": {"N": "3"}}}, "circle": {"S": "secret"}}},
+            "one tag of .*, got 2 attributes at value",
+        ),
+        (Shape, {"M": 5}, "expected a map of attribute values, got Python int at value"),
         (Shape, {"M": {"secret": {}}}, "a tag of .*, got another attribute at value"),
         (Shape, {"S": "secret"}, "expected M, got S at value"),
         (Shape, {"M": {"circle": {"M": {}}}}, r"got nothing at value\.circle\.radius"),
