@@ -93,7 +93,10 @@ def test_no_two_saves_of_different_epochs_interleave_and_the_loser_stops(open_st
         pollers.append(poller)
         threads.append(threading.Thread(target=poll, args=(poller, errors)))
         threads[-1].start()
-        for _ in range(40):
+        begun, until = written, time.monotonic() + 20
+        # until this one has saved, so that it has the lease before the next one takes it
+        while written < begun + 40 or len(set(epochs)) < len(threads):
+            assert time.monotonic() < until
             stream.put({"PK": {"S": f"{written % 7}"}, "n": {"N": str(written)}})
             written += 1
             time.sleep(0.005)

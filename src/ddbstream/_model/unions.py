@@ -329,10 +329,7 @@ class OuterTagNode(MapNode):
 
 
 class ReferenceNode(Node):
-    """A recursive type alias inside itself; ``target`` is set once it is planned.
-
-    It can have any tag, and so it is no part of a union or of a set.
-    """
+    """A recursive type alias inside itself; ``target`` is set once it is planned."""
 
     target: Node
 
@@ -348,6 +345,9 @@ class ReferenceNode(Node):
     def emit(self, e: Emitter, source: str, target: str) -> None:
         function = e.helper(self, self.name, lambda value, made: self.target.emit(e, value, made))
         e.line(f"{target} = {function}({source}, {e.depth})")
+
+    def holds(self, value: Any) -> bool:
+        return self.target.holds(value)
 
     def left_out(self, value: Any) -> bool:
         return self.target.left_out(value)

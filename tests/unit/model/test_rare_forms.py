@@ -19,6 +19,7 @@ from tests.unit.model.reading import codec_for, quickly, round_trips, slowly
 attrs = pytest.importorskip("attrs")
 msgspec = pytest.importorskip("msgspec")
 pydantic = pytest.importorskip("pydantic")
+typing_extensions = pytest.importorskip("typing_extensions")
 
 
 def from_text(obj: Any) -> Any:
@@ -199,6 +200,13 @@ class TestRecursion:
         assert item == {"a": {"M": {"left": {"N": "1"}, "maybe": {"NULL": True}}}}
         with pytest.raises(EncodeError, match=r"at a\.maybe"):
             to_item(holding(Tree)(Branch(1, 2, set())))  # it would be read as None
+
+    def test_of_an_alias_beside_another_kind_is_told_apart_by_the_value(self):
+        deep = typing_extensions.TypeAliasType("deep", int | list["deep | Literal['x']"])
+        made = holding(deep)
+        round_trips(made([5, "x", [7, "x", []]]))
+        with pytest.raises(EncodeError, match=r"at a\[0\]\[1\]"):
+            to_item(made([[1, 0.5]]))
 
     def test_has_paths(self):
         found = codec_for(holding(Tree))
