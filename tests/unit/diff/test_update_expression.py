@@ -49,6 +49,10 @@ def test_an_empty_diff_has_no_arguments():
     assert update({}, {}, condition=True) == {}
 
 
+def test_a_placeholder_is_the_name_itself_in_either_case():
+    assert update({}, {"Xx_1X": 1})["UpdateExpression"] == "SET #Xx_1X = :Xx_1X"
+
+
 def test_only_what_is_used_is_passed():
     # DynamoDB refuses an empty map of values, and one with a value that the expression lacks.
     assert update({"a": 1}, {}) == {

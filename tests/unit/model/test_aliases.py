@@ -7,7 +7,7 @@ from __future__ import annotations
 import collections
 import typing
 from collections import OrderedDict, deque
-from dataclasses import dataclass, make_dataclass
+from dataclasses import dataclass, field, make_dataclass
 from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Final, Generic, Literal, NewType, Union
@@ -123,6 +123,20 @@ def test_two_recursive_aliases_in_one_model_are_read_apart() -> None:
 def test_binaries_in_a_recursive_alias_are_text_on_the_json_wire() -> None:
     item = to_item(holding(Blobs)([[b"x"]]), wire="json")
     assert item == {"a": {"L": [{"L": [{"B": "eA=="}]}]}}
+
+
+@dataclass
+class Branch:
+    child: Kids = field(default_factory=set)
+
+
+Kids = extensions.TypeAliasType("Kids", Union[Branch, set[str]])
+
+
+def test_an_empty_set_in_a_recursive_alias_is_left_out() -> None:
+    tree = Branch(Branch(set()))
+    assert held_round_trips(Kids, tree) == {"M": {"child": {"M": {}}}}
+    assert held_round_trips(Kids, Branch({"x"})) == {"M": {"child": {"SS": ["x"]}}}
 
 
 class LazilyLost:

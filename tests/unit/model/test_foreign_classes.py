@@ -230,6 +230,8 @@ def test_pydantic_empty_sets_are_left_out_and_defaults_not_shared() -> None:
     one.c["x"] = 1
     one.b.add("x")
     assert two == Model()
+    for read in (quickly, slowly):
+        assert read({}, Model).model_fields_set == set()
 
 
 def test_pydantic_root_models_generics_and_dataclasses() -> None:

@@ -135,6 +135,26 @@ def test_a_missing_key_is_an_error(missing: str, path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "stored", [{}, {"PK": {"S": "x"}, "SK": {"S": "y"}}], ids=["missing", "of other texts"]
+)
+def test_each_key_that_is_wrong_is_an_error_of_its_own(stored: dict[str, Any]) -> None:
+    with pytest.raises(DecodeError) as caught:
+        from_item({**stored, "name": {"S": "x"}}, Product)
+    assert [error.path for error in caught.value.errors] == ["PK", "SK"]
+
+
+def test_a_key_that_is_absent_gives_its_field_the_default() -> None:
+    @keys(PK="P#{id}", GSI1PK="N#{number}")
+    @dataclass
+    class Ranked:
+        id: str
+        number: int | None = 5
+
+    for read in (quickly, slowly):
+        assert read({"PK": {"S": "P#a"}}, Ranked) == Ranked("a", 5)
+
+
+@pytest.mark.parametrize(
     ("key", "found"),
     [
         ({"N": "1"}, "N"),

@@ -163,3 +163,18 @@ def test_a_subclass_that_is_read_as_its_equal_is_written() -> None:
     obj = Holder(Named(1), Page[int](items=[1]))
     assert to_item(obj)["point"] == {"M": {"x": {"N": "1"}}}
     assert from_item(to_item(obj), Holder) == Holder(Point(1), Page(items=[Decimal(1)]))
+
+
+def test_an_instance_of_a_subclass_that_cannot_be_compared_is_refused() -> None:
+    @dataclass
+    class Plain:
+        a: int
+
+    class Raising(Plain):
+        def __eq__(self, other: object) -> bool:
+            raise ValueError
+
+        __hash__ = None  # type: ignore[assignment]
+
+    with pytest.raises(EncodeError, match="its subclass Raising"):
+        to_item(Raising(1), model=Plain)

@@ -26,6 +26,7 @@ from ddbstream.models import (
 from ddbstream.testing import insert
 from ddbstream.typing import AttributeValue, Item
 from tests.support.roads import insert_of, new_image, unread_page
+from tests.unit.model.reading import quickly
 
 
 def number(value: AttributeValue) -> AttributeValue:
@@ -92,6 +93,8 @@ def test_an_item_that_is_text_until_it_is_read_is_upgraded_too(item: Item) -> No
 
 def test_the_steps_run_in_the_generated_decoder() -> None:
     assert "= _upgraded(item)" in decoder_source(Product)
+    for item in OF_ANY_VERSION:
+        assert quickly(item, Product) == LAMP
 
 
 def test_a_record_reads_its_images_with_the_steps_and_keeps_the_stored_form() -> None:
@@ -304,6 +307,14 @@ def forgetful(item: Item) -> Any:
     item["x"] = {"N": "1"}
 
 
+def listing(item: Item) -> Any:
+    return [item]
+
+
+def refusing(item: Item) -> Item:
+    raise DecodeError(path="z", expected="N", found="S")
+
+
 def misread(value: AttributeValue) -> AttributeValue:
     return {"N": value["B"]}  # type: ignore[typeddict-item]
 
@@ -313,6 +324,8 @@ def misread(value: AttributeValue) -> AttributeValue:
     [
         (raising, "inner", "upgrade raising raised ValueError (test_upgrades.py:"),
         (forgetful, "inner", "expected an item from upgrade forgetful, got nothing"),
+        (listing, "inner", "expected an item from upgrade listing, got Python list"),
+        (refusing, "inner.z", "expected N, got S at inner.z"),
         (retyped("y", "S", misread), "inner.y", "upgrade retyped('y', 'S', ...) raised KeyError"),
     ],
 )
