@@ -64,6 +64,19 @@ def test_a_key_with_a_none_in_it_is_left_out() -> None:
     assert "GSI1PK" not in round_trips(Wide("a", 1, 2))
 
 
+def test_a_key_after_one_that_is_left_out_is_written() -> None:
+    @keys(PK="P#{id}", GSI1PK="D#{day}", GSI2PK="N#{name}")
+    @dataclass
+    class Indexed:
+        id: str
+        day: date | None
+        name: str | None = None
+
+    day = date(2026, 11, 26)
+    assert round_trips(Indexed("a", None, "x")) == {"PK": {"S": "P#a"}, "GSI2PK": {"S": "N#x"}}
+    assert round_trips(Indexed("a", day)) == {"PK": {"S": "P#a"}, "GSI1PK": {"S": f"D#{day}"}}
+
+
 @pytest.mark.parametrize(
     ("pk", "sk"),
     [
