@@ -284,7 +284,7 @@ def test_an_empty_list_is_left_out_where_its_absence_reads_the_same() -> None:
         (Shape, {"M": {"a": {"S": "secret"}, "b": {}}}, "one tag of .*, got 2 attributes at value"),
         (
             Shape,
-            {"M": {"M": {"M": {"length": {"N": "3"}}}, "circle": {"S": "secret"}}},
+            {"M": {"M": {"M": {"length": {"N": "3"}}}, "circle": {"M": {"radius": {"N": "1"}}}}},
             "one tag of .*, got 2 attributes at value",
         ),
         (Shape, {"M": 5}, "expected a map of attribute values, got Python int at value"),
