@@ -234,7 +234,7 @@ def test_on_a_terminal_there_is_a_bar_and_then_the_report_in_words(
     assert "━" in plain
     assert "loading" in plain
     assert re.search(r" 0/20\b", plain), "the count is there before the first batch is done"
-    assert "10/20" in plain
+    assert re.search(r" (5|10|15)/20\b", plain)
     assert plain.strip().endswith("20 records, 2 of 2 parts done")
 
 

@@ -241,7 +241,7 @@ class _Bar:
 
     def expect(self, items: int | None) -> None:
         """Show from the beginning how many there are."""
-        self._progress.update(self._task, total=items or None)
+        self._progress.update(self._task, total=items or None, refresh=True)
 
     def show(self, now: LoadProgress) -> None:
         """Show how much is done."""
