@@ -6,6 +6,7 @@ in one line what to install, and exits with 2, as for any other wrong use.
 
 from __future__ import annotations
 
+import atexit
 import sys
 from importlib import import_module
 
@@ -24,4 +25,5 @@ def main() -> None:
             f'ddbstream: the command line needs {error.name}: pip install "ddbstream[cli]"\n'
         )
         sys.exit(2)
+    atexit.register(import_module("ddbstream.cli._standard_streams").drop_errors)
     cli(prog_name="ddbstream")
