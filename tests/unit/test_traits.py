@@ -167,6 +167,11 @@ class TestUnchanged:
         assert record.traits().unchanged == "no"
         assert not record.is_unchanged
 
+    @pytest.mark.parametrize("malformed", [{"N": "x"}, {"Z": "1"}, 5])
+    def test_is_unknown_where_an_image_cannot_be_compared(self, malformed: Any) -> None:
+        record = only(lambda_record(OldImage={"n": malformed}, NewImage={"n": {"N": "1"}}))
+        assert record.traits().unchanged == "unknown"
+
     @pytest.mark.parametrize("missing", ["OldImage", "NewImage"])
     def test_is_unknown_without_both_images(self, missing: str) -> None:
         record = only(lambda_record(**{missing: None}))
