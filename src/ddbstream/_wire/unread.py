@@ -13,8 +13,8 @@ below raise `ValueError`, and their callers read it with `json`, as they do with
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, overload
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -35,6 +35,7 @@ __all__ = [
     "UnreadChange",
     "UnreadPage",
     "UnreadRecord",
+    "checked",
     "decoded_base64",
     "record_of_base64",
     "unread_answer",
@@ -77,6 +78,8 @@ class _Answer(Struct, gc=False, forbid_unknown_fields=True):
 class _Slices(Struct, gc=False):
     Records: list[Raw]
 
+
+T = TypeVar("T")
 
 _ENTRY: Final = frozenset(RecordMembers.__struct_fields__) - {"dynamodb"}
 _CHANGE: Final = frozenset(ChangeMembers.__struct_fields__)
@@ -282,13 +285,7 @@ def unread_answer(body: bytes) -> tuple[UnreadPage, bytes]:
     Raises:
         ValueError: It is no such body, or one with something unusual.
     """
-    # msgspec checks the text that it passes over, but not that it is UTF-8.
-    if not body.isascii():
-        body.decode()
-    try:
-        answer = _read_answer(body)
-    except RecursionError:
-        raise ValueError from None
+    answer = checked(_read_answer, body)
     rest = b"{}"
     if answer.NextShardIterator is not UNSET:
         rest = b'{"NextShardIterator":%b}' % bytes(answer.NextShardIterator)
@@ -313,14 +310,16 @@ def unread_record(text: bytes) -> UnreadRecord:
     Raises:
         ValueError: It is none, or one with something unusual.
     """
-    return UnreadRecord((text,), 0, _entry_of(text))
+    return UnreadRecord((text,), 0, checked(_read_entry, text))
 
 
-def _entry_of(text: bytes) -> RecordMembers:
+def checked(decode: Callable[[bytes], T], text: bytes) -> T:
+    """What a decoder of msgspec's makes of a text; ValueError if it refuses it, or is no UTF-8."""
+    # msgspec checks the text that it passes over, but not that it is UTF-8.
     if not text.isascii():
         text.decode()
     try:
-        return _read_entry(text)
+        return decode(text)
     except RecursionError:
         raise ValueError from None
 
@@ -332,6 +331,6 @@ def record_of_base64(text: str, origin: Origin, codec: Codec[Any]) -> StreamReco
         ValueError: As `unread_record`, or it is no base64 as AWS writes it.
     """
     data = msgspec.convert(text, bytes)
-    entry = _entry_of(data)
+    entry = checked(_read_entry, data)
     record = UnreadRecord((data,), 0, entry)
     return EVENTS[entry.eventName](record, UnreadChange(record, entry.dynamodb), origin, codec)

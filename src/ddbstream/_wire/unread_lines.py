@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from ddbstream._wire.unread import ChangeMembers, RecordMembers, UnreadChange, UnreadRecord
+from ddbstream._wire.unread import ChangeMembers, RecordMembers, UnreadChange, UnreadRecord, checked
 from ddbstream._wire.unread_image import find, is_map_text, read
 
 __all__ = ["unread_line"]
@@ -87,12 +87,7 @@ def unread_line(
     Raises:
         ValueError: It is no such line, or one with something unusual.
     """
-    if not text.isascii():
-        text.decode()
-    try:
-        line = _read_line(text)
-    except RecursionError:
-        raise ValueError from None
+    line = checked(_read_line, text)
     item = line.Item
     no_other = line.Keys is line.Metadata is line.NewImage is line.OldImage is UNSET
     if item is UNSET or not no_other or not is_map_text(item):
