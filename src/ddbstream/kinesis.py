@@ -114,8 +114,8 @@ class DynamoDBNewest:
     """Keeps it in a DynamoDB table, with conditional writes: for many workers, and restarts.
 
     The table has one string key, ``item``: the item's text, or a hash of one that is too long to be
-    a key. ``expires`` is for its Time to Live. Costs a read and a
-    write of at most 1 KB for each item in a batch.
+    a key. ``expires`` is for its Time to Live. Costs a read and a write of at most 1 KB for each
+    item in a batch.
 
     Args:
         table_name: The table's name.

@@ -83,8 +83,7 @@ def drop_output() -> None:
 
     The interpreter flushes it at exit, and would fail there once more.
     """
-    with suppress(OSError, ValueError):  # a test's standard output is no file
-        os.dup2(os.open(os.devnull, os.O_WRONLY), own_output().fileno())
+    _into_nothing(own_output())
 
 
 def drop_errors() -> None:
@@ -92,8 +91,12 @@ def drop_errors() -> None:
     try:
         sys.stderr.flush()
     except (OSError, ValueError):
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        _into_nothing(sys.stderr)
+
+
+def _into_nothing(stream: TextIO) -> None:
+    with suppress(OSError, ValueError):  # a test's is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def own_output() -> TextIO:
