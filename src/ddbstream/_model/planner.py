@@ -570,8 +570,8 @@ class ClassPlanner:
             node.fields.append(f)
             if declared.name == collect:
                 _collect(node, f)
-        order = [declared.name for declared in spec.fields]
-        node.fields.sort(key=lambda f: order.index(f.name))
+        places = {declared.name: place for place, declared in enumerate(spec.fields)}
+        node.fields.sort(key=lambda f: places[f.name])
         node.upgrades = steps_of(options)
         _check_formats(node)
         _check_names(node)
