@@ -33,8 +33,6 @@ from ddbstream.poller._core.shared import Shared
 
 __all__ = ["Discovery"]
 
-_ANSWERS_THAT_PROVE = LISTINGS_THAT_PROVE
-
 
 class Discovery:
     """The listing part of the core.
@@ -208,7 +206,7 @@ class Discovery:
             self._gone_since = at.mono
         self._gone_answers += 1
         lasted = at.mono - self._gone_since >= self._shared.settings.gone_after
-        return lasted and self._gone_answers >= _ANSWERS_THAT_PROVE
+        return lasted and self._gone_answers >= LISTINGS_THAT_PROVE
 
     def _on_stream_gone(self, failed: CommandFailed) -> None:
         if self._shared.start is None:
