@@ -84,6 +84,10 @@ def record(raw: Any) -> Any:
     return made
 
 
+def seen_by(kinds: Kinds, change: Any) -> Any:
+    return kinds.see(change, kinds.kind_of(change))
+
+
 def test_a_router_its_handler_and_classes_with_keys_all_type_items(app: Any) -> None:
     of_app = record(insert(product(7)))
     for kinds in (
@@ -91,21 +95,22 @@ def test_a_router_its_handler_and_classes_with_keys_all_type_items(app: Any) -> 
         Kinds(app.handler, (), None),
         Kinds(None, (app.Order, app.Product), None),
     ):
-        seen = kinds.see(of_app)
+        seen = seen_by(kinds, of_app)
         assert (seen.entity, seen.record.new, seen.note) == ("Product", app.Product("7", 7), None)
 
 
 def test_what_fits_no_class_is_seen_as_it_is_stored_with_a_note(app: Any) -> None:
     kinds = Kinds(app.router, (), None)
-    misfit = kinds.see(record(insert({**product(7), "price": "secret"})))
+    misfit = seen_by(kinds, record(insert({**product(7), "price": "secret"})))
     assert misfit.record.new["price"] == "secret"
     assert "NewImage.price" in misfit.note
     assert "secret" not in misfit.note
-    stranger = kinds.see(record(insert({"PK": "Customer#1", "SK": "-"})))
+    stranger = seen_by(kinds, record(insert({"PK": "Customer#1", "SK": "-"})))
     assert (stranger.entity, stranger.note) == ("Customer", "no class is known of Customer")
-    nobody = Kinds(None, (app.Order, app.Product), None).see(record(insert({"PK": "?", "SK": "-"})))
+    kinds = Kinds(None, (app.Order, app.Product), None)
+    nobody = seen_by(kinds, record(insert({"PK": "?", "SK": "-"})))
     assert nobody.note == "no class fits its keys"
-    assert Kinds(None, (), lambda _: "X").see(record(insert(product(1)))).note is None
+    assert seen_by(Kinds(None, (), lambda _: "X"), record(insert(product(1)))).note is None
 
 
 def test_several_classes_that_cannot_be_told_apart_are_wrong_usage(app: Any) -> None:

@@ -31,45 +31,36 @@ _HIDDEN: Final = "***"
 _DEEPEST: Final = 32  # levels of an item in DynamoDB
 
 
-@dataclass(frozen=True)
-class _Comparison:
-    """What is at a path of the item, compared with a text."""
-
-    parts: Parts
-    operator: str
-    text: str
-
-    def holds(self, record: Change[Any], codec: Codec[Any] | None) -> bool:
-        """Whether it is so of a change whose item has this codec's class."""
-        item = _item(record)
-        found = (_at(item, parts) for parts in _meant(self.parts, codec))
-        value = next((value for value in found if value is not None), None)
-        return _holds(value, self.operator, self.text)
-
-
 class Condition(click.ParamType):  # type: ignore[type-arg] # older versions take no parameter
-    """``PATH=VALUE`` and the like: a comparison; or ``module:function``: a function of a change."""
+    """``PATH=VALUE`` and the like, or ``module:function``; a function of a change and its kind."""
 
     name = "CONDITION"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> _Comparison | Callable[[Change[Any]], Any]:
+    ) -> Wanted:
         """Read the argument."""
         if not isinstance(value, str):
             return value  # type: ignore[no-any-return]
         found = _OPERATORS.fullmatch(value)
         if found is None:
             loaded: Any = Loaded("function").convert(value, param, ctx)
-            return loaded  # type: ignore[no-any-return]
+            return lambda record, _: loaded(record)
         path, operator, text = found[1].strip(), found[2], found[3].strip()
         if path == "event":
-            return lambda record: _holds(record.event_name, operator, text)
+            return lambda record, _: _holds(record.event_name, operator, text)
         try:
             parts = parse_path(path)
         except (DDBStreamError, ValueError):
             self.fail(f"{path!r} is no document path", param, ctx)
-        return _Comparison(parts, operator, text)
+        return lambda record, kind: _holds(_first_at(record, parts, kind), operator, text)
+
+
+def _first_at(record: Change[Any], parts: Parts, kind: Kind) -> Any:
+    """What the item has at a path, which may mean several places; None if it has nothing."""
+    item = _item(record)
+    found = (_at(item, meant) for meant in kind.meant(parts))
+    return next((value for value in found if value is not None), None)
 
 
 def _item(record: Change[Any]) -> Any:
@@ -125,6 +116,33 @@ class Seen(NamedTuple):
     hidden: Sequence[Parts] = ()
 
 
+class Kind(NamedTuple):
+    """What an item is, and what it is read as.
+
+    Attributes:
+        entity: Its name.
+        model: The class; None if none is known.
+        registry: What says more of the class.
+    """
+
+    entity: str | None
+    model: Any
+    registry: Any
+
+    def meant(self, parts: Parts) -> list[Parts]:
+        """The paths in attribute names that a path means; DDBStreamError if the class is unusable.
+
+        A name at a list is one of every member.
+        """
+        if self.model is None:
+            return [parts]
+        return _meant(parts, codec_for(self.model, self.registry))
+
+
+Wanted = Callable[[Change[Any], Kind], Any]
+"""Whether a change is to be shown."""
+
+
 class Kinds:
     """The classes that items are read as.
 
@@ -162,14 +180,9 @@ class Kinds:
         self._classify = classify or by_table_name()
         self._expects = app is not None or len(models) > 1
 
-    def codec_of(self, record: Change[Any]) -> Codec[Any] | None:
-        """The codec of the item's class, if it has one."""
-        _, model, registry = self._kind(record)
-        return None if model is None else codec_for(model, registry)
-
-    def see(self, record: Change[Any]) -> Seen:
-        """A change with its class."""
-        entity, model, registry = self._kind(record)
+    def see(self, record: Change[Any], kind: Kind) -> Seen:
+        """A change of a kind with its class."""
+        entity, model, registry = kind
         if model is None:
             named = f"no class is known of {entity}" if entity else "no class fits its keys"
             return Seen(record, entity, named if self._expects else None)
@@ -183,14 +196,15 @@ class Kinds:
             return Seen(record, entity, str(error))
         return Seen(typed, entity)
 
-    def _kind(self, record: Change[Any]) -> tuple[str | None, Any, Any]:
+    def kind_of(self, record: Change[Any]) -> Kind:
+        """What a change is."""
         for route in self._routes:
             name = (route.classify or self._classify)(record)
             if name is not None and route.entity in (None, name):
-                return name, route.model, route.registry
+                return Kind(name, route.model, route.registry)
         name = self._classify(record)
         model = self._every or (self._named.get(name) if name is not None else None)
-        return name, model, None
+        return Kind(name, model, None)
 
 
 @dataclass
@@ -205,41 +219,32 @@ class View:
     """
 
     kinds: Kinds
-    where: Sequence[_Comparison | Callable[[Change[Any]], Any]] = ()
+    where: Sequence[Wanted] = ()
     changed: Sequence[Parts] = ()
     hidden: Sequence[Parts] = ()
 
     def see(self, record: Change[Any]) -> Seen | None:
         """A change as it is shown; None if it is not."""
-        by_path = self.hidden or self.changed or any(isinstance(w, _Comparison) for w in self.where)
-        codec = self.kinds.codec_of(record) if by_path else None
-        for condition in self.where:
-            if isinstance(condition, _Comparison):
-                holds = condition.holds(record, codec)
-            else:
-                holds = condition(record)
-            if not holds:
-                return None
-        if self.changed and not self._changed(record, codec):
+        kind = self.kinds.kind_of(record)
+        if not all(condition(record, kind) for condition in self.where):
             return None
-        seen = self.kinds.see(record)
+        if self.changed and not self._changed(record, kind):
+            return None
+        seen = self.kinds.see(record, kind)
         if not self.hidden:
             return seen
-        hidden = [meant for parts in self.hidden for meant in _meant(parts, codec)]
+        hidden = [meant for parts in self.hidden for meant in kind.meant(parts)]
         return seen._replace(record=record, hidden=hidden)
 
-    def _changed(self, record: Change[Any], codec: Codec[Any] | None) -> bool:
+    def _changed(self, record: Change[Any], kind: Kind) -> bool:
         try:
             changes = record.diff
         except MissingImageError:
             return False
-        return any(meant in changes for parts in self.changed for meant in _meant(parts, codec))
+        return any(meant in changes for parts in self.changed for meant in kind.meant(parts))
 
 
-def _meant(parts: Parts, codec: Codec[Any] | None) -> list[Parts]:
-    """The paths in attribute names that a path means; a name at a list is one of every member."""
-    if codec is None:
-        return [parts]
+def _meant(parts: Parts, codec: Codec[Any]) -> list[Parts]:
     made: Parts = ()
     members: list[int] = []
     for part in parts:
