@@ -545,11 +545,14 @@ class ObjectNode(MapNode):
             e.line(f"{room}[{f.name!r}] = {values[f.name]}")
 
 
+_INT = IntNode()
+
+
 def _is_constant(value: Any, constant: dict[str, Any]) -> bool:
     """Whether an attribute value is a class's constant; a number may be spelled otherwise."""
     if value == constant:
         return True
-    return "N" in constant and IntNode().read(value, (), ReadErrors()) == int(constant["N"])
+    return "N" in constant and _INT.read(value, (), ReadErrors()) == int(constant["N"])
 
 
 def _is_word(argument: str | None) -> bool:
@@ -597,17 +600,10 @@ def _part_text(f: Field, spec: str, value: Any) -> str:
     text = f.node.to_text(value)
     if not spec:
         return text
-    made = format(int(text), spec)
-    if not _is_text_of(f.node, made, int(text)):  # such as -7 in 0>8: 000000-7
+    made = _INT.formatted(int(text), spec)
+    if made is None:  # such as -7 in 0>8: 000000-7
         raise EncodeError(f"its format {spec!r} would not be read as the same int")
     return made
-
-
-def _is_text_of(node: Node, text: str, value: int) -> bool:
-    try:
-        return bool(node.from_text(text) == value)
-    except Exception:  # noqa: BLE001 - it is no int's
-        return False
 
 
 def _read_part(

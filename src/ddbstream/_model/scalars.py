@@ -277,6 +277,14 @@ class IntNode(Scalar):
         exact = value if type(value) is int else self.parse(self.unparse(value, True))
         return self.unparse(exact, True)
 
+    def formatted(self, number: int, spec: str) -> str | None:
+        """An int in a format; None where that is no text, or would not be read as the same int."""
+        try:
+            text = format(number, spec)
+            return text if self.from_text(text) == number else None
+        except Exception:  # noqa: BLE001 - no format of an int, or no text of one
+            return None
+
     def emit_payload(self, e: Emitter, payload: str, target: str) -> None:
         e.line(f"{target} = {payload}")
         # int() takes "1_0" and " 1" too; isdecimal costs a third of it
