@@ -14,6 +14,18 @@ from ddbstream.poller._core.budget import Budget
 from tests.support.poller_bench import QUICK, Recorder, wait_until
 
 
+class Late(Recorder):
+    """Notes how long after the last write each batch comes."""
+
+    def __init__(self, clock):
+        super().__init__()
+        self.clock, self.late, self.wrote = clock, [], []
+
+    def dispatch(self, payload, **options):
+        self.late.append(self.clock.monotonic() - self.wrote[-1])
+        return super().dispatch(payload, **options)
+
+
 class TestCalls:
     @pytest.mark.parametrize(
         ("since", "until", "least", "most"),
@@ -43,14 +55,9 @@ class TestCalls:
     @pytest.mark.parametrize("silence", [100, 200, 400])
     def test_a_record_waits_for_a_twentieth_of_the_silence_before_it(self, make_bench, silence):
         bench = make_bench(shards=60)
-        late, wrote = [], []
-
-        class Router(Recorder):
-            def dispatch(self, payload, **options):
-                late.append(bench.clock.monotonic() - wrote[-1])
-                return super().dispatch(payload, **options)
-
-        poller = bench.poller(router=Router())
+        router = Late(bench.clock)
+        late, wrote = router.late, router.wrote
+        poller = bench.poller(router=router)
 
         def listen(event):
             now = bench.clock.monotonic()
@@ -69,14 +76,9 @@ class TestCalls:
 
     def test_a_child_does_not_wait_for_a_parent_that_has_long_been_empty(self, make_bench):
         bench = make_bench(shards=40)
-        late, wrote = [], []
-
-        class Router(Recorder):
-            def dispatch(self, payload, **options):
-                late.append(bench.clock.monotonic() - wrote[-1])
-                return super().dispatch(payload, **options)
-
-        poller = bench.poller(router=Router(), settings=Settings(idle_calls=0.2))
+        router = Late(bench.clock)
+        late, wrote = router.late, router.wrote
+        poller = bench.poller(router=router, settings=Settings(idle_calls=0.2))
 
         def listen(event):
             now = bench.clock.monotonic()
@@ -107,14 +109,9 @@ class TestCalls:
 
     def test_a_busy_shard_among_many_idle_ones_is_asked_at_once(self, make_bench):
         bench = make_bench(shards=100)
-        late, wrote = [], []
-
-        class Router(Recorder):
-            def dispatch(self, payload, **options):
-                late.append(bench.clock.monotonic() - wrote[-1])
-                return super().dispatch(payload, **options)
-
-        poller = bench.poller(router=Router())
+        router = Late(bench.clock)
+        late, wrote = router.late, router.wrote
+        poller = bench.poller(router=router)
 
         def listen(event):
             now = bench.clock.monotonic()
