@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._model.nodes import FAILED, MapNode, Node, ReadErrors
@@ -94,9 +95,11 @@ class ListNode(Container):
     def __init__(self, inner: Node, make: Make | None, kind: type) -> None:
         super().__init__()
         self.inner, self.make, self.kind = inner, make, kind
-        # An iterator is used up when it is written, and gone from the instance that holds it.
-        texts = (str, bytes, bytearray)
-        self._strangers: tuple[type, ...] = (*texts, Iterator) if kind is Iterable else texts
+        self._strangers: tuple[type, ...] = (str, bytes, bytearray, memoryview)
+        if kind in (Iterable, Collection):
+            # An iterator is used up when it is written, and gone from the instance that holds it;
+            # of a map the values are lost; a set has no order, and is none when it is read.
+            self._strangers += (Iterator, Mapping, AbstractSet)
 
     @property
     def is_abstract(self) -> bool:

@@ -22,7 +22,7 @@ from ddbstream._model.containers import DictNode, ListNode, SetNode, TupleNode
 from ddbstream._model.enums import EnumNode
 from ddbstream._model.hints import alias_value, base_arguments, is_alias, substitute, type_arguments
 from ddbstream._model.markers import KEYS, OPTIONS, Attribute, Epoch, Options, plain_name, renamer
-from ddbstream._model.nodes import FAILED, MapNode, Node, ReadErrors
+from ddbstream._model.nodes import FAILED, Node, ReadErrors
 from ddbstream._model.objects import Field, ObjectNode
 from ddbstream._model.scalars import (
     BoolNode,
@@ -433,8 +433,7 @@ class ClassPlanner:
                     raise ModelDefinitionError(
                         f"{name}: two parts are both stored as {tag}, and nothing tells them apart"
                     )
-        # a named tuple is a tuple too: writing tries the classes first
-        rest.sort(key=lambda node: not isinstance(node, MapNode))
+        rest.sort(key=_breadth)
         return UnionNode([*literals, *rest], name)
 
     def tagged_outside(self, tags: tuple[tuple[str, Any], ...], annotation: Any) -> Node:
@@ -741,6 +740,13 @@ def _tagged_by_constants(attribute: str, objects: list[ObjectNode], name: str) -
         value = stored if tag == "S" else int(stored)
         pairs.append((LiteralNode([(value, kind, value)], node.name), node))
     return TaggedNode(attribute, pairs, name)
+
+
+def _breadth(node: Node) -> int:
+    """How much a part of a union holds: writing tries the narrower first."""
+    if "M" in node.tags or isinstance(node, NamedTupleNode):
+        return 0  # a named tuple is a tuple too
+    return 2 if isinstance(node, ListNode) and node.is_abstract else 1
 
 
 def _check_constants(literal: LiteralNode, rest: list[Node], name: str) -> None:

@@ -140,9 +140,18 @@ class UnionNode(Node):
         return nodes[-1].read(value, path, errors)
 
     def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        failed: EncodeError | None = None
         for node in self.alternatives:
-            if node.holds(value):
+            if not node.holds(value):
+                continue
+            try:
                 return node.write(value, json, depth)
+            except EncodeError as error:
+                failed = failed or error
+            if "M" in node.tags:
+                break  # an instance is of its class alone, a list maybe of one stored as a set
+        if failed is not None:
+            raise failed
         raise EncodeError(expected=self.name, found=type(value).__name__)
 
     def emit(self, e: Emitter, source: str, target: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque, namedtuple
-from collections.abc import Iterable, Mapping, MutableSequence, Sequence
+from collections.abc import Collection, Iterable, Mapping, MutableSequence, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
@@ -227,6 +227,13 @@ def test_an_iterator_is_not_used_up() -> None:
     with pytest.raises(EncodeError, match="expected Iterable, got list_iterator at a"):
         to_item(holding(Iterable[int])(numbers))
     assert list(numbers) == [1]
+
+
+@pytest.mark.parametrize("kind", [Iterable[int], Collection[int]], ids=str)
+@pytest.mark.parametrize("value", [{1: 2}, {1}, frozenset({1}), {1: 2}.keys()], ids=str)
+def test_what_would_lose_more_than_its_type_is_no_list(kind: Any, value: Any) -> None:
+    with pytest.raises(EncodeError, match=f"got {type(value).__name__} at a"):
+        to_item(holding(kind)(value))
 
 
 @pytest.mark.parametrize(

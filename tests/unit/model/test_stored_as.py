@@ -69,6 +69,11 @@ class Point(NamedTuple):
     name: str | None = None
 
 
+class Words(NamedTuple):
+    a: str
+    b: str
+
+
 class Chain(NamedTuple):
     value: int
     rest: Annotated[Chain | None, Attribute(stored_as="L")] = None
@@ -155,6 +160,22 @@ ROWS: list[tuple[Any, Any, Any]] = [
     (Annotated[tuple[int, ...], Attribute(stored_as="NS")], (), None),
     (Annotated[list[str], Attribute(stored_as="SS")] | list[int], [1], {"L": [{"N": "1"}]}),
     (Annotated[list[str], Attribute(stored_as="SS")] | list[int], ["a"], {"SS": ["a"]}),
+    # members distinguish the two also where the list comes first
+    (list[int] | Annotated[list[str], Attribute(stored_as="SS")], ["a"], {"SS": ["a"]}),
+    (tuple[float] | Annotated[tuple[str, ...], Attribute(stored_as="SS")], ("a",), {"SS": ["a"]}),
+    (Annotated[list[str], Attribute(stored_as="SS")] | list[str], ["a"], {"SS": ["a"]}),
+    (
+        Annotated[list[str], Attribute(stored_as="SS")] | list[str],
+        ["a", "a"],
+        {"L": [{"S": "a"}, {"S": "a"}]},
+    ),
+    (Annotated[list[str], Attribute(stored_as="SS")] | list[str], [], {"L": []}),
+    (
+        Annotated[tuple[str, ...], Attribute(stored_as="SS")]
+        | Annotated[Words, Attribute(stored_as="L")],
+        Words("a", "b"),
+        {"L": [{"S": "a"}, {"S": "b"}]},
+    ),
 ]
 
 
@@ -325,6 +346,16 @@ def test_what_is_stored_otherwise_is_refused_in_words(
         (Annotated[list[str], Attribute(stored_as="SS")], {"a"}, "expected list, got set"),
         (Annotated[list[str], Attribute(stored_as="SS")], ["a", 5], r"got int at value\[1\]"),
         (list[Annotated[list[str], Attribute(stored_as="SS")]], [[]], "empty set"),
+        (
+            tuple[float] | Annotated[tuple[str, ...], Attribute(stored_as="SS")],
+            (None,),
+            r"expected float, got NoneType at value\[0\]",
+        ),
+        (
+            Words | Annotated[tuple[str, ...], Attribute(stored_as="SS")],
+            Words("a", b"b"),  # type: ignore[arg-type]
+            r"expected str, got bytes at value\.b",
+        ),
     ],
 )
 def test_what_would_not_be_read_back_is_refused(annotation: Any, value: Any, message: str) -> None:

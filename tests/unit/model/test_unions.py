@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -22,6 +22,7 @@ import pytest
 
 from ddbstream import Attribute, from_item, keys, to_item
 from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
+from ddbstream.models import model
 from tests.support.products import holding
 from tests.unit.model.reading import codec_for, held_round_trips, slowly
 
@@ -53,6 +54,11 @@ class Two:
 class Point(NamedTuple):
     x: int
     y: int
+
+
+@model(structure=lambda row: row)
+class Row(Point):
+    pass
 
 
 @dataclass
@@ -110,6 +116,9 @@ class Mode(IntFlag):
         (tuple[int, str] | None, [(1, "x"), None]),
         (tuple[int, int] | Point, [(1, 2), Point(1, 2)]),
         (Sequence[int] | Point | None, [[1, 2], Point(1, 2)]),
+        (Collection[int] | set[int] | str, [[1, 2], {1}, "x"]),
+        (Iterable[str] | frozenset[str] | dict[str, int], [["x"], frozenset({"x"}), {"a": 1}]),
+        (tuple[int, ...] | Row, [(1, 2), Row(1, 2)]),
     ],
 )
 def test_each_part_of_a_union_round_trips(annotation: Any, values: list[Any]) -> None:
