@@ -130,6 +130,10 @@ class RecordMaker:
             known = {**known, "Keys": {name: item[name] for name in keys if name in item}}
         return export_record(entry, origin, codec, known=known)
 
+    def line_of(self, identifier: str) -> int:
+        """The number of the line whose record is called so."""
+        return int(identifier.removeprefix(f"{self._name}:"))
+
 
 class SomeLines(Unmade):
     """Lines of a file: to a router, the records that they are."""

@@ -147,14 +147,16 @@ def load(  # noqa: PLR0913 - each is a choice of its own
                 context=context,
                 concurrency=concurrency,
             )
-            done += result.processed
+            # Not `processed`: with several items at once, records behind a failure may be done.
+            rest = result.checkpoint
+            done = batch[-1][0] if rest is None else make.line_of(rest) - 1
             report.records += result.processed
             store.save(key, str(done))
             if on_progress is not None:
                 finish(
                     on_progress(LoadProgress(report.records + report.skipped, total, file.location))
                 )
-            if result.failures or result.checkpoint is not None:
+            if rest is not None:
                 report.failures.extend(result.failures)
                 return report
         store.save(key, _DONE)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import tracemalloc
 from functools import partial
 from pathlib import Path
@@ -139,6 +140,33 @@ def test_a_failure_stops_and_the_next_run_goes_on_with_it(
     seen.fail_on = None
     assert go(open_export(folder)).ok
     assert seen.numbers == list(range(15))
+
+
+@pytest.mark.parametrize("fail_on", [0, 3, 7])
+def test_with_several_items_at_once_the_next_run_goes_on_with_the_failure_too(
+    tmp_path: Path, progress: Progress, fail_on: int
+) -> None:
+    """Records behind it may be done: they come again, and it does."""
+    folder, router, seen = write_export(tmp_path, [lines_of(8)]), StreamRouter(), []
+    behind = threading.Barrier(4)  # as many records at once
+    broken = True
+
+    @router.on_insert()
+    def read(record: Insert[dict[str, Any]]) -> None:
+        number = int(record.new["n"])
+        if broken and number < 4:
+            behind.wait(30)
+        if broken and number == fail_on:
+            raise ValueError("no")
+        seen.append(number)
+
+    go = partial(load, router=router, progress=progress, keys=["PK"], concurrency=4)
+    report = go(open_export(folder))
+    assert len(report.failures) == 1
+    assert report.records == len(seen)
+    broken = False
+    assert go(open_export(folder)).ok
+    assert set(seen) == set(range(8))
 
 
 def test_a_malformed_line_is_a_failure_like_any_other(tmp_path: Path) -> None:
