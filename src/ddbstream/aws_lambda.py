@@ -240,9 +240,9 @@ def _to_name(checkpoint: str, event: Any) -> list[str]:
     """The identifiers that make everything from the checkpoint on come again.
 
     For a stream the first is enough. A queue deletes every message that is not named: stream
-    records that came by SQS need all of them.
+    records that came by SQS need all of them. Pipes hands its messages over in a bare list.
     """
-    records = event.get("Records") if isinstance(event, Mapping) else None
+    records = event.get("Records") if isinstance(event, Mapping) else event
     names = [record.get("messageId") for record in records or () if isinstance(record, Mapping)]
     if checkpoint not in names:
         return [checkpoint]

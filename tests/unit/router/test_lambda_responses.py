@@ -130,15 +130,15 @@ def test_the_module_level_names_are_one_router() -> None:
     assert len(seen) == 1
 
 
-def test_messages_of_a_queue_are_all_named_from_the_failure_on() -> None:
+@pytest.mark.parametrize("by", ["Lambda", "Pipes"])
+def test_messages_of_a_queue_are_all_named_from_the_failure_on(by: str) -> None:
     from ddbstream.testing import sqs_event
 
     router, seen = failing_at(2)
-    event = {
-        "Records": [sqs_event(wire_record(number=n))["Records"][0] for n in (1, 2, 3)],
-    }
-    for number, message in enumerate(event["Records"], 1):
+    messages = [sqs_event(wire_record(number=n))["Records"][0] for n in (1, 2, 3)]
+    for number, message in enumerate(messages, 1):
         message["messageId"] = f"message-{number}"
+    event = {"Records": messages} if by == "Lambda" else messages
     # A queue deletes what is not named: the first failure alone would lose the third message.
     answer = LambdaHandler(router, report_batch_item_failures=True)(event, None)
     assert answer == {
