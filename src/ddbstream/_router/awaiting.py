@@ -3,11 +3,11 @@
 Rules:
 
 * Whatever can be awaited is awaited, and so is what that comes to.
-* Where an answer is needed at once, by a classifier or a predicate, what can be awaited is refused.
 * The future of a thread or a process pool is waited for: its work has a result, or an error.
+* Where an answer is needed at once, by a classifier or a predicate, both are refused.
 * What runs only when somebody asks for it is refused everywhere, as nobody does: a generator, a
-  ``map``, a list of coroutines, a context manager, and a function, which is what a decorator gives
-  that lacks its parentheses.
+  ``map``, what ``itertools`` gives, a list of coroutines, a context manager, and a function, which
+  is what a decorator gives that lacks its parentheses.
 """
 
 from __future__ import annotations
@@ -36,10 +36,16 @@ def finish(result: object) -> object:
 
     Raises:
         RouteDefinitionError: It holds work that nobody does.
+        RuntimeError: It has to be awaited, and this is the event loop, which would wait for ever.
         BaseException: What the awaitable raises.
     """
     while result is not None:
         if _can_be_awaited(result):
+            if on_event_loop():
+                close_unawaited(result)
+                raise RuntimeError(
+                    "a handler on ddbstream's event loop cannot wait for it: await instead"
+                )
             result = the_loop().wait_for(result)
         elif _is_future(result):
             result = result.result()  # type: ignore[attr-defined]
@@ -53,7 +59,7 @@ async def finish_async(result: object) -> object:
     """The same on the event loop."""
     while result is not None:
         if _is_future(result):
-            result = sys.modules["asyncio"].wrap_future(result)
+            result = the_loop().outcome_of(result)
         if not _can_be_awaited(result):
             _refuse_unrun(result)
             break
@@ -74,7 +80,7 @@ def at_once(result: object, about: str) -> object:
     """
     if result is None or isinstance(result, (bool, str)):
         return result
-    if _can_be_awaited(result):
+    if _can_be_awaited(result) or _is_future(result):
         close_unawaited(result)
         raise RouteDefinitionError(
             f"{about} gave something to await: it has to be a plain function, which answers at once"
@@ -121,7 +127,7 @@ def _refuse_unrun(result: object) -> None:
     kind = type(result)
     if isinstance(result, _GENERATORS):
         raise _never_runs()
-    if kind in _LAZY:
+    if kind in _LAZY or kind.__module__ == "itertools":
         raise _never_runs(f"a {kind.__name__}")
     if kind in _FUNCTIONS:
         raise _never_runs("a function (does a decorator lack its parentheses?)")

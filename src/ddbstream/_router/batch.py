@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ddbstream._router.awaiting import finish
 from ddbstream._router.failures import settle
 from ddbstream._router.handlers import failed, read_with
+from ddbstream._router.matching import because_of_name
 from ddbstream._router.results import BatchResult, Failure, identifier
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def run_in_order(
         # False is what nearly every answer is, and a call less.
         if stop_when and processed and (ends := stop_when()) is not False and finish(ends):
             return BatchResult(processed, (), identifier(record))
-        failure = handler = candidates = None
+        failure = handler = candidates = entity = None
         typed = record
         # Inlined: a call for each everyday record would take a third longer.
         try:
@@ -97,6 +98,7 @@ def run_in_order(
                         if result is not None:
                             finish(result)
         except Exception as error:  # noqa: BLE001 - its record's failure, whatever it is
+            error = because_of_name(error, entity)
             failure = failed(typed, error, _route_of(candidates, handler))
         if failure is None and folding is not None:
             failure = folding.fold(record)

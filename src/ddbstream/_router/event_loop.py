@@ -3,6 +3,13 @@
 One loop for the whole process, started by the first awaitable and kept: a client that a handler
 holds between batches stays usable, and it makes no difference whether the caller runs a loop of its
 own. Imported only when a handler has given something to await.
+
+Rules:
+
+* Whatever ends on the loop or in a thread, its outcome gets to who waits for it. asyncio alone does
+  not see to that: a StopIteration is lost between a thread and the loop before Python 3.12, and a
+  task that ends with SystemExit or KeyboardInterrupt takes the loop down with it.
+* A future that was cancelled elsewhere is an error of who made it, and cancels nothing here.
 """
 
 from __future__ import annotations
@@ -15,12 +22,14 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["in_thread", "is_current", "loop", "start", "wait_for"]
+__all__ = ["in_thread", "is_current", "loop", "outcome_of", "start", "wait_for"]
+
+T = TypeVar("T")
 
 _lock = threading.Lock()
 _running: tuple[asyncio.AbstractEventLoop, threading.Thread] | None = None
@@ -33,10 +42,22 @@ def loop() -> asyncio.AbstractEventLoop:
     with _lock:
         if _running is None:
             made = asyncio.new_event_loop()
-            thread = threading.Thread(target=made.run_forever, name="ddbstream-async", daemon=True)
+            thread = threading.Thread(
+                target=_serve, args=(made,), name="ddbstream-async", daemon=True
+            )
             thread.start()
             _running = (made, thread)
         return _running[0]
+
+
+def _serve(served: asyncio.AbstractEventLoop) -> None:
+    """Run the loop until it is stopped, whatever the tasks on it end with."""
+    while True:
+        try:
+            served.run_forever()
+        except (SystemExit, KeyboardInterrupt):
+            continue  # a task's own, which who awaits that task gets
+        return
 
 
 def is_current() -> bool:
@@ -50,7 +71,6 @@ def start(
     """Run it on the loop with the caller's context variables, and hand on its result or error."""
 
     async def run() -> None:
-        # A task that ends with KeyboardInterrupt or SystemExit would take the loop's thread down.
         try:
             result = await awaitable
         except BaseException as error:  # noqa: BLE001 - handed on to who waits
@@ -62,17 +82,7 @@ def start(
 
 
 def wait_for(awaitable: Any) -> Any:
-    """Run it on the loop and wait; its result, or what it raises.
-
-    Raises:
-        RuntimeError: Called on the loop itself, which would wait for ever.
-    """
-    loop()
-    if is_current():
-        close = getattr(awaitable, "close", None)
-        if close is not None:  # a coroutine that is never awaited warns
-            close()
-        raise RuntimeError("a handler on ddbstream's event loop cannot wait for it: await instead")
+    """Run it on the loop and wait, in another thread than the loop's; what comes of it."""
     outcome: list[tuple[Any, BaseException | None]] = []
     future = start(awaitable, lambda result, error: outcome.append((result, error)))
     try:
@@ -93,13 +103,26 @@ async def in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
         # Every batch bounds how much it runs at once; this must never be what holds it up.
         _executor = ThreadPoolExecutor(max_workers=1000, thread_name_prefix="ddbstream")
     call = partial(contextvars.copy_context().run, function, *arguments)
-    running = asyncio.get_running_loop().run_in_executor(_executor, call)
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        # A thread cannot be stopped, and nothing of a record may go on once it has been reported.
-        await asyncio.wait([running])
-        raise
+    return await outcome_of(_executor.submit(call))
+
+
+async def outcome_of(future: Future[T]) -> T:
+    """What comes of a thread pool's future; who is cancelled meanwhile waits for its end as well.
+
+    A thread cannot be stopped, and nothing of a record may go on once it has been reported.
+    """
+    ended, here = asyncio.Event(), asyncio.get_running_loop()
+    future.add_done_callback(lambda _: here.call_soon_threadsafe(ended.set))
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await ended.wait()
+        except asyncio.CancelledError as error:  # noqa: PERF203 - once a cancelling
+            cancelled = error
+            future.cancel()  # unless it has begun
+    if cancelled is not None:
+        raise cancelled
+    return future.result()
 
 
 @atexit.register

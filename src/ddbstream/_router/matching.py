@@ -14,7 +14,7 @@ from ddbstream._records import MalformedRecord
 from ddbstream._router.annotations import EVERY_KIND
 from ddbstream._router.classify import entity_named
 from ddbstream._router.log import log
-from ddbstream.exceptions import printable
+from ddbstream.exceptions import RouteDefinitionError, printable
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec, Registry
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ddbstream._router.middleware import Middleware
     from ddbstream._router.routes import Kind, Route
 
-__all__ = ["Candidates", "Group", "PlacedRoute", "RouteTable", "Scope"]
+__all__ = ["Candidates", "Group", "PlacedRoute", "RouteTable", "Scope", "because_of_name"]
 
 
 # Names come from data, and have no end.
@@ -186,6 +186,8 @@ class RouteTable:
         if self.lookup:
             classify, by_entity, rest = self.lookup[kind]
             entity = classify(record)
+            if type(entity) is not str:
+                entity_named(entity)  # before it is looked up, which not all can be
             return by_entity.get(entity) or self.unnamed(entity, rest)
         names = [
             entity_named(classify(record)) if named else None
@@ -232,3 +234,15 @@ class RouteTable:
 
 def _no_entity(record: StreamRecord[Any]) -> str | None:  # noqa: ARG001 - a classifier's form
     return None
+
+
+def because_of_name(error: Exception, answer: object) -> Exception:
+    """Why a record failed whose classifier gave an answer: of a list, that it is no name.
+
+    Python says of it that it cannot be looked up.
+    """
+    try:
+        entity_named(answer)
+    except RouteDefinitionError as wrong:
+        return wrong
+    return error

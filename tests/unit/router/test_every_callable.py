@@ -350,11 +350,20 @@ class TestWhatHasToAnswerAtOnce:
             assert "await" in str(failure.error)
             assert router.explain(wire_record()).problem
 
-    def test_names_an_entity_as_text_or_not_at_all(self) -> None:
-        router = StreamRouter(classify=lambda record: 3)  # type: ignore[arg-type, return-value]
+    @each_concurrency
+    @pytest.mark.parametrize("observed", [False, True])
+    @pytest.mark.parametrize("answer", [3, b"x", ["Product"], {"Product": 1}, {1}, ("x", [])])
+    def test_names_an_entity_as_text_or_not_at_all(
+        self, answer: Any, concurrency: int, *, observed: bool
+    ) -> None:
+        router = StreamRouter(classify=lambda record: answer)
         router.on_insert("Product")(print)
-        (failure,) = router.dispatch([wire_record()]).failures
-        assert "int" in str(failure.error)
+        if observed:
+            router.observe(print)
+        (failure,) = router.dispatch([wire_record()], concurrency=concurrency).failures
+        assert type(failure.error) is RouteDefinitionError
+        assert type(answer).__name__ in str(failure.error)
+        assert "text" in str(failure.error)
 
     def test_also_with_two_classifiers(self) -> None:
         outer, inner = StreamRouter(), StreamRouter(classify=ASYNC["lambda"])
