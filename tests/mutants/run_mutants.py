@@ -8,6 +8,7 @@ README.md beside it. Run it in a copy of the project: it writes the mutants over
 
 from __future__ import annotations
 
+import argparse
 import ast
 import difflib
 import json
@@ -15,7 +16,6 @@ import os
 import re
 import resource
 import signal
-import sys
 import textwrap
 import time
 from collections import defaultdict
@@ -90,7 +90,7 @@ class Forks:
                 self._reap()
             out, inn = os.pipe()
             if (pid := os.fork()) == 0:
-                self._child(names, tests, 1 + 10 * sum(seconds[test] for test in tests), inn)
+                self._child(names, tests, 1 + 3 * sum(seconds[test] for test in tests), inn)
             os.close(inn)
             self._running[pid] = out
             print(f"{function}: {len(names)}, {time.monotonic() - started:.0f} s", flush=True)
@@ -186,17 +186,24 @@ class Forks:
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", help="globs, with commas between")
+    parser.add_argument("tests", help="files or folders, with commas between")
+    parser.add_argument("--only", default="", help="mutants whose names have this (an expression)")
+    parser.add_argument("--without", help="no mutants whose diffs have this (an expression)")
+    given = parser.parse_args()
     root = Path.cwd()
-    files = sorted({file for pattern in sys.argv[1].split(",") for file in root.glob(pattern)})
+    files = sorted({file for pattern in given.files.split(",") for file in root.glob(pattern)})
     mutants = Mutants(root, files)
-    if len(sys.argv) > 3:
-        left_out = re.compile(sys.argv[3], re.MULTILINE)
-        before = len(mutants.names)
+    before = len(mutants.names)
+    mutants.names = [name for name in mutants.names if re.search(given.only, name)]
+    if given.without:
+        left_out = re.compile(given.without, re.MULTILINE)
         mutants.names = [n for n in mutants.names if not left_out.search(mutants.diffs[n])]
-        print(f"{before - len(mutants.names)} mutants are left out")
+    print(f"{before - len(mutants.names)} mutants are left out")
     forks = Forks(mutants)
     options = ["-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "--import-mode=importlib"]
-    pytest.main([*options, *sys.argv[2].split(",")], plugins=[forks])
+    pytest.main([*options, *given.tests.split(",")], plugins=[forks])
     print(f"{len(mutants.names)} mutants", f"{len(forks.survivors)} survive", end=", ")
     print(f"{len(forks.untested)} are reached by no test")
     left = [*forks.survivors, *forks.untested]
