@@ -99,7 +99,7 @@ class Planner:
         if "M" not in node.tags or (
             node.tags == self.any.tags and not isinstance(node, ConvertedNode)
         ):
-            raise ModelDefinitionError(f"{show(model)} is no model: an item is a map", model=model)
+            raise ModelDefinitionError(f"{show(model)} is no model: an item is a map")
         return node
 
     def plan(self, annotation: Any, *, registered: bool = True) -> Node:  # noqa: C901, PLR0912 - one line a form
@@ -215,7 +215,8 @@ class Planner:
     def _type_variable(self, variable: Any) -> Node:
         """A type variable without an argument: its default, bound, constraints, or Any."""
         default = getattr(variable, "__default__", None)
-        if default is not None and getattr(variable, "has_default", lambda: False)():
+        # typing_extensions before 4.12 has no has_default: None is no default there
+        if default is not None and getattr(variable, "has_default", lambda: True)():
             return self.plan(default)
         if variable.__bound__ is not None:
             return self.plan(variable.__bound__)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import collections
+import sys
 import typing
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field, make_dataclass
@@ -181,6 +182,27 @@ def test_a_type_variable_has_a_default_or_is_any() -> None:
     made = from_item({"a": {"S": "x"}, "b": {"N": "1"}}, Model)
     assert made == Model("x", 1)
     assert type(made.b) is int
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="TypeVar has defaults of its own")
+def test_a_type_variable_of_typing_extensions_before_4_12_has_its_default() -> None:
+    old: Any = typing.TypeVar("old")  # as 4.7 makes it: an attribute, and no has_default
+    old.__default__ = int
+    assert type(from_item({"a": {"N": "1"}}, holding(old)).a) is int
+    old_without: Any = typing.TypeVar("old_without")
+    old_without.__default__ = None
+    assert held_round_trips(old_without, "x") == {"S": "x"}
+
+
+def test_an_alias_that_occurs_again_is_what_it_stands_for() -> None:
+    @dataclass
+    class Model:
+        first: Name
+        named: set[Name]
+        keyed: dict[Name, Name]
+
+    held = Model("x", {"y"}, {"z": "z"})
+    assert from_item(to_item(held), Model) == held
 
 
 @pytest.mark.parametrize("name", ["Required", "NotRequired", "ReadOnly"])

@@ -210,6 +210,23 @@ def test_self_is_the_class_whose_field_it_is() -> None:
     assert from_item(to_item(tree), Tree) == tree
 
 
+TEXT = Attribute(structure=lambda text: Twig(int(text)), unstructure=lambda twig: str(twig.value))
+
+
+@dataclass
+class Twig:
+    value: int
+    # Self is asked for inside Annotated too, which passes on what is asked of it
+    text: Annotated[Self, TEXT] | None = None
+
+
+def test_a_mark_on_self_is_kept() -> None:
+    twig = Twig(1, Twig(2))
+    item = to_item(twig)
+    assert item["text"] == {"S": "2"}
+    assert from_item(item, Twig) == twig
+
+
 def test_an_empty_name_is_refused_when_bound() -> None:
     @model(rename=lambda name: "")
     @dataclass
