@@ -20,6 +20,14 @@ if (
 ):
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# A relative path would be another folder's to what a test starts elsewhere, which would then import
+# whatever ddbstream is installed.
+if "PYTHONPATH" in os.environ:
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        os.path.abspath(path)  # noqa: PTH100 - an empty one is this folder
+        for path in os.environ["PYTHONPATH"].split(os.pathsep)
+    )
+
 # No deadline: a machine shared by several workers is slow at any moment for reasons of its own.
 settings.register_profile("dev", deadline=None)
 settings.register_profile(

@@ -14,7 +14,7 @@ pytest.importorskip("moto")
 import boto3
 
 from ddbstream.cli._local_dynamodb import dynamodb, serving_dynamodb
-from ddbstream.testing import insert, lambda_event, on_failure_message
+from ddbstream.testing import insert, lambda_event, modify, on_failure_message
 from ddbstream.testing._stream_table import make_table
 
 if TYPE_CHECKING:
@@ -104,3 +104,47 @@ def test_a_line_is_longer_than_the_terminal_only_for_one_word(
         rest = max(line.split(" "), key=len, default="")
         # What holds an ARN, a URL or a path stays one word, to be copied.
         assert len(line) <= 80 or len(line) - len(rest) <= 80, line
+
+
+LONG = "word " * 40 + "end"
+TYPED = """
+from dataclasses import dataclass
+
+@dataclass
+class Product:
+    PK: str
+    SK: str
+    name: str
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "decode event.json",
+        "decode event.json --model typed:Product",
+        "decode item.json",
+        "decode item.json --model typed:Product",
+        "diff old.json new.json",
+        "tail Long {aws} --once --images",
+    ],
+)
+def test_a_long_value_is_shown_to_its_end(
+    command: str,
+    tmp_path: Path,
+    endpoint: list[str],
+    on_a_terminal: Callable[..., str],
+) -> None:
+    before: dict[str, Any] = {"PK": {"S": "1"}, "SK": {"S": "-"}, "name": {"S": "-"}}
+    after = {**before, "name": {"S": LONG}}
+    (tmp_path / "typed.py").write_text(TYPED)
+    (tmp_path / "event.json").write_text(json.dumps(lambda_event([modify(before, after)])))
+    for name, item in (("item", after), ("old", before), ("new", after)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(item))
+    aws = endpoint if "{aws}" in command else []
+    if aws:
+        client: Any = boto3.client("dynamodb", endpoint_url=aws[1], region_name=aws[3])
+        make_table(client, "Long", ["PK", "SK"])
+        client.put_item(TableName="Long", Item=after)
+    seen = ours(on_a_terminal(*command.replace(" {aws}", "").split(), *aws, columns=80))
+    assert LONG in seen.replace("\n", ""), seen

@@ -24,6 +24,7 @@ from ddbstream.cli._json import dumps
 from ddbstream.cli._remedies import in_words
 from ddbstream.cli._standard_streams import plural, prints_apart, short_traceback, write_out
 from ddbstream.exceptions import StreamNotFoundError
+from ddbstream.testing import insert, lambda_event, modify, on_failure_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,6 +63,94 @@ def test_prints_are_apart_where_standard_output_is_no_file(
     print("after")  # noqa: T201
     said = capsys.readouterr()
     assert (said.out, said.err) == ("the command's\nafter\n", "the user's\n")
+
+
+CLOSING = """
+import os, sys
+for number in sys.argv[1].split(","):
+    os.close(int(number))
+os.execv(sys.executable, [sys.executable, "-m", "ddbstream", *sys.argv[2:]])
+"""
+PRINTING = """
+from ddbstream import StreamRouter
+router = StreamRouter()
+
+@router.on_insert
+def added(record):
+    print("x" * 100_000, flush=True)
+
+def handler(event, context):
+    print("x" * 100_000, flush=True)
+    return router.dispatch(event).processed
+"""
+BAD = "Bad file descriptor"
+
+
+@posix
+@pytest.mark.parametrize(
+    ("closed", "command", "code", "output", "errors"),
+    [
+        ("0", ["decode"], 1, "", f"document 1: the rest cannot be read: {BAD}\n"),
+        ("0", ["decode", "item.json"], 0, '{"a": "x"}\n', ""),
+        ("0", ["check", "app:router", "-"], 1, '"unreadable": 1', ""),
+        ("0", ["invoke", "app:handler"], 1, "", f"it cannot be read: {BAD}"),
+        ("1", ["decode", "item.json"], 1, "", f"standard output cannot be written: {BAD}"),
+        ("1", ["filters", "app:router"], 1, "", f"standard output cannot be written: {BAD}"),
+        ("1", ["invoke", "app:handler", "event.json"], 1, "", f"cannot be written: {BAD}"),
+        ("2", ["decode", "item.json"], 0, '{"a": "x"}\n', ""),
+        ("2", ["decode", "broken.json"], 1, "", ""),
+        ("2", ["invoke", "app:handler", "event.json"], 0, "1\n", ""),
+        ("0,1,2", ["decode", "item.json"], 1, "", ""),
+        ("0,1,2", ["replay", "app:router", "failed.json"], 0, "", ""),
+    ],
+)
+def test_a_standard_stream_that_is_closed_from_the_start_is_one_that_fails(
+    closed: str, command: list[str], code: int, output: str, errors: str, tmp_path: Path
+) -> None:
+    (tmp_path / "app.py").write_text(PRINTING)
+    (tmp_path / "item.json").write_text('{"a": {"S": "x"}}')
+    (tmp_path / "broken.json").write_text("{")
+    records = [insert({"PK": "1"})]
+    (tmp_path / "event.json").write_text(json.dumps(lambda_event(records)))
+    (tmp_path / "failed.json").write_text(json.dumps(on_failure_message(records, payload="text")))
+    result = subprocess.run(
+        [sys.executable, "-c", CLOSING, closed, *command],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert result.returncode == code, result.stderr
+    assert output in result.stdout
+    assert errors in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@posix
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_what_the_terminals_encoding_does_not_have_is_escaped(
+    on_a_terminal: Callable[..., str], tmp_path: Path, encoding: str
+) -> None:
+    (tmp_path / "event.json").write_text(json.dumps(lambda_event([modify(*TWO)])))
+    (tmp_path / "models.py").write_text(MODEL)
+    seen = on_a_terminal(
+        *("decode", "event.json", "--model", "models:Product"),
+        env={"PYTHONIOENCODING": encoding, "NO_COLOR": "1"},
+    )
+    assert r"name='\u65e5\u672c'" in seen
+    assert r"price  1 \u2192 2" in seen
+
+
+TWO = [{"id": "1", "name": "日本", "price": price} for price in (1, 2)]
+MODEL = """
+from dataclasses import dataclass
+
+@dataclass
+class Product:
+    id: str
+    name: str
+    price: int
+"""
 
 
 def test_an_error_in_the_users_module_is_a_short_traceback_of_their_own(

@@ -25,5 +25,7 @@ def main() -> None:
             f'ddbstream: the command line needs {error.name}: pip install "ddbstream[cli]"\n'
         )
         sys.exit(2)
-    atexit.register(import_module("ddbstream.cli._standard_streams").drop_errors)
+    streams = import_module("ddbstream.cli._standard_streams")
+    streams.complete()
+    atexit.register(streams.drop_errors)
     cli(prog_name="ddbstream")

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Group, RenderableType
 from rich.highlighter import JSONHighlighter, ReprHighlighter
-from rich.padding import Padding
 from rich.text import Text
 
 from ddbstream import Added, Insert, Modify, Remove, Removed, Replaced, SetChanged
@@ -181,10 +180,10 @@ def change_as_text(record: Change[Any], entity: str | None = None) -> Renderable
     )
     images = dict(_images(record))
     item = images.get("new", images.get("old"))
-    body: list[RenderableType] = [] if item is None else [_typed(item)]
+    body: list[Text] = [] if item is None else [_typed(item)]
     if isinstance(record, Modify) and (diff := _diff(record)) is not None:
         body += _differences(map(_change_of, diff), repr)
-    return Group(heading, *(Padding(part, (0, 0, 0, 2), expand=False) for part in body), "")
+    return Group(heading, *map(_indented, body), "")
 
 
 def change_as_lines(
@@ -206,7 +205,7 @@ def change_as_lines(
         (f"  {line['table']}" if line.get("table") else "", "cyan"),
         (f"  {keys}", "dim"),
     )
-    body: list[RenderableType] = []
+    body: list[Text] = []
     if line.get("note"):
         body.append(styled((f"! {line['note']}", "yellow")))
     changes = line.get("diff")
@@ -215,7 +214,12 @@ def change_as_lines(
     for name in ("old", "new"):
         if images and name in line:
             body.append(styled((f"{name} ", "dim"), _typed(line[name])))
-    return Group(heading, *(Padding(part, (0, 0, 0, 2), expand=False) for part in body), "")
+    return Group(heading, *map(_indented, body), "")
+
+
+def _indented(text: Text) -> Text:
+    """Each line a little to the right; rich's own padding would cut them off at the edge."""
+    return Text("\n").join([Text("  ").append_text(line) for line in text.split("\n")])
 
 
 def _differences(

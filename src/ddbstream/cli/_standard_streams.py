@@ -8,19 +8,23 @@ Rules:
 * What cannot be told on standard error is not told; the exit code still says it.
 * Standard output is the command's: what the user's code prints while `prints_apart` is open goes to
   standard error, also where it is written by a child process.
+* A stream that the process was started without, as by ``>&-``, is one that cannot be read or
+  written. A character that a stream's encoding does not have is escaped.
 * ``NO_COLOR`` and ``TERM=dumb`` leave plain text: no colour, and no bold or dim either.
 * A traceback is of the user's code: frames of ddbstream and of the import system are left out.
 """
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import re
 import sys
 import traceback
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO, cast
 
 import click
 from rich.console import Console
@@ -36,6 +40,7 @@ __all__ = [
     "Unwritten",
     "complain",
     "complain_of",
+    "complete",
     "console",
     "drop_errors",
     "drop_output",
@@ -54,12 +59,37 @@ _IMPORTING: Final = ("<frozen importlib", str(Path(traceback.__file__).parent / 
 _kept: list[TextIO] = []
 """Standard output, while `prints_apart` is open."""
 
+_missing: list[OSError] = []
+"""Why standard output cannot be written, if there was none from the start."""
+
 
 class Unwritten(click.ClickException):
     """Standard output could not be written."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(f"standard output cannot be written: {error.strerror or error}")
+
+
+def complete() -> None:
+    """Have all three standard streams, and none that fails for a character.
+
+    What the user's code prints to one that was missing goes nowhere, as in Python itself.
+    """
+    # In this order each gets its own number, which else the next file of the user's would get.
+    if sys.stdin is None:
+        sys.stdin = _nowhere("r")  # reading it fails
+    if sys.stdout is None:
+        sys.stdout = _nowhere("w")
+        _missing.append(OSError(errno.EBADF, os.strerror(errno.EBADF)))
+    if sys.stderr is None:
+        sys.stderr = _nowhere("w")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _nowhere(mode: str) -> TextIO:
+    return cast("TextIO", open(os.open(os.devnull, os.O_WRONLY), mode, encoding="utf-8"))  # noqa: PTH123 - a number
 
 
 def write_out(text: str, *, newline: bool = True) -> None:
@@ -69,6 +99,8 @@ def write_out(text: str, *, newline: bool = True) -> None:
         BrokenPipeError: Nobody reads it any more. Click ends the command for that, silently.
         Unwritten: It cannot be written.
     """
+    if _missing:
+        raise Unwritten(_missing[0])
     try:
         click.echo(text, nl=newline, file=own_output())
     except OSError as error:
