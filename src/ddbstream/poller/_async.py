@@ -11,8 +11,6 @@ Rules
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -41,7 +39,6 @@ from ddbstream.poller._driver import Driver, Interrupt, Takers
 from ddbstream.poller._handlers import PollContext, Router
 from ddbstream.poller._lanes import joined, split_by_item
 from ddbstream.poller._own_loop import in_thread, wait_in_loop
-from ddbstream.poller._setup import StoppedWaitingError
 from ddbstream.poller._stream import Stream
 from ddbstream.poller._workers import Lane, lane_sizes
 
@@ -261,33 +258,14 @@ class AsyncStreamPoller(PollerBase):
     ) -> AsyncIterator[Driver]:
         self._event_loop = asyncio.get_running_loop()
         driver = self._begin(workers, takers)
-        self._wait_at_most(timeout)
-        lock, over, setup = threading.Lock(), False, self._setup
-
-        def open_all() -> None:
-            with contextlib.suppress(StoppedWaitingError), self._noting_fences():
-                for name in self._present():
-                    open_stream(name)
-
-        def open_stream(name: str) -> None:
-            stream = setup.open(name)
-            with lock:
-                if not over:
-                    driver.add(stream)
-                    return
-            stream.release()  # cancelling ends the waiting, not the thread
-
         try:
-            self._stop_if_asked(driver)
-            await in_thread(open_all)
+            self._open(driver, timeout)
             yield driver
         finally:
-            with lock:
-                over = True
-            workers.close()
-            await workers.gone(min(self._grace, 5.0))
-            await in_thread(partial(self._close, driver))
-            self._finish()
+            with self._finishing():
+                workers.close()
+                await workers.gone(min(self._grace, 5.0))
+                await in_thread(partial(self._close, driver))
 
     def _own(self, function: Callable[..., object]) -> Callable[..., object]:
         return lambda *arguments: wait_in_loop(function(*arguments), self._event_loop)

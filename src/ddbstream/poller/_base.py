@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from ddbstream._router.awaiting import finish
 from ddbstream._values.callables import check_function, check_methods
-from ddbstream.exceptions import FencedError, PollerArgumentError, PollerError, StreamNotFoundError
+from ddbstream.exceptions import PollerArgumentError, PollerError
 from ddbstream.poller import _fences as fences
 from ddbstream.poller._batches import BODY, BatchLoop
 from ddbstream.poller._core.commands import HANDLER, STORE
@@ -136,13 +136,6 @@ class PollerBase:
         for name in self._names:
             self._setup.rewind(name)
 
-    def _present(self) -> list[str]:
-        setup = self._setup
-        names = [name for name in self._names if not setup.is_missing(name)]
-        if not names:
-            raise StreamNotFoundError(f"there is no stream of {', '.join(self._names)}")
-        return names
-
     def healthy(self) -> bool:
         """Whether the poller runs, and reads what there is: see `problem`."""
         return self.problem() is None
@@ -164,10 +157,9 @@ class PollerBase:
         still = self._clock.monotonic() - driver.turned_at
         if still > _STANDS_STILL and not self._ongoing.calls(BODY):
             return f"the poller's own thread has stood still for {still:.0f} seconds"
-        if self._setup.waits:
-            return None  # another one reads, and this one stands by
         statuses = self.metrics.streams
-        if not statuses:
+        stands_by = len(self._setup.waits)  # where another one reads
+        if driver.opening > stands_by or not (stands_by or statuses):
             return "not started yet"
         discovery = self._setup.settings.discovery
         problems = (s.problem(discovery=discovery, max_lag=self._max_lag) for s in statuses)
@@ -221,23 +213,6 @@ class PollerBase:
         self._setup.begin_run(self._make_dispatcher(self._driver), self._driver.is_stopping)
         return self._driver
 
-    @contextmanager
-    def _noting_fences(self) -> Iterator[None]:
-        """Say in `exit` that another poller took over while this one was still beginning."""
-        try:
-            yield
-        except FencedError as error:
-            self.exit = Exit("fenced", error)
-            raise
-
-    def _wait_at_most(self, timeout: float | None) -> None:
-        until = None if timeout is None else self._clock.monotonic() + timeout
-        self._setup.wait_until = until
-
-    def _time_left(self) -> float | None:
-        until = self._setup.wait_until
-        return None if until is None else max(0.0, until - self._clock.monotonic())
-
     def _wait_for_leftovers(self) -> None:
         # A handler that outlasted the last run's grace must not meet its records again in this one.
         until = self._clock.monotonic() + self._grace
@@ -264,9 +239,12 @@ class PollerBase:
     def _signals(self, *, install_signals: bool) -> AbstractContextManager[None]:
         return stop_on_signals(self.stop) if install_signals else nullcontext()
 
-    def _stop_if_asked(self, driver: Driver) -> None:
+    def _open(self, driver: Driver, timeout: float | None) -> None:
+        """Have the streams opened, for at most so many seconds."""
         if self._stop_asked:
             driver.stop()
+        self._setup.wait_until = None if timeout is None else self._clock.monotonic() + timeout
+        driver.open(self._names, self._setup.open)
 
     def _close(self, driver: Driver) -> None:
         """Give the leases back, and tell the listener the rest."""
@@ -290,11 +268,16 @@ class PollerBase:
         if self._listening is not None:
             self._listening.close(_LAST_WORDS / 2)
 
-    def _finish(self) -> None:
-        if self._driver is not None:
-            self._driver.stop()
-        self._driver = None
-        self._stop_asked = False
+    @contextmanager
+    def _finishing(self) -> Iterator[None]:
+        """While a run ends: whatever interrupts that, the poller can be run again."""
+        try:
+            yield
+        finally:
+            if self._driver is not None:
+                self._driver.stop()
+            self._driver = None
+            self._stop_asked = False
 
     def _on_event(self, event: Event) -> None:
         log_event(logger, event)

@@ -7,6 +7,8 @@ Rules
   poller and is raised out of it; nothing of that batch is saved.
 * When one stream's core fails, or is about to, the others are drained. Whatever hangs meanwhile
   gets ``grace`` seconds, and the reason stays.
+* A stream is opened in a worker, and driven as soon as it is open: a first call that hangs, or a
+  lease that another poller has, keeps no stop waiting, and no other stream from being read.
 * A stream that is opened when the run is over, or was opened and is not driven yet, is given back:
   the next run need not wait until its lease has run out.
 * Each stream is followed by itself, whatever the others do: its table's next one is begun once all
@@ -20,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from ddbstream.exceptions import DDBStreamError, PollerArgumentError
+from ddbstream.exceptions import DDBStreamError, StreamNotFoundError
 from ddbstream.poller._client import GarbledAnswerError, failure_of
 from ddbstream.poller._core.commands import HANDLING, Command, CommandFailed, Instant
 from ddbstream.poller._core.events import CallFailed, Event, Exit
@@ -32,6 +34,7 @@ from ddbstream.poller._workers import Clock, Workers, instant
 __all__ = ["Driver", "Interrupt", "Takers"]
 
 _TRY_AGAIN = 5.0  # seconds, after a successor could not be opened
+_SIGN_OF_LIFE = 10.0  # seconds between turns while nothing but an opening is waited for
 
 Takers = Mapping[type[Any], Callable[[Stream, Any], None]]
 """Who runs a command in the workers' place, by its class; its result goes where theirs would."""
@@ -52,6 +55,11 @@ class Driver:
         follow_on: Whether to wait for streams that are not there yet.
         follow_every: Seconds between its calls.
         takers: Who runs some commands in the workers' place.
+
+    Attributes:
+        streams: Those that are driven.
+        opening: How many of those that the run begins with are not open yet.
+        turned_at: When it last had its turn, on the monotonic clock.
     """
 
     def __init__(  # noqa: PLR0913 - keyword-only from the fifth on
@@ -84,6 +92,8 @@ class Driver:
         self._give_up_at: float | None = None
         # Ended stream -> when to look for its successor again; None while somebody looks.
         self._looking: dict[str, float | None] = {}
+        self._names: tuple[str, ...] = ()  # of the streams that a run begins with
+        self.opening = 0  # of them
         self._opened: list[Stream] = []  # and not driven yet
         self._closed = False
         self._lock = threading.Lock()  # for these two
@@ -95,17 +105,17 @@ class Driver:
         self._stopping = True
         self._workers.wake()
 
-    def add(self, stream: Stream) -> None:
-        """Drive a stream, too.
+    def open(self, names: Sequence[str], open_one: Callable[[str], Stream | Exit | None]) -> None:
+        """Have streams opened, each by itself, and driven.
 
-        Raises:
-            PollerArgumentError: It is driven already, under another name.
+        Args:
+            names: Of them.
+            open_one: Gives a stream, None if there is none of that name, or why the run has to end.
         """
-        if any(one.arn == stream.arn for one in self.streams):
-            raise PollerArgumentError(
-                f"{stream.arn} is given twice, by two names: a poller reads each stream once"
-            )
-        self.streams.append(stream)
+        self._names = tuple(names)
+        for name in names:
+            self.opening += 1
+            self._workers.submit("open", partial(_open, partial(self._kept, open_one, name)))
 
     def close(self) -> None:
         """Give back what has been opened and is not driven yet, now and later."""
@@ -150,7 +160,7 @@ class Driver:
         given_up = self._give_up_at is not None and at.mono >= self._give_up_at
         if self._goal is None:
             waiting = self._look_for_successors(at.mono)
-            return None if running or waiting else Exit("stream_ended")
+            return None if running or waiting or self.opening else Exit("stream_ended")
         if running and not given_up:
             return None
         return self._first_failure() or self._goal
@@ -165,6 +175,8 @@ class Driver:
         if self._goal is None:
             times += [deadline, *self._looking.values()]
         times.append(self._give_up_at)
+        if self.opening:
+            times.append(self._clock.monotonic() + _SIGN_OF_LIFE)
         wake = min((time for time in times if time is not None), default=None)
         return None if wake is None else wake - self._clock.monotonic()
 
@@ -173,7 +185,9 @@ class Driver:
         for stream, command, result in results:
             if isinstance(result, Interrupt):
                 raise result.error
-            if isinstance(result, Stream):
+            if stream is None:
+                self._on_opened(result)
+            elif isinstance(result, Stream):
                 self._replace(stream, result)
             elif command is None:
                 self._on_no_successor(stream, result)
@@ -202,7 +216,11 @@ class Driver:
 
     def _caught_up(self) -> bool:
         going = bool(self._running()) or self._follow_on
-        return going and all(self._is_caught_up(stream) for stream in self.streams)
+        return (
+            going
+            and not self.opening
+            and all(self._is_caught_up(stream) for stream in self.streams)
+        )
 
     def _is_caught_up(self, stream: Stream) -> bool:
         core = stream.core
@@ -235,6 +253,33 @@ class Driver:
         self._metrics.count(event)
         self._on_event(event)
 
+    # The streams that a run begins with
+
+    def _kept(self, open_one: Callable[..., Any], *arguments: object) -> Any:
+        """What is opened, to be driven; or to be given back at once, if the run is over."""
+        opened = open_one(*arguments)
+        if not isinstance(opened, Stream):
+            return opened
+        with self._lock:
+            if not self._closed:
+                self._opened.append(opened)
+                return opened
+        opened.release()
+        return None
+
+    def _on_opened(self, result: Stream | Exit | None) -> None:
+        self.opening -= 1
+        if isinstance(result, Exit):
+            self._goal = self._goal or (Exit("stopped") if self._stopping else result)
+        elif result is not None:
+            with self._lock:
+                self._opened.remove(result)
+            self.streams.append(result)
+        elif not self.opening and not self.streams:
+            names = ", ".join(self._names)
+            error = StreamNotFoundError(f"there is no stream of {names}")
+            self._goal = self._goal or Exit("failed", error)
+
     # Following a table from stream to stream
 
     def _look_for_successors(self, now: float) -> int:
@@ -250,19 +295,10 @@ class Driver:
             when = self._looking.get(stream.arn, 0.0)
             if when is not None and now >= when:
                 self._looking[stream.arn] = None  # two that look would both open what they find
-                self._workers.submit("control", partial(_find, stream, self._open_next))
+                self._workers.submit(
+                    "control", partial(_find, stream, partial(self._kept, self._follow))
+                )
         return waiting
-
-    def _open_next(self, ended: Stream) -> Stream | None:
-        stream = self._follow(ended)
-        if stream is None:
-            return None
-        with self._lock:
-            if not self._closed:
-                self._opened.append(stream)
-                return stream
-        stream.release()
-        return None
 
     def _on_no_successor(self, stream: Stream, failed: CommandFailed | None) -> None:
         wait = self._follow_every if failed is None else min(self._follow_every, _TRY_AGAIN)
@@ -304,3 +340,10 @@ def _find(stream: Stream, follow: Callable[[Stream], Stream | None]) -> tuple[St
         return stream, None, failure_of(error)  # the service or the store: it may pass
     except BaseException as error:  # noqa: BLE001 - raised again in the driver's thread
         return stream, None, Interrupt(error)
+
+
+def _open(open_one: Callable[[], Stream | Exit | None]) -> tuple[None, None, Any]:
+    try:
+        return None, None, open_one()
+    except BaseException as error:  # noqa: BLE001 - raised again in the driver's thread
+        return None, None, Interrupt(error)

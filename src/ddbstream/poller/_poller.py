@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,7 +11,6 @@ from ddbstream.poller._batches import Batch
 from ddbstream.poller._core.commands import Deliver
 from ddbstream.poller._core.events import Exit
 from ddbstream.poller._driver import Driver, Takers
-from ddbstream.poller._setup import StoppedWaitingError
 from ddbstream.poller._workers import InlineWorkers, SystemClock, ThreadWorkers, Workers, lane_sizes
 
 __all__ = ["StreamPoller"]
@@ -121,7 +119,7 @@ class StreamPoller(PollerBase):
             self._signals(install_signals=install_signals),
             self._driving(timeout=timeout) as driver,
         ):
-            self.exit = driver.run(until_caught_up=True, timeout=self._time_left())
+            self.exit = driver.run(until_caught_up=True, timeout=timeout)
         return self._ended()
 
     def batches(
@@ -159,17 +157,13 @@ class StreamPoller(PollerBase):
     ) -> Iterator[Driver]:
         workers = self._make_workers()
         driver = self._begin(workers, takers)
-        self._wait_at_most(timeout)
         try:
-            self._stop_if_asked(driver)
-            with contextlib.suppress(StoppedWaitingError), self._noting_fences():
-                for name in self._present():
-                    driver.add(self._setup.open(name))
+            self._open(driver, timeout)
             yield driver
         finally:
-            workers.close()
-            self._close(driver)
-            self._finish()
+            with self._finishing():
+                workers.close()
+                self._close(driver)
 
     def _make_workers(self) -> Workers:
         if not isinstance(self._clock, SystemClock):

@@ -8,9 +8,11 @@ import os
 import random
 import secrets
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from ddbstream._values.callables import check_function, check_methods, is_async
@@ -33,9 +35,10 @@ from ddbstream.poller._client import (
 )
 from ddbstream.poller._core.budget import Budget
 from ddbstream.poller._core.core import StreamCore
-from ddbstream.poller._core.policies import FailurePolicy, Settings, block, skip, stop
-from ddbstream.poller._core.positions import AtStart, AtTime, State
-from ddbstream.poller._core.start import Begin, Now
+from ddbstream.poller._core.events import Exit
+from ddbstream.poller._core.policies import FailurePolicy, Settings, policy_of
+from ddbstream.poller._core.positions import State
+from ddbstream.poller._core.start import Begin, Now, begin_at
 from ddbstream.poller._dispatching import Dispatcher
 from ddbstream.poller._first_calls import explained, patiently
 from ddbstream.poller._stores.contract import DEFAULT_CONSUMER, CheckpointStore, Lease, key_of
@@ -44,7 +47,7 @@ from ddbstream.poller._stream import Stream
 from ddbstream.poller._streams_of_table import beginning_of, chain_of, enabled_at, table_of
 from ddbstream.poller._workers import Clock, instant
 
-__all__ = ["Setup", "StoppedWaitingError"]
+__all__ = ["Setup"]
 
 logger = logging.getLogger("ddbstream.poller")
 
@@ -52,7 +55,6 @@ T = TypeVar("T")
 
 _STORE_METHODS = ("acquire", "load", "fix_start", "save", "renew", "forget", "release", "reset")
 _NAP = 0.25  # seconds, after which somebody may have asked for an end
-_POLICIES: dict[str, Callable[[], FailurePolicy]] = {"block": block, "skip": skip, "stop": stop}
 
 
 class StoppedWaitingError(Exception):
@@ -84,13 +86,11 @@ class Setup:
         self.commits_itself = commits_itself
         self._consumer = _consumer(consumer)
         self._store = checkpoints if checkpoints is not None else MemoryCheckpoints()
-        self._begin = _begin(start)
+        self._begin = begin_at(start)
         self._injected = client is not None
         self._client = client
         self._tables: Any = None
-        self._endpoint_url = endpoint_url
-        self._region_name = region_name
-        self._policy = _policy(on_failure)
+        self._policy = policy_of(on_failure)
         sink = self._policy.sink
         if sink is not None:
             check_function(sink, "the sink of on_failure=", PollerArgumentError, awaited=True)
@@ -103,8 +103,13 @@ class Setup:
             raise PollerArgumentError("on_missing is 'fail' or 'skip'")
         self._skips_missing = on_missing == "skip"
         self.wait_until: float | None = None  # on the monotonic clock
-        self.waits = False  # for another poller's lease
-        self._connections = connections
+        self._making = threading.Lock()
+        self._make_client = partial(
+            make_client,
+            endpoint_url=endpoint_url,
+            region_name=region_name,
+            connections=connections,
+        )
         self._clock = clock
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.settings = settings if settings is not None else Settings()
@@ -113,8 +118,11 @@ class Setup:
         self.begin_run(None, lambda: False)
 
     def begin_run(self, dispatcher: Dispatcher | None, stop_asked: Callable[[], bool]) -> None:
-        """Have what is opened from now on belong to a new run."""
+        """Have what is opened from now on, each name in its thread, belong to a new run."""
         self._asked_at = self._clock.monotonic()  # what "now" is where that is the start
+        self._had_at: dict[str, float] = {}  # by table; the same where a lease was waited for
+        self._given: dict[str, str] = {}  # by ARN, the name
+        self.waits: set[str] = set()  # ARNs of streams whose lease another poller has
         self.dispatcher = dispatcher
         self.stop_asked = stop_asked
         # What the last run still held when it ended is held by nobody, and no page would free it.
@@ -136,8 +144,7 @@ class Setup:
         for arn in sorted(arns):
             reset(arn, consumer=self._consumer)
 
-    def is_missing(self, name: str) -> bool:
-        """Whether there is no such stream, and that is no reason to stop."""
+    def _is_missing(self, name: str) -> bool:
         if not self._skips_missing:
             return False
         try:
@@ -155,15 +162,24 @@ class Setup:
     def _patiently(self, call: Callable[[], T]) -> T:
         return patiently(call, self._clock, self.settings.read_backoff, self._rest)
 
-    def open(self, name: str) -> Stream:
+    def open(self, name: str) -> Stream | Exit | None:
         """Resolve a name, take the stream's lease and load its positions.
 
-        Raises:
-            CheckpointError: The store fails.
-            FencedError: Another poller has the lease, and is not to be replaced.
-            StreamNotFoundError: No such table or stream.
+        Gives None if there is no such stream, and that is no reason to stop. What is a reason is
+        given as such, and not raised.
         """
+        try:
+            return None if self._is_missing(name) else self._opened(name)
+        except StoppedWaitingError:
+            return Exit("deadline")  # or a stop, which the driver knows of
+        except FencedError as error:
+            return Exit("fenced", error)
+        except Exception as error:  # noqa: BLE001 - the run ends with it, whatever it is
+            return Exit("failed", error)
+
+    def _opened(self, name: str) -> Stream:
         newest = self._patiently(lambda: self._resolve(name))
+        self._note_given(newest, name)
         listed = [] if newest == name else self._patiently(lambda: self._listed(newest))
         self._streams_client()  # before the lease: it may fail too
         try:
@@ -187,9 +203,17 @@ class Setup:
         first = not any(state.start for state in states.values())
         if chain[0] != newest:
             self._let_go(lease)
+            self._note_given(chain[0], name)
             return self._begun(chain)
-        begin = Now(self._asked_at) if self._begin is None else self._begin
+        asked_at = self._had_at.get(table_of(newest), self._asked_at)
+        begin = Now(asked_at) if self._begin is None else self._begin
         return self._make(lease, state, begin if first else beginning_of(newest))
+
+    def _note_given(self, arn: str, name: str) -> None:
+        if self._given.setdefault(arn, name) != name:
+            raise PollerArgumentError(
+                f"{arn} is given twice, by two names: a poller reads each stream once"
+            )
 
     def _older(self, newest: str, listed: list[str], state: State) -> list[str]:
         """The table's older streams that the store may know."""
@@ -301,13 +325,15 @@ class Setup:
                 except FencedError:
                     if over:
                         raise
-                if not self.waits:
-                    self.waits = True
+                if arn not in self.waits:
+                    self.waits.add(arn)
                     logger.info("waiting for the poller that has the lease of %s", arn)
                 self._rest(min(1.0, ttl / 10))
-                self._asked_at = self._clock.monotonic()  # until now the other one's turn
+                self._had_at[table_of(arn)] = (
+                    self._clock.monotonic()
+                )  # the other one's turn is over
         finally:
-            self.waits = False
+            self.waits.discard(arn)
 
     def _patience(self, arn: str) -> float | None:
         """Seconds to wait for a lease that another poller holds; None is for ever."""
@@ -353,43 +379,16 @@ class Setup:
     def _resolve(self, name: str) -> str:
         if name.startswith("arn:") and "/stream/" in name:
             return name
-        if not self._injected and self._tables is None:
-            self._tables = self._make_client("dynamodb")
+        with self._making:
+            if not self._injected and self._tables is None:
+                self._tables = self._make_client(service="dynamodb")
         return resolve_stream(name, self._streams_client(), self._tables)
 
     def _streams_client(self) -> Any:
-        if self._client is None:
-            self._client = self._make_client("dynamodbstreams")
+        with self._making:
+            if self._client is None:
+                self._client = self._make_client()
         return self._client
-
-    def _make_client(self, service: str) -> Any:
-        return make_client(
-            endpoint_url=self._endpoint_url,
-            region_name=self._region_name,
-            service=service,
-            connections=self._connections,
-        )
-
-
-def _begin(start: Literal["TRIM_HORIZON", "LATEST"] | datetime) -> AtStart | AtTime | None:
-    if isinstance(start, datetime):
-        if start.tzinfo is None:
-            raise PollerArgumentError("start needs a datetime with a time zone")
-        return AtTime(start.astimezone(timezone.utc).timestamp())
-    if start == "TRIM_HORIZON":
-        return AtStart()
-    if start == "LATEST":
-        return None
-    raise PollerArgumentError("start is 'TRIM_HORIZON', 'LATEST' or a datetime")
-
-
-def _policy(on_failure: str | FailurePolicy) -> FailurePolicy:
-    if isinstance(on_failure, FailurePolicy):
-        return on_failure
-    make = _POLICIES.get(on_failure)
-    if make is not None:
-        return make()
-    raise PollerArgumentError("on_failure is 'block', 'skip', 'stop', or what retry() makes")
 
 
 def _consumer(name: str) -> str:

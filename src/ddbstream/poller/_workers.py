@@ -127,7 +127,14 @@ class ThreadWorkers:
 
 def lane_sizes(workers: int) -> dict[Pool, int]:
     """How many threads each lane may have, for a poller with so many workers."""
-    return {"read": workers, "handle": workers, "save": workers, "lease": 4, "control": 2}
+    return {
+        "read": workers,
+        "handle": workers,
+        "save": workers,
+        "lease": 4,
+        "control": 2,
+        "open": 32,
+    }
 
 
 class Lane:

@@ -195,13 +195,13 @@ class Forget:
 Command = Describe | GetIterator | GetRecords | Deliver | Discard | Save | FixStart | Renew | Forget
 Result = StreamPage | str | RecordsPage | Delivered | CommandFailed | None
 
-Pool = Literal["read", "handle", "save", "lease", "control"]
+Pool = Literal["read", "handle", "save", "lease", "control", "open"]
 """Workers that may wait for each other; those of one pool never wait for those of another.
 
 ``read`` waits for the service and ``handle`` for the user, both for as long as it takes. ``save``
 stands apart, so that what is done becomes durable while pages are slow to come. ``lease`` keeps the
 lease, and ``control`` the listings, going whatever else is slow: the store is the user's, and may
-hang.
+hang. ``open`` waits for what comes before a stream's commands, perhaps for another poller's lease.
 """
 
 

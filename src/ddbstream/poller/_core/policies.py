@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from ddbstream.exceptions import PollerArgumentError
 
-__all__ = ["Backoff", "FailurePolicy", "Settings", "block", "retry", "skip", "stop"]
+__all__ = ["Backoff", "FailurePolicy", "Settings", "block", "policy_of", "retry", "skip", "stop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,16 @@ def skip() -> FailurePolicy:
 def stop() -> FailurePolicy:
     """Stop the poller at the first record that fails."""
     return FailurePolicy(0, "stop")
+
+
+def policy_of(on_failure: object) -> FailurePolicy:
+    """The policy that ``on_failure=`` means: one of these, or the name of one."""
+    if isinstance(on_failure, FailurePolicy):
+        return on_failure
+    make = {"block": block, "skip": skip, "stop": stop}.get(str(on_failure))
+    if make is not None:
+        return make()
+    raise PollerArgumentError("on_failure is 'block', 'skip', 'stop', or what retry() makes")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,16 @@ Rules
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Literal
 
+from ddbstream.exceptions import PollerArgumentError
 from ddbstream.poller._core.commands import Command, CommandFailed, FixStart, Instant
 from ddbstream.poller._core.events import CallFailed, Gap, StreamStarted
 from ddbstream.poller._core.positions import AtStart, AtTime, Start
 from ddbstream.poller._core.shared import Shared
 
-__all__ = ["Begin", "Following", "Now", "Starting"]
+__all__ = ["Begin", "Following", "Now", "Starting", "begin_at"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,23 @@ class Now:
 
 Begin = AtStart | AtTime | Following | Now | None
 """Where to begin if the store holds nothing; None for when the core is made."""
+
+
+def begin_at(start: Literal["TRIM_HORIZON", "LATEST"] | datetime) -> AtStart | AtTime | None:
+    """Where ``start=`` begins; None for now.
+
+    Raises:
+        PollerArgumentError: It is something else.
+    """
+    if isinstance(start, datetime):
+        if start.tzinfo is None:
+            raise PollerArgumentError("start needs a datetime with a time zone")
+        return AtTime(start.astimezone(timezone.utc).timestamp())
+    if start == "TRIM_HORIZON":
+        return AtStart()
+    if start == "LATEST":
+        return None
+    raise PollerArgumentError("start is 'TRIM_HORIZON', 'LATEST' or a datetime")
 
 
 class Starting:
