@@ -10,6 +10,8 @@ Rules
   twentieth of the silence before it at most. A few are asked as often as ever. Of five hundred,
   each is asked every half a minute, and every two minutes once nothing has come for long. One that
   gets records is asked at its old pace at once.
+* No shard is left alone for longer than its iterator lives: each visit would take three calls, and
+  not one, for an iterator that has expired.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ __all__ = ["Budget"]
 _AT_FIRST = 5  # times as many calls a second as in the end
 _GROWTH = 1.05  # of the pause with each empty page
 _GROWN = 1_000  # pages after which that is more than any pause
+_LONGEST = 600.0  # seconds; an iterator lives for 900, and its call may have to wait for a thread
 
 
 class Budget:
@@ -53,6 +56,6 @@ class Budget:
         """Seconds until a shard is asked again that has long been empty, for so many pages."""
         self._idle.add(shard)
         settings = self._settings
-        longest = len(self._idle) / settings.idle_calls
+        longest = min(len(self._idle) / settings.idle_calls, _LONGEST)
         grown = settings.idle_max * _GROWTH ** min(pages, _GROWN)
         return max(settings.idle_max, longest / _AT_FIRST, min(grown, longest))
