@@ -54,13 +54,15 @@ if TYPE_CHECKING:
 __all__ = ["LambdaHandler", "Window", "lambda_handler"]
 
 
-def __getattr__(name: str) -> object:
-    # Only a function with windows pays for the module.
-    if name == "Window":
-        from ddbstream._router.windows import Window
+if not TYPE_CHECKING:  # for a checker, a name that is not there is an error
 
-        return Window
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        # Only a function with windows pays for the module.
+        if name == "Window":
+            from ddbstream._router.windows import Window
+
+            return Window
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @final

@@ -101,10 +101,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    # asyncio is loaded by those who use it.
-    if name in ("AsyncBatch", "AsyncStreamPoller"):
-        from ddbstream.poller import _async
+if not TYPE_CHECKING:  # for a checker, a name that is not there is an error
 
-        return getattr(_async, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        # asyncio is loaded by those who use it.
+        if name in ("AsyncBatch", "AsyncStreamPoller"):
+            from ddbstream.poller import _async
+
+            return getattr(_async, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
