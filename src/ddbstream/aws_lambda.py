@@ -25,8 +25,7 @@ from ddbstream._router.router import (
     check_options,
     default_router,
 )
-from ddbstream._router.signatures import check_takes
-from ddbstream._values.callables import check_methods
+from ddbstream._values.callables import check_function, check_methods
 from ddbstream._wire import holds_records
 from ddbstream.exceptions import BatchError, RouteDefinitionError, RouterArgumentError
 from ddbstream.kinesis import arrange
@@ -115,9 +114,8 @@ class LambdaHandler:
         check_concurrency(concurrency)
         check_options(None, None, dead_letter)
         if other is not None:
-            if not callable(other):
-                raise RouteDefinitionError("other= takes a function (event, context)")
-            check_takes(other, 2, "other= takes (event, context)")
+            about = "other= (event, context)"
+            check_function(other, about, RouteDefinitionError, arguments=2, awaited=True)
         check_methods(newest, "newest=", RouterArgumentError, "load", "save")
         self._other = other
         self._router = router

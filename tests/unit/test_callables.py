@@ -152,12 +152,30 @@ class Probe:
             self.ran += 1
             yield answer
 
+        async def another(*arguments: Any) -> Any:
+            return function(*arguments)
+
+        def seven(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any) -> Any:
+            self.ran += 1
+            return answer
+
+        def keyword(*arguments: Any, client: Any) -> Any:
+            self.ran += 1
+            return answer
+
+        itself = partial(seven)
+        itself.__setstate__((itself, (), {}, {}))
         shapes: dict[str, Function] = {
+            "seven arguments": seven,
+            "a keyword": keyword,
+            "a partial of itself": itself,
+            "static method": staticmethod(function),
             "generator": generator,
             "async generator": async_generator,
             "async def": function,
             "partial": partial(function),
             "object": Calling(),
+            "gives another": another,
             "gives a coroutine": lambda *arguments: function(*arguments),  # noqa: PLW0108 - a plain one
         }
         return shapes[self.shape]
@@ -540,7 +558,10 @@ def test_every_parameter_that_takes_something_to_call_has_a_case() -> None:
     assert {name for name in found() if not of_the_default_router(name)} | BESIDES == known
 
 
-@pytest.mark.parametrize("shape", ["async def", "partial", "object", "gives a coroutine"])
+@pytest.mark.parametrize(
+    "shape",
+    ["async def", "partial", "object", "static method", "gives another", "gives a coroutine"],
+)
 @pytest.mark.parametrize("name", AWAITED)
 def test_it_is_awaited(name: str, shape: str, tmp_path: Path) -> None:
     probe = Probe(shape, tmp_path)
@@ -548,13 +569,32 @@ def test_it_is_awaited(name: str, shape: str, tmp_path: Path) -> None:
     assert probe.ran
 
 
-@pytest.mark.parametrize("shape", ["async def", "partial", "object"])
+@pytest.mark.parametrize("shape", ["async def", "partial", "object", "static method"])
 @pytest.mark.parametrize("name", REFUSED)
 def test_it_is_refused_where_it_is_declared(name: str, shape: str, tmp_path: Path) -> None:
     probe = Probe(shape, tmp_path)
     error = TypeError if name.startswith("ddbstream.testing") else DDBStreamError
     with pytest.raises(error, match=r"async|await|coroutine|plain function"):
         REFUSED[name](probe)
+    assert probe.ran == 0
+
+
+# What is no function, but has methods.
+OBJECTS = re.compile(
+    r":(client|s3_client|newest|store|checkpoints|progress|router)$"
+    r"|(StreamPoller|RecordProcessor|replay|ReplayHandler):clock$"
+)
+
+
+@pytest.mark.parametrize("shape", ["seven arguments", "a keyword", "a partial of itself"])
+@pytest.mark.parametrize("name", [n for n in (*AWAITED, *REFUSED) if not OBJECTS.search(n)])
+def test_what_no_call_can_run_is_refused_where_it_is_declared(
+    name: str, shape: str, tmp_path: Path
+) -> None:
+    probe = Probe(shape, tmp_path)
+    error = TypeError if name.startswith("ddbstream.testing") else DDBStreamError
+    with pytest.raises(error, match=r"argument|needs the keyword|partial of itself|seven takes a "):
+        AWAITED[name](probe)() if name in AWAITED else REFUSED[name](probe)
     assert probe.ran == 0
 
 

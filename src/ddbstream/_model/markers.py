@@ -96,7 +96,7 @@ class Attribute(_Marker):
             raise ModelDefinitionError("an attribute's name is text, and not empty")
         for about, function in (("structure=", structure), ("unstructure=", unstructure)):
             if function is not None:
-                check_function(function, about, ModelDefinitionError)
+                check_function(function, about, ModelDefinitionError, arguments=1)
         if stored_as is not None and stored_as not in get_args(StoredAs):
             raise ModelDefinitionError(f"stored_as= is one of {', '.join(get_args(StoredAs))}")
         if tags is not None and (not tags or "" in tags):
@@ -192,11 +192,11 @@ def options_of(given: dict[str, Any]) -> Options:
             raise ModelDefinitionError(f"{name}= is one of {', '.join(choices)}")
     for name in ("rename", "structure", "unstructure"):
         if name in said and not isinstance(said[name], str):
-            check_function(said[name], f"{name}=", ModelDefinitionError)
+            check_function(said[name], f"{name}=", ModelDefinitionError, arguments=1)
     for step in said.get("upgrades", ()):
         if isinstance(step, type) or not callable(step):
             raise ModelDefinitionError(f"an upgrade's step is a function, not a {_kind(step)}")
-        check_function(step, "an upgrade's step", ModelDefinitionError)
+        check_function(step, "an upgrade's step", ModelDefinitionError, arguments=1)
     return Options(said)
 
 

@@ -194,7 +194,7 @@ def retyped(attribute: str, was: str, function: Callable[[AttributeValue], Attri
     """
     if not attribute or was not in TAGS or not callable(function):
         raise ModelDefinitionError('retyped() takes an attribute, a tag such as "S", a function')
-    check_function(function, "retyped()", ModelDefinitionError)
+    check_function(function, "retyped()", ModelDefinitionError, arguments=1)
     return _Retyped(attribute, was, function)
 
 

@@ -12,7 +12,7 @@ from types import FrameType, FunctionType, UnionType
 from typing import Annotated, Any, Final, ForwardRef, TypeVar, Union, get_args, get_origin
 
 from ddbstream._records import EVENTS, StreamRecord
-from ddbstream._router.names import name_of
+from ddbstream._values.callables import name_of
 from ddbstream.exceptions import RouteDefinitionError
 
 __all__ = [

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_origin
 
 from ddbstream._model.markers import KEYS
 from ddbstream._router.awaiting import at_once
-from ddbstream._router.signatures import check_takes
-from ddbstream._values.callables import is_async
+from ddbstream._values.callables import check_function
 from ddbstream._values.json_values import Unread
 from ddbstream.exceptions import MissingImageError, RecordError, RouteDefinitionError
 
@@ -251,11 +250,7 @@ def _by_classes(
 
 def check_classifier(classify: object) -> None:
     """Raise RouteDefinitionError unless it is a plain function of the record."""
-    if not callable(classify) or is_async(classify):
-        raise RouteDefinitionError(
-            "classify= takes a plain function of the record, not an async one"
-        )
-    check_takes(classify, 1, "classify= takes a function of the record")
+    check_function(classify, "classify=", RouteDefinitionError, arguments=1)
 
 
 def entity_named(answer: object) -> str | None:

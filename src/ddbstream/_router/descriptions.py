@@ -19,7 +19,7 @@ from ddbstream._filters.criteria import FilterCriteria, Wanted, derive
 from ddbstream._records import EVENTS, MalformedRecord
 from ddbstream._router.awaiting import at_once
 from ddbstream._router.classify import Classifier, entity_named, tests_of
-from ddbstream._router.names import plain_name_of
+from ddbstream._values.callables import plain_name_of
 from ddbstream.exceptions import DDBStreamError, printable
 
 if TYPE_CHECKING:

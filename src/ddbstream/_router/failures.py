@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ddbstream._router.awaiting import finish
 from ddbstream._router.log import log, log_failure
-from ddbstream._router.names import name_of
 from ddbstream._router.results import Disposition, Failure
 from ddbstream._router.signatures import positional_count
+from ddbstream._values.callables import name_of
 from ddbstream.exceptions import RouteDefinitionError
 
 if TYPE_CHECKING:

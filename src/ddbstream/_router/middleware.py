@@ -13,9 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ddbstream._router.awaiting import finish, finish_async, on_event_loop, the_loop
-from ddbstream._router.names import name_of
-from ddbstream._router.signatures import check_takes
-from ddbstream._values.callables import is_async
+from ddbstream._values.callables import check_function, is_async, name_of
 from ddbstream.exceptions import RouteDefinitionError
 
 if TYPE_CHECKING:
@@ -44,7 +42,8 @@ def make_middleware(functions: Iterable[object]) -> tuple[Middleware, ...]:
             raise RouteDefinitionError(
                 f"middleware is a function (record, call_next), not {name_of(function)}"
             )
-        check_takes(function, 2, "middleware takes (record, call_next)")
+        about = "middleware (record, call_next)"
+        check_function(function, about, RouteDefinitionError, arguments=2, awaited=True)
         made.append(Middleware(function, is_async(function)))
     return tuple(made)
 

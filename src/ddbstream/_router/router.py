@@ -45,10 +45,9 @@ from ddbstream._router.failures import DeadLetterSink, Decisions, ErrorRoute, ma
 from ddbstream._router.handlers import Handlers
 from ddbstream._router.matching import PlacedRoute, RouteTable, Scope
 from ddbstream._router.middleware import Middleware, make_middleware
-from ddbstream._router.names import name_of
 from ddbstream._router.routes import Route, build_route, entity_of, kinds_of
-from ddbstream._router.signatures import check_takes, positional_count, read_fold
-from ddbstream._values.callables import check_function
+from ddbstream._router.signatures import positional_count, read_fold
+from ddbstream._values.callables import check_function, name_of
 from ddbstream._wire import read_with
 from ddbstream.exceptions import (
     BatchError,
@@ -429,9 +428,7 @@ class StreamRouter:
             RouteDefinitionError: It is no function of one argument.
             RouterFrozenError: The router has dispatched.
         """
-        if not callable(function):
-            raise RouteDefinitionError("observe() takes a function of an event")
-        check_takes(function, 1, "an observer takes the event")
+        check_function(function, "observe()", RouteDefinitionError, arguments=1, awaited=True)
         with self._lock:
             self._check_open()
             self._observers.append(function)
@@ -672,7 +669,9 @@ class StreamRouter:
             options = options._replace(decisions=compiled.decisions)
         handlers = compiled.handlers
         if on_handled is not None:
-            check_function(on_handled, "on_handled=", RouterArgumentError, awaited=True)
+            check_function(
+                on_handled, "on_handled=", RouterArgumentError, arguments=1, awaited=True
+            )
             others = () if compiled.observers is None else compiled.observers.functions
             handlers = handlers.telling(_observers((*others, on_handled)))
         records = read_with(payload, stream_arn, handlers.codec)
@@ -969,10 +968,10 @@ def check_options(stream_arn: object, stop_when: object, dead_letter: object) ->
     if stream_arn is not None and (not isinstance(stream_arn, str) or not stream_arn):
         raise RouterArgumentError("stream_arn= takes a stream's ARN, as text")
     if stop_when is not None:
-        check_function(stop_when, "stop_when=", RouterArgumentError, awaited=True)
+        check_function(stop_when, "stop_when=", RouterArgumentError, arguments=0, awaited=True)
     if dead_letter is not None:
         about = "dead_letter= (such as a sink of ddbstream.dead_letters)"
-        check_function(dead_letter, about, RouterArgumentError, awaited=True)
+        check_function(dead_letter, about, RouterArgumentError, arguments=1, awaited=True)
 
 
 default_router = StreamRouter()

@@ -16,9 +16,8 @@ from ddbstream._records import EVENTS, Insert, Modify, Remove
 from ddbstream._router.annotations import EVERY_KIND
 from ddbstream._router.awaiting import at_once
 from ddbstream._router.middleware import Middleware, make_middleware
-from ddbstream._router.names import name_of
-from ddbstream._router.signatures import Signature, check_takes, read_signature
-from ddbstream._values.callables import is_async
+from ddbstream._router.signatures import Signature, read_signature
+from ddbstream._values.callables import check_function, name_of
 from ddbstream.exceptions import DDBStreamError, RouteDefinitionError
 
 if TYPE_CHECKING:
@@ -147,7 +146,7 @@ def build_route(  # noqa: PLR0913 - one for each option of the decorators
     kinds: frozenset[Kind],
     target: Any = None,
     changed: Changed | None = None,
-    where: object = None,
+    where: Callable[..., object] | None = None,
     pattern: object = None,
     ttl: object = None,
     replica: object = None,
@@ -201,9 +200,7 @@ def build_route(  # noqa: PLR0913 - one for each option of the decorators
     if changed is not None:
         conditions.append(_changed_condition(route, changed, about))
     if where is not None:
-        if not callable(where) or is_async(where):
-            raise RouteDefinitionError(f"{about}: where= takes a plain function of the record")
-        check_takes(where, 1, f"{about}: where= takes a function of the record")
+        check_function(where, f"{about}: where=", RouteDefinitionError, arguments=1)
         conditions.append(Condition("where=", where, lambda _: "where= said no"))
     route.conditions = tuple(conditions)
     route.guards = tuple(one.holds for one in conditions)

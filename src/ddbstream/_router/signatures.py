@@ -25,22 +25,26 @@ from ddbstream._router.annotations import (
     evaluated,
     names_a_record,
 )
-from ddbstream._router.names import name_of
-from ddbstream._values.callables import GENERATORS, call_of, flags_of, is_async
+from ddbstream._values.callables import (
+    ANY,
+    GENERATORS,
+    called,
+    check_function,
+    flags_of,
+    is_async,
+    name_of,
+    parameters_of,
+    positional_of,
+)
 from ddbstream.exceptions import RouteDefinitionError
 
 __all__ = [
     "Signature",
-    "check_takes",
     "positional_count",
     "read_fold",
     "read_signature",
 ]
 
-# inspect's constants, without importing it
-_VAR_POSITIONAL: Final = 0x04
-
-_ANY: Final = "*"  # stands for `*args` among parameters
 _CONTEXT: Final = frozenset({"context", "ctx", "lambda_context", "_context", "_ctx"})
 
 
@@ -71,7 +75,7 @@ def read_fold(function: object, names: Mapping[str, Any]) -> tuple[Any, Signatur
     about = name_of(function)
     if flags_of(function) & GENERATORS or is_async(function):
         raise RouteDefinitionError(f"{about}: a fold only computes, so it cannot be async")
-    check_takes(function, 2, "a fold takes the state and the record")
+    check_function(function, "a fold (state, record)", RouteDefinitionError, arguments=2)
     inside, bound = _innermost(function)
     if inside is None:
         return None, Signature(EVERY_KIND, None, wants_context=False, is_async=False)
@@ -98,14 +102,14 @@ def read_signature(handler: Callable[..., Any], names: Mapping[str, Any]) -> Sig
         raise RouteDefinitionError(f"a handler is a callable, not a {type(handler).__name__}")
     if flags_of(handler) & GENERATORS:
         raise RouteDefinitionError(f"{name_of(handler)} is a generator: it would never run")
-    called, bound = _called(handler)
-    parameters = _takes(handler)
+    function, bound = called(handler)
+    parameters = parameters_of(handler, RouteDefinitionError)
     if (
-        called is not None
+        function is not None
         and not bound
         and parameters[:1]
         and parameters[0][0] == "self"
-        and "." in called.__qualname__
+        and "." in function.__qualname__
     ):
         raise RouteDefinitionError(
             f"{name_of(handler)} is a method without its object: register the bound method"
@@ -116,7 +120,7 @@ def read_signature(handler: Callable[..., Any], names: Mapping[str, Any]) -> Sig
         return Signature(EVERY_KIND, None, wants_context, is_async(handler))
     written = getattr(inside, "__annotations__", {})
     scope = {**names, **closure_of(inside)}
-    if inside is called:
+    if inside is function:
         first = parameters[0][0] if parameters else ""
         wants_context = _wants_context(handler, parameters, None)
         kinds, model = accepted(written.get(first), inside, scope)
@@ -142,42 +146,13 @@ def positional_count(function: Callable[..., Any]) -> int:
         raise RouteDefinitionError(f"a function is wanted, not a {type(function).__name__}")
     if flags_of(function) & GENERATORS:
         raise RouteDefinitionError(f"{name_of(function)} is a generator: it would never run")
-    found = _takes(function)
-    if [name for name, _ in found] == [_ANY]:
+    found = parameters_of(function, RouteDefinitionError)
+    if [name for name, _ in found] == [ANY]:
         # It hands on what it gets: as many as what it wraps needs.
         inside, bound = _innermost(function)
-        if inside is not None and inside is not _called(function)[0]:
-            found = _parameters(inside, bound)
+        if inside is not None and inside is not called(function)[0]:
+            found = positional_of(inside, bound, RouteDefinitionError)
     return sum(not optional for _, optional in found) or len(found)
-
-
-def check_takes(function: Callable[..., Any], count: int, rule: str) -> None:
-    """Raise RouteDefinitionError unless a function can be called with so many arguments.
-
-    Args:
-        function: Any callable.
-        count: How many positional arguments it will get.
-        rule: What such a function takes, for the message.
-    """
-    if flags_of(function) & GENERATORS:
-        raise RouteDefinitionError(f"{name_of(function)} is a generator: it would never run")
-    parameters = _takes(function)
-    needed = sum(not optional for _, optional in parameters)
-    at_most = None if (_ANY, True) in parameters else len(parameters)
-    if needed > count or (at_most is not None and at_most < count):
-        raise RouteDefinitionError(f"{name_of(function)} takes {needed} arguments: {rule}")
-
-
-def _called(handler: object) -> tuple[FunctionType | None, int]:
-    """The Python function that a call runs, and how many of its parameters are bound."""
-    target, bound = handler, 0
-    if not isinstance(target, (FunctionType, MethodType, type)):
-        call = call_of(target)
-        if isinstance(call, FunctionType):
-            target, bound = call, 1
-    if isinstance(target, MethodType):
-        target, bound = target.__func__, 1
-    return (target, bound) if isinstance(target, FunctionType) else (None, 0)
 
 
 def _innermost(handler: object) -> tuple[FunctionType | None, int]:
@@ -193,65 +168,15 @@ def _innermost(handler: object) -> tuple[FunctionType | None, int]:
             handler = getattr(handler, "__wrapped__", None)
         else:
             break
-    found, own = _called(handler)
+    found, own = called(handler)
     while isinstance(getattr(found, "__wrapped__", None), FunctionType) and id(found) not in seen:
         seen.add(id(found))  # a decorated `__call__`
         found = getattr(found, "__wrapped__", None)
     return found, bound + own
 
 
-def _takes(handler: Callable[..., Any]) -> list[tuple[str, bool]]:
-    """The positional parameters that are free, and whether each has a default."""
-    function, bound = _called(handler)
-    return _parameters(function, bound) if function is not None else _inspected(handler)
-
-
 def _positional_names(function: FunctionType) -> list[str]:
     return list(function.__code__.co_varnames[: function.__code__.co_argcount])
-
-
-def _parameters(function: FunctionType, bound: int) -> list[tuple[str, bool]]:
-    """The positional parameters behind those that are bound, and whether each has a default.
-
-    ``*args`` counts as one, however many are bound: it takes them and any others.
-    """
-    code = function.__code__
-    count = code.co_argcount
-    defaults = len(function.__defaults__ or ())
-    required_keywords = [
-        name
-        for name in code.co_varnames[count : count + code.co_kwonlyargcount]
-        if name not in (function.__kwdefaults__ or {})
-    ]
-    if required_keywords:
-        raise RouteDefinitionError(
-            f"{name_of(function)} needs the keyword {required_keywords[0]}, which is never given"
-        )
-    found = [(code.co_varnames[i], i >= count - defaults) for i in range(bound, count)]
-    if code.co_flags & _VAR_POSITIONAL:
-        found.append((_ANY, True))
-    return found
-
-
-def _inspected(handler: Callable[..., Any]) -> list[tuple[str, bool]]:
-    # What is no Python function is rare, and inspect is slow to load.
-    from inspect import Parameter, signature
-
-    try:
-        found = signature(handler, follow_wrapped=False).parameters.values()
-    except (TypeError, ValueError):  # some builtins have none: they may take anything
-        return [(_ANY, True)]
-    for one in found:
-        if one.kind is Parameter.KEYWORD_ONLY and one.default is one.empty:
-            raise RouteDefinitionError(
-                f"{name_of(handler)} needs the keyword {one.name}, which is never given"
-            )
-    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    return [
-        (_ANY, True) if p.kind is Parameter.VAR_POSITIONAL else (p.name, p.default is not p.empty)
-        for p in found
-        if p.kind in (*positional, Parameter.VAR_POSITIONAL)
-    ]
 
 
 def _wants_context(
@@ -266,7 +191,7 @@ def _wants_context(
         )
     if required == 2:
         return True
-    if any(name == _ANY for name, _ in parameters[:2]):
+    if any(name == ANY for name, _ in parameters[:2]):
         return wrapped in _CONTEXT
     # A second parameter with a default is most often a value bound at definition, not a wish.
     return len(parameters) > 1 and parameters[1][0] in _CONTEXT

@@ -142,7 +142,7 @@ def make_fold_state(
                 f"({type(error).__name__}): give initial="
             ) from error
         initial = made
-    check_function(initial, f"fold {name}: initial=", RouteDefinitionError)
+    check_function(initial, f"fold {name}: initial=", RouteDefinitionError, arguments=0)
     return FoldState(name, annotation, initial, registry)
 
 

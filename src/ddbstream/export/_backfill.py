@@ -75,7 +75,7 @@ def backfill(  # noqa: PLR0913 - each is a choice of its own
     check_methods(client, "client=", ExportError, "describe_table", "scan")
     check_methods(progress, "progress=", ExportError, "load", "save")
     if on_progress is not None:
-        check_function(on_progress, "on_progress=", ExportError, awaited=True)
+        check_function(on_progress, "on_progress=", ExportError, arguments=1, awaited=True)
     if segments < 1:
         raise ExportError("segments= is from 1 on: without one nothing would be read")
     client = client or _make_client(endpoint_url, region_name, segments)

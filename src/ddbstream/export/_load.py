@@ -122,7 +122,7 @@ def load(  # noqa: PLR0913 - each is a choice of its own
     """
     check_methods(progress, "progress=", ExportError, "load", "save")
     if on_progress is not None:
-        check_function(on_progress, "on_progress=", ExportError, awaited=True)
+        check_function(on_progress, "on_progress=", ExportError, arguments=1, awaited=True)
     if batch_size < 1:
         raise ExportError("batch_size= is from 1 on: without one nothing would be loaded")
     files = _files(source)

@@ -152,7 +152,7 @@ class RecordProcessor:
         )
         for about, sink in (("dead_letter=", dead_letter), ("on_failure=", self._policy.sink)):
             if sink is not None:
-                check_function(sink, about, RouterArgumentError, awaited=True)
+                check_function(sink, about, RouterArgumentError, arguments=1, awaited=True)
         check_methods(newest, "newest=", RouterArgumentError, "load", "save")
         check_methods(clock, "clock=", RouterArgumentError, "monotonic", "sleep")
         self._router = router

@@ -16,7 +16,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-from ddbstream._values.callables import is_async
+from ddbstream._router.awaiting import finish_async
+from ddbstream._values.callables import check_function, is_async
 from ddbstream.exceptions import PollerArgumentError, PollerError
 from ddbstream.poller._base import PollerBase
 from ddbstream.poller._batches import BatchLoop, HandedOut
@@ -188,6 +189,9 @@ class AsyncStreamPoller(PollerBase):
     ) -> None:
         router: Any = None if _is_coroutine_handler(handler) else handler
         self._handler: Any = None if router is not None else handler
+        if self._handler is not None:
+            about = "the handler (records, context)"
+            check_function(self._handler, about, PollerArgumentError, arguments=2, awaited=True)
         super().__init__(table_or_stream_arn, router, **options)
         client = options.get("client")
         method = getattr(client, "get_records", None)
@@ -325,13 +329,13 @@ async def _handled(
     handler: Handler, workers: LoopWorkers, context: PollContext, records: Sequence[RawRecord]
 ) -> Delivered:
     try:
-        awaitable = handler(list(records), context)
-        if not hasattr(awaitable, "__await__"):
+        given = handler(list(records), context)
+        if not hasattr(given, "__await__"):
             error = PollerArgumentError(
                 "the handler gave nothing to await: AsyncStreamPoller takes an async def handler"
             )
             return Delivered(0, error, fatal=True)
-        await awaitable
+        await finish_async(given)
     except BaseException as error:
         failure = None if workers.closed else failure_in(error)
         if failure is None:

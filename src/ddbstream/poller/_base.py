@@ -294,7 +294,7 @@ def _check_callables(
         raise PollerArgumentError("dead_letter is a sink: a function of one document")
     for about, function in (("dead_letter=", dead_letter), ("on_event=", on_event)):
         if function is not None:
-            check_function(function, about, PollerArgumentError, awaited=True)
+            check_function(function, about, PollerArgumentError, arguments=1, awaited=True)
 
 
 def _check_objects(client: object, clock: object, max_workers: object) -> None:

@@ -93,7 +93,8 @@ class Setup:
         self._policy = policy_of(on_failure)
         sink = self._policy.sink
         if sink is not None:
-            check_function(sink, "the sink of on_failure=", PollerArgumentError, awaited=True)
+            about = "the sink of on_failure="
+            check_function(sink, about, PollerArgumentError, arguments=1, awaited=True)
         self.sink = None if sink is None else own(sink)  # takes records that are given up
         check_methods(checkpoints, "checkpoints=", PollerArgumentError, *_STORE_METHODS)
         self._takeover = takeover

@@ -32,7 +32,7 @@ def stop_on_signals(stop: Callable[[], object]) -> Iterator[None]:
     Raises:
         PollerArgumentError: ``stop`` would have to be awaited.
     """
-    check_function(stop, "stop", PollerArgumentError)
+    check_function(stop, "stop", PollerArgumentError, arguments=0)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def put_back() -> None:

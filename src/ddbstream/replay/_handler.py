@@ -66,7 +66,7 @@ class ReplayHandler:
     ) -> None:
         check_arguments(router, client=client, s3_client=s3_client, progress=progress, clock=clock)
         if on_report is not None:
-            check_function(on_report, "on_report=", PollerArgumentError, awaited=True)
+            check_function(on_report, "on_report=", PollerArgumentError, arguments=1, awaited=True)
         self._router = router
         self._report = report_batch_item_failures
         self._on_report = on_report

@@ -108,7 +108,7 @@ def failed_batches(
         PollerArgumentError: ``fetch`` is no function, or a generator.
     """
     if fetch is not None:
-        check_function(fetch, "fetch=", PollerArgumentError, awaited=True)
+        check_function(fetch, "fetch=", PollerArgumentError, arguments=2, awaited=True)
     return _found(source, Origin(""), fetch)
 
 

@@ -149,7 +149,7 @@ def replay(  # noqa: PLR0913 - each is a choice of its own
     """
     check_arguments(router, client=client, s3_client=s3_client, progress=progress, clock=clock)
     if on_record is not None:
-        check_function(on_record, "on_record=", PollerArgumentError, awaited=True)
+        check_function(on_record, "on_record=", PollerArgumentError, arguments=1, awaited=True)
     clients = Clients(client, endpoint_url, region_name)
     run = _Run(router, progress or MemoryProgress(), clients, clock, dry_run=dry_run)
     run.context, run.on_record = context, on_record

@@ -87,7 +87,7 @@ class DynamoDBCheckpoints:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._table = table
-        check_function(clock, "clock=", PollerArgumentError)
+        check_function(clock, "clock=", PollerArgumentError, arguments=0)
         self._clock = clock
         self._writes = SharedWrites()
         check_methods(client, "client=", PollerArgumentError, "get_item", "update_item", "query")

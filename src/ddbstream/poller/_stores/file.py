@@ -69,7 +69,7 @@ class FileCheckpoints:
     ) -> None:
         self._path = Path(path)
         self._timeout = timeout
-        check_function(clock, "clock=", PollerArgumentError)
+        check_function(clock, "clock=", PollerArgumentError, arguments=0)
         self._clock = clock
         self._lock = threading.Lock()
 

@@ -42,7 +42,7 @@ class MemoryCheckpoints:
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
-        check_function(clock, "clock=", PollerArgumentError)
+        check_function(clock, "clock=", PollerArgumentError, arguments=0)
         self._clock = clock
         self._lock = threading.Lock()
         self._streams: dict[str, _Stream] = {}

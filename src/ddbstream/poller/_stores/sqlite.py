@@ -88,7 +88,7 @@ class SQLiteCheckpoints:
     ) -> None:
         self._path = os.fspath(path)
         self._timeout = timeout
-        check_function(clock, "clock=", PollerArgumentError)
+        check_function(clock, "clock=", PollerArgumentError, arguments=0)
         self._clock = clock
         self._lock = threading.Lock()
         try:

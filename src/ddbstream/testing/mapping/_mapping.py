@@ -159,7 +159,7 @@ class EventSourceMapping:
         if starting_position not in ("TRIM_HORIZON", "LATEST"):
             raise ValueError('starting_position is "TRIM_HORIZON" or "LATEST"')
         _check_partitions(parallelization_factor, tumbling_window_in_seconds)
-        check_function(handler, "the handler", TypeError)
+        _check_functions(handler, on_failure)
         self._handler = handler
         self._parameters = _parameters(
             batch_size=batch_size,
@@ -414,6 +414,12 @@ def _parameters(*, response_types: set[str], **parameters: Any) -> Parameters:
 
 def _patterns(criteria: FilterCriteria | Mapping[str, Any] | None) -> list[Pattern]:
     return [Pattern(one["Pattern"]) for one in (criteria or {}).get("Filters", ())]
+
+
+def _check_functions(handler: object, on_failure: object) -> None:
+    check_function(handler, "the handler", TypeError, arguments=2)
+    if on_failure is not None:
+        check_function(on_failure, "on_failure=", TypeError, arguments=1, awaited=True)
 
 
 def _check_partitions(per_shard: int, window: float) -> None:
