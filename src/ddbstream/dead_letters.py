@@ -28,6 +28,7 @@ from uuid import uuid4
 
 from ddbstream._router.failures import DeadLetterSink
 from ddbstream._values.callables import check_methods
+from ddbstream._values.extras import boto3_client
 from ddbstream.exceptions import RouterArgumentError
 
 __all__ = ["DeadLetterSink", "JSONLinesSink", "S3Sink", "SNSSink", "SQSSink"]
@@ -52,10 +53,7 @@ class _AWSSink:
     def _client(self) -> Any:
         with self._lock:  # making clients is not safe for threads; using them is
             if self._made is None:
-                # Who gives a client, or writes to a file, needs no boto3.
-                import boto3
-
-                self._made = boto3.client(self._service)  # type: ignore[call-overload]
+                self._made = boto3_client(self._service)
             return self._made
 
 

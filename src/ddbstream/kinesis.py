@@ -33,6 +33,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, final
 
 from ddbstream._values.callables import check_methods
+from ddbstream._values.extras import boto3_client
 from ddbstream._wire import read
 from ddbstream.exceptions import RecordError, RouterArgumentError
 
@@ -202,7 +203,7 @@ class DynamoDBNewest:
     def _client(self) -> Any:
         with self._lock:  # making clients is not safe for threads; using them is
             if self._made is None:
-                self._made = import_module("boto3").client("dynamodb")  # an extra
+                self._made = boto3_client("dynamodb")
             return self._made
 
 

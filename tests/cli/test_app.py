@@ -67,6 +67,15 @@ def test_help_lists_every_command_with_a_line_about_it() -> None:
     assert all(len(words) > 3 for words in listed if words)
 
 
+@pytest.mark.parametrize("group", [[], ["streams"], ["export"], ["filters"], ["kcl"]])
+def test_no_line_about_a_command_is_cut_off(group: list[str]) -> None:
+    result = CliRunner().invoke(cli, [*group, "--help"])
+    lines = result.output.partition("Commands:\n")[2].splitlines()
+    assert lines
+    assert not [line for line in lines if line.endswith("...")]
+    assert all(line[:2] == "  " != line[2:4] for line in lines)  # none goes on in a second
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str) -> None:
     result = CliRunner().invoke(cli, [command, "-h"])
@@ -124,6 +133,31 @@ def test_without_boto3_a_command_that_needs_it_says_what_to_install(
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1
     assert f'needs boto3: pip install "ddbstream[{extra}]"' in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("statement", "module", "extra"),
+    [
+        ("import ddbstream.testing.strategies", "hypothesis", "testing"),
+        ("import ddbstream.kcl", "msgspec", "kcl"),
+        ("from ddbstream.dead_letters import SQSSink; SQSSink('https://q')({})", "boto3", "poller"),
+        (
+            "from ddbstream.kinesis import DynamoDBNewest; DynamoDBNewest('t').load(['a'])",
+            "boto3",
+            "poller",
+        ),
+    ],
+)
+def test_a_module_without_its_extra_says_which_to_install(
+    statement: str, module: str, extra: str
+) -> None:
+    program = f"import sys; sys.modules[{module!r}] = None; {statement}"
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert result.stderr.splitlines()[-1].endswith(
+        f' needs {module}: pip install "ddbstream[{extra}]"'
+    )
 
 
 def test_decode_and_invoke_need_no_boto3() -> None:

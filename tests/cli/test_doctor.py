@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +23,6 @@ from ddbstream.testing import FakeStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 REGION = "eu-west-1"
 UUID = "6b3a1c52-0000-4000-8000-000000000001"
@@ -175,6 +175,23 @@ def test_without_a_table_it_checks_the_installation(aws: None) -> None:
         *("python", "ddbstream", "boto3", "botocore", "extras", "region", "credentials")
     ]
     assert checks["region"]["message"] == REGION
+
+
+def test_an_extra_is_there_when_all_that_it_brings_is(
+    aws: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Path(__file__).parents[2] / "pyproject.toml"
+    declared = pytest.importorskip("tomllib").loads(project.read_text())["project"]
+    called = {"pyyaml": "yaml", "py-partiql-parser": "py_partiql_parser"}
+    extras: dict[str, set[str]] = {}
+    for extra, packages in declared["optional-dependencies"].items():
+        names = {package.partition(">")[0] for package in packages}
+        extras[extra] = {called.get(name, name) for name in names - {"ddbstream[cli]"}}
+    extras["demo"] |= extras["cli"]
+    for missing in sorted(set.union(*extras.values())):
+        monkeypatch.setattr(module, "find_spec", lambda name, gone=missing: name != gone or None)
+        there = {extra for extra, needed in extras.items() if missing not in needed}
+        assert set(doctor()[1]["extras"]["message"].split(", ")) == there
 
 
 @pytest.mark.parametrize(("found", "status"), [("1.35.15", "warning"), ("1.35.16", "ok")])

@@ -22,6 +22,7 @@ from ddbstream.cli._app import cli
 from ddbstream.cli._aws import environment, use_profile
 from ddbstream.cli._json import dumps
 from ddbstream.cli._remedies import in_words
+from ddbstream.cli._sources import open_source
 from ddbstream.cli._standard_streams import plural, prints_apart, short_traceback, write_out
 from ddbstream.exceptions import StreamNotFoundError
 from ddbstream.testing import insert, lambda_event, modify, on_failure_message
@@ -151,6 +152,62 @@ class Product:
     name: str
     price: int
 """
+
+
+NAMED = """
+from ddbstream import LambdaHandler, StreamRouter, by_key_prefix
+router = StreamRouter(classify=by_key_prefix("PK"))
+router.on_insert("Product")(lambda record: None)
+handler = LambdaHandler(router)
+"""
+
+
+@pytest.mark.parametrize(
+    "command", [["filters"], ["explain"], ["check"]], ids=lambda words: words[0]
+)
+def test_a_command_that_runs_no_handler_takes_a_lambda_handlers_router(
+    run: Run, tmp_path: Path, command: list[str]
+) -> None:
+    (tmp_path / "app.py").write_text(NAMED)
+    text = '{"Item": {"PK": {"S": "Customer#1"}}}'
+    if command == ["explain"]:
+        text = json.dumps(lambda_event([insert({"PK": "1"})]))
+    by_name = [run(*command, f"app:{name}", stdin=text) for name in ("handler", "router")]
+    assert [one.returncode for one in by_name] == [0, 0], by_name[0].stderr
+    assert by_name[0].stdout == by_name[1].stdout != ""
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("poll app:handler T --checkpoints x.db", "name the StreamRouter that is in it"),
+        ("replay app:handler item.json", "name the StreamRouter that is in it"),
+        ("export load app:handler .", "name the StreamRouter that is in it"),
+        ("decode item.json --model json:dumps", "json:dumps is no model: "),
+        ("tail T --model json:dumps", "json:dumps is no model: "),
+        ("infer items.json", "there is no file or folder items.json"),
+        ("check app:router data/items", "there is no file or folder data/items"),
+        ("dev", "there is no serverless.yml or serverless.yaml or template.yaml or template.yml"),
+    ],
+)
+def test_what_a_command_cannot_take_is_wrong_usage_that_says_what_it_can(
+    run: Run, tmp_path: Path, command: str, says: str
+) -> None:
+    (tmp_path / "app.py").write_text(NAMED)
+    (tmp_path / "item.json").write_text('{"Item": {"PK": {"S": "1"}}}')
+    result = run(*command.split())
+    assert result.returncode == 2, result.stderr
+    assert says in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize("source", ["Products", "my.table", "json", "arn:aws:x:1:table/a.json"])
+def test_a_tables_name_is_no_files(source: str) -> None:
+    with pytest.raises(click.ClickException, match="region"), environment(NOWHERE):
+        open_source(source, {**NOTHING, "keys": (), "stream": False, "rate": 1})
+
+
+NOTHING = {"endpoint_url": None, "region_name": None}
+NOWHERE = dict.fromkeys(("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"))
 
 
 def test_an_error_in_the_users_module_is_a_short_traceback_of_their_own(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ddbstream._values.extras import missing_extra
 from ddbstream.cli._remedies import in_words
 
 if TYPE_CHECKING:
@@ -52,9 +53,7 @@ def need(module: str, extra: str, purpose: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
-        raise MissingDependency(
-            f'{purpose} needs {module}: pip install "ddbstream[{extra}]"'
-        ) from None
+        raise MissingDependency(str(missing_extra(error, module, extra, purpose))) from None
 
 
 def boto3_client(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import click
 
 from ddbstream.cli._mapping_settings import MappingSettings
-from ddbstream.cli._templates import Function, StreamEvent, find_template, read_template
+from ddbstream.cli._templates import TEMPLATES, Function, StreamEvent, find_template, read_template
 
 __all__ = ["Target", "find_target"]
 
@@ -67,7 +67,9 @@ def find_target(
     if path is None and (app is None or function_name is not None):
         path = find_template(Path.cwd())
         if path is None:
-            raise click.UsageError("give APP, or --template: there is no serverless.yml here")
+            raise click.UsageError(
+                f"give APP, or --template: there is no {' or '.join(TEMPLATES)} here"
+            )
     if path is None:
         assert app is not None
         return Target(app, None, (), {}, None, said)

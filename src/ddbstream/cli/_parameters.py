@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import click
 from click.shell_completion import CompletionItem
 
-from ddbstream import StreamRouter
+from ddbstream import LambdaHandler, StreamRouter
+from ddbstream._model import codec_for
 from ddbstream._model.temporal import datetime_from_iso
 from ddbstream.cli._aws import use_profile
 from ddbstream.cli._completion import complete_names, is_completing
 from ddbstream.cli._standard_streams import complain, prints_apart, short_traceback
+from ddbstream.exceptions import ModelDefinitionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Address",
     "Loaded",
+    "LoadedModel",
     "StartingPoint",
     "aws_options",
     "json_option",
@@ -134,8 +137,34 @@ class Loaded(_ParamType[object]):
             self.fail(f"module {module_name!r} has no {self.what} {name!r}", param, ctx)
 
 
-def stream_router(value: object) -> StreamRouter:
-    """What the argument ROUTER named, if it is a router; anything else is wrong usage."""
+class LoadedModel(Loaded):
+    """A class that reads items, as `Loaded`."""
+
+    def __init__(self) -> None:
+        super().__init__("class")
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> object:
+        """Import it, and find out whether it can work."""
+        model: Any = super().convert(value, param, ctx)
+        try:
+            codec_for(model)
+        except ModelDefinitionError as error:
+            self.fail(f"{value} is no model: {error}", param, ctx)
+        return model
+
+
+def stream_router(value: object, *, runs: bool = True) -> StreamRouter:
+    """What the argument ROUTER named, if it is a router; anything else is wrong usage.
+
+    A handler's router will do for a command that ``runs`` none of its handlers: what else a handler
+    has been told is of no account there.
+    """
+    if isinstance(value, LambdaHandler):
+        if not runs:
+            return value.router
+        raise click.UsageError("ROUTER is a LambdaHandler: name the StreamRouter that is in it")
     if not isinstance(value, StreamRouter):
         raise click.UsageError(f"ROUTER is a {type(value).__name__}, and no StreamRouter")
     return value

@@ -44,6 +44,8 @@ _REMEDIES: Final = MappingProxyType(
 def in_words(error: BaseException) -> str:
     """An error in one line, with what to do about it if that is known."""
     said = " ".join(str(error).split())  # of wrong parameters boto3 has a line for each
+    if said.startswith("no AWS region"):  # the poller's, which names its own argument
+        return f"no AWS region: {_REMEDIES['NoRegionError']}"
     remedy = _remedy(error, said)
     return said if remedy is None else f"{said.rstrip('.')}: {remedy}"
 
@@ -59,8 +61,6 @@ def enabling(table: str) -> str:
 def _remedy(error: BaseException, said: str) -> str | None:
     if isinstance(error, StreamNotFoundError):
         return _stream_remedy(said)
-    if said.startswith("no AWS region"):  # the poller's, which names its own argument
-        return "on the command line that is --region"
     response = getattr(error, "response", None)
     code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
     names = (str(code), *(one.__name__ for one in type(error).__mro__), said.rpartition(": ")[2])

@@ -7,12 +7,13 @@ as an error, and goes on.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Final, Protocol
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -27,6 +28,9 @@ from ddbstream.cli._table_scan import TableScan
 from ddbstream.exceptions import DDBStreamError, MissingImageError, printable
 from ddbstream.export import open_export, read_records
 from ddbstream.poller import StreamPoller
+
+_FILE: Final = re.compile(r"^(?!arn:).*([/\\]|\.(json|ndjson|jsonl|gz)$)")
+"""A name that is a path's. A table of such a name goes by its ARN."""
 
 __all__ = ["Found", "Source", "in_one_line", "open_source", "reading", "source_options"]
 
@@ -126,6 +130,8 @@ def open_source(source: str, options: Mapping[str, Any]) -> Source:
         return _File(path.name, path.name.partition(".")[0], lambda: path.open("rb"), keys)
     if _kind(path) == "folder":
         raise click.UsageError(f"{source} has no {manifest}: it is no export")
+    if _FILE.search(source):
+        raise click.UsageError(f"there is no file or folder {source}")
     if options["stream"] or "/stream/" in source:
         return _Stream(source, where, keys)
     return _Table(source, where, keys, options["rate"])

@@ -26,6 +26,7 @@ from ddbstream.cli._yaml import load_yaml
 
 __all__ = [
     "LAMBDA_SECONDS",
+    "TEMPLATES",
     "Function",
     "StreamEvent",
     "Template",
@@ -33,7 +34,7 @@ __all__ = [
     "read_template",
 ]
 
-_NAMES: Final = ("serverless.yml", "serverless.yaml", "template.yaml", "template.yml")
+TEMPLATES: Final = ("serverless.yml", "serverless.yaml", "template.yaml", "template.yml")
 _OF_A_TABLE: Final = (
     "AttributeDefinitions",
     "KeySchema",
@@ -120,7 +121,7 @@ class Template:
 
 def find_template(folder: Path) -> Path | None:
     """The file in a folder that its framework would take."""
-    return next((folder / name for name in _NAMES if (folder / name).is_file()), None)
+    return next((folder / name for name in TEMPLATES if (folder / name).is_file()), None)
 
 
 def read_template(path: Path) -> Template:

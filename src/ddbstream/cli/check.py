@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ddbstream import LambdaHandler
 from ddbstream.cli._item_report import Group, ItemReport
 from ddbstream.cli._json import dumps
 from ddbstream.cli._parameters import Loaded, json_option
@@ -18,7 +19,7 @@ from ddbstream.exceptions import DDBStreamError, ModelDefinitionError
 __all__ = ["check"]
 
 
-@click.command()
+@click.command(short_help="Find the items that a router, or a class, cannot read.")
 @click.argument("target", type=Loaded("router or class"))
 @click.argument("source", default="-")
 @click.option("--round-trip", is_flag=True, help="Also write each item back, and compare.")
@@ -40,6 +41,8 @@ def check(
 
     Exit codes: 0 everything fits; 1 something does not, or AWS refused; 2 wrong usage; 130 stopped.
     """
+    if isinstance(target, LambdaHandler):
+        target = target.router
     output = Output(as_json=as_json)
     with in_one_line(source):
         opened = open_source(source, options)

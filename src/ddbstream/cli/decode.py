@@ -8,7 +8,7 @@ import click
 
 from ddbstream import from_item, parse
 from ddbstream.cli._documents import documents, items_of
-from ddbstream.cli._parameters import Loaded, json_option
+from ddbstream.cli._parameters import LoadedModel, json_option
 from ddbstream.cli._render import Output
 from ddbstream.cli._standard_streams import complain
 from ddbstream.exceptions import DDBStreamError, PayloadError
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["decode"]
 
 
-@click.command()
+@click.command(short_help="Turn DynamoDB JSON into plain JSON.")
 @click.argument("file", type=click.File("rb"), default="-")
 @click.option(
-    "--model", type=Loaded("class"), metavar="MODULE:CLASS", help="Read items as this class."
+    "--model", type=LoadedModel(), metavar="MODULE:CLASS", help="Read items as this class."
 )
 @json_option
 def decode(file: IO[bytes], model: type[Any] | None, *, as_json: bool) -> None:

@@ -68,7 +68,7 @@ class _Options(NamedTuple):
     as_json: bool
 
 
-@click.command()
+@click.command(short_help="Run a function, or a router, on a DynamoDB of this machine.")
 @click.argument(
     "app",
     metavar="[APP]",

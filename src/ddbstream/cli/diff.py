@@ -17,7 +17,7 @@ __all__ = ["diff"]
 Form = Literal["changes", "patch", "update"]
 
 
-@click.command()
+@click.command(short_help="Show what changed from one item to another.")
 @click.argument("old", type=click.File("rb"))
 @click.argument("new", type=click.File("rb"))
 @click.option(

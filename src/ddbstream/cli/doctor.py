@@ -40,11 +40,12 @@ __all__ = ["doctor"]
 _FAST_BOTOCORE = (1, 35, 16)
 """The first that lets the poller read pages with its own parser."""
 _EXTRAS = {
-    "poller": "boto3",
-    "kcl": "msgspec",
-    "cli": "rich",
-    "testing": "hypothesis",
-    "demo": "moto",
+    "poller": ("boto3", "msgspec"),
+    "fast": ("msgspec",),
+    "kcl": ("boto3", "msgspec"),
+    "cli": ("boto3", "click", "rich"),
+    "testing": ("hypothesis",),
+    "demo": ("boto3", "click", "rich", "moto", "py_partiql_parser", "yaml"),
 }
 # Enough to see each kind of record that is written at all often, in a few calls.
 _RECORDS_READ, _SHARDS_READ, _PAGES_READ = 500, 8, 4
@@ -97,7 +98,7 @@ def _loaded_app(ctx: click.Context, param: click.Parameter, value: str | None) -
     return App(found, reports.pop() if len(reports) == 1 else None, margin)
 
 
-@click.command()
+@click.command(short_help="Check the installation, a stream, and a function's mapping.")
 @click.argument("table", required=False, shell_complete=complete_tables)
 @click.option("--function", metavar="NAME", help="A Lambda function that handles the stream.")
 @click.option(
@@ -158,7 +159,7 @@ def _checks(asked: _Asked, where: _Where) -> Iterator[Check]:
     yield Check("ddbstream", "ok", __version__)
     table = asked.table
     yield from _boto3(needed=table is not None or asked.function is not None)
-    extras = ", ".join(extra for extra, module in _EXTRAS.items() if find_spec(module))
+    extras = ", ".join(extra for extra, modules in _EXTRAS.items() if all(map(find_spec, modules)))
     yield Check("extras", "ok", extras)
     if find_spec("boto3") is None:
         return

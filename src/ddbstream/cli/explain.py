@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["explain"]
 
 
-@click.command()
+@click.command(short_help="Say which routes take a record, and why others do not.")
 @click.argument("router", type=Loaded("router"))
 @click.argument("event", type=click.File("rb"), default="-")
 @json_option
@@ -32,7 +32,7 @@ def explain(router: object, event: IO[bytes], *, as_json: bool) -> None:
 
     Exits with 1 if a document holds no stream records.
     """
-    router = stream_router(router)
+    router = stream_router(router, runs=False)
     output = Output(as_json=as_json)
     unread = 0
     for document in documents(event):

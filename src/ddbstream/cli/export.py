@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["export"]
 
 
-@click.group()
+@click.group(short_help="Hand a whole table to a router.")
 def export() -> None:
     """Hand a whole table to a router: from an export to S3, or from the live table."""
 
@@ -63,7 +63,7 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-@export.command()
+@export.command(short_help="Hand the records of an export to S3 to a router.")
 @click.argument("router", type=Loaded("router"))
 @click.argument("location")
 @_common
@@ -159,7 +159,7 @@ def load(
     _tell(report, output)
 
 
-@export.command()
+@export.command(short_help="Hand every item of a live table to a router.")
 @click.argument("router", type=Loaded("router"))
 @click.argument("table", shell_complete=complete_tables)
 @_common

@@ -24,7 +24,11 @@ __all__ = ["filters"]
 _MOST: Final = 10  # "You can request a quota increase for up to 10 filters"
 
 
-@click.group(cls=WithDefault, default="derive")
+@click.group(
+    cls=WithDefault,
+    default="derive",
+    short_help="Derive a mapping's filters, or find what is wrong with some.",
+)
 def filters() -> None:
     """Derive the filters of an event source mapping, or find what is wrong with those in a file.
 
@@ -32,7 +36,7 @@ def filters() -> None:
     """
 
 
-@filters.command()
+@filters.command(short_help="Print the filters that a router's routes come to.")
 @click.argument("router", type=Loaded("router"))
 @click.option(
     "--key",
@@ -64,7 +68,7 @@ def derive(router: object, keys: tuple[str, ...], max_filters: int, form: str) -
     for `aws lambda update-event-source-mapping --filter-criteria`. Derive them anew with every
     deployment: what the filters leave out is gone for the function.
     """
-    router = stream_router(router)
+    router = stream_router(router, runs=False)
     if not router.routes() and not router.folds():
         raise click.ClickException(
             "the router has no route: import the modules that register its handlers"
@@ -84,7 +88,7 @@ class _Fault(NamedTuple):
     message: str
 
 
-@filters.command()
+@filters.command(short_help="Find what is wrong with the filters in a file.")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
     "--max",

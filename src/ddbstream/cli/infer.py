@@ -30,7 +30,7 @@ _SAMPLE: Final = 10_000
 _MOST_FAULTS_SHOWN: Final = 10
 
 
-@click.command()
+@click.command(short_help="Write classes that read a table's items, as a Python module.")
 @click.argument("source", default="-")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it here.")
 @click.option("--force", is_flag=True, help="Write over files that are there.")

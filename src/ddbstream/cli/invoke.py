@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["invoke"]
 
 
-@click.command()
+@click.command(short_help="Call a Lambda handler with an event, as Lambda would.")
 @click.argument("handler", type=Loaded("function"))
 @click.argument("event", type=click.File("rb"), required=False)
 @record_options

@@ -59,7 +59,7 @@ class _NamedRouter(Loaded):
         return _Named(value if ":" in value else ":".join(value.rsplit(".", 1)), target)
 
 
-@click.group()
+@click.group(short_help="Run a router in a fleet, on the Kinesis Client Library.")
 def kcl() -> None:
     """A router in a fleet: the Kinesis Client Library over Kinesis Data Streams for DynamoDB.
 
@@ -129,20 +129,20 @@ def _what_to_run(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@kcl.command()
+@kcl.command(short_help="Print what the KCL's daemon would be given.")
 @_what_to_run
 def properties(router: _Named, **options: Any) -> None:
     """Print the properties file that "ddbstream kcl run" gives to the MultiLangDaemon."""
     write_out(_properties(router, **options), newline=False)
 
 
-@kcl.command()
+@kcl.command(short_help="Fetch the jars of the KCL's daemon, as for an image.")
 def fetch() -> None:
     """Fetch the MultiLangDaemon's jars, as for an image; print the folder."""
     write_out(str(fetch_jars(cache())))
 
 
-@kcl.command()
+@kcl.command(short_help="Run a router, or a RecordProcessor, in a fleet.")
 @_what_to_run
 @click.option(
     "--workers",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["health_of", "poll"]
 
 
-@click.command()
+@click.command(short_help="Run a router on a table's stream.")
 @click.argument("router", type=Loaded("router"))
 @click.argument("table", shell_complete=complete_tables)
 @click.option(

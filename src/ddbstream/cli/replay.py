@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["replay"]
 
 
-@click.command()
+@click.command(short_help="Hand the records of failed batches to a router once more.")
 @click.argument("router", type=Loaded("router"))
 @click.argument("messages", type=click.File("rb"), default="-")
 @click.option("--dry-run", is_flag=True, help="Show the records and run no handler.")

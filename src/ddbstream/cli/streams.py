@@ -95,7 +95,7 @@ def list_(
         raise click.ClickException(f"table {table} has no stream here{hint}")
 
 
-@streams.command()
+@streams.command(short_help="Show a stream, and how far behind its readers may be.")
 @click.argument("table", shell_complete=complete_tables)
 @click.option("--no-lag", is_flag=True, help="Read no record: leave out how old the oldest are.")
 @aws_options

@@ -14,7 +14,7 @@ from ddbstream import Change, StreamRouter, by_key_prefix
 from ddbstream._values.paths import parse_path
 from ddbstream.cli._aws import need
 from ddbstream.cli._completion import complete_tables
-from ddbstream.cli._parameters import Loaded, StartingPoint, aws_options, json_option
+from ddbstream.cli._parameters import Loaded, LoadedModel, StartingPoint, aws_options, json_option
 from ddbstream.cli._poller_run import run
 from ddbstream.cli._render import Output, change_as_json, change_as_lines
 from ddbstream.cli._standard_streams import complain
@@ -49,7 +49,7 @@ def _paths(
         raise click.BadParameter(str(error)) from None
 
 
-@click.command()
+@click.command(short_help="Show the changes of tables as they happen.")
 @click.argument(
     "tables", metavar="TABLE...", nargs=-1, required=True, shell_complete=complete_tables
 )
@@ -62,7 +62,7 @@ def _paths(
 @click.option(
     "--model",
     "models",
-    type=Loaded("class"),
+    type=LoadedModel(),
     metavar="MODULE:CLASS",
     multiple=True,
     help="Read items as this class; with --key, those of the entity of that name. Several are "

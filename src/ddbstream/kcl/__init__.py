@@ -23,14 +23,12 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from ddbstream._values.extras import missing_extra
+
 try:
     import_module("msgspec")  # here, so that a missing extra is named at once
 except ModuleNotFoundError as _error:
-    if _error.name != "msgspec":
-        raise
-    raise ModuleNotFoundError(
-        'ddbstream.kcl needs msgspec: pip install "ddbstream[kcl]"', name="msgspec"
-    ) from None
+    raise missing_extra(_error, "msgspec", "kcl", "ddbstream.kcl") from None
 
 from ddbstream.kcl._processor import ProcessorContext, RecordProcessor
 from ddbstream.kcl._protocol import CheckpointError

@@ -15,9 +15,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from hypothesis import strategies as st
-
 from ddbstream import to_item
+from ddbstream._values.extras import missing_extra
+
+try:
+    from hypothesis import strategies as st
+except ModuleNotFoundError as _error:
+    raise missing_extra(_error, "hypothesis", "testing", "ddbstream.testing.strategies") from None
+
 from ddbstream.testing._item_strategies import names, numbers, values
 from ddbstream.testing._model_strategies import instances
 from ddbstream.testing._stream_strategies import (
