@@ -179,7 +179,14 @@ def _open_to_append(path: Path) -> int:
     me = os.geteuid() if hasattr(os, "geteuid") else 0  # Windows has no such number
     if path.is_symlink() and path.lstat().st_uid not in (0, me):
         raise PermissionError(EPERM, "a link that another user has put there", str(path))
-    return os.open(path, how if path.is_file() else how & ~os.O_RDWR | os.O_WRONLY)
+    if path.is_file():
+        return os.open(path, how)
+    # A pipe that nobody reads is an error, and not a wait for somebody who does.
+    now = getattr(os, "O_NONBLOCK", 0)  # Windows has none, and no such pipes
+    file = os.open(path, how & ~os.O_RDWR | os.O_WRONLY | now)
+    if now:
+        os.set_blocking(file, True)
+    return file
 
 
 @contextmanager

@@ -111,6 +111,27 @@ def test_a_handlers_traceback_is_shown_harmlessly(run: Run, tmp_path: Path) -> N
     assert harmless(result.stderr)
 
 
+BESIDE = {
+    "an error that ends the process": "fail()",
+    "an error in a thread": "t = threading.Thread(target=fail); t.start(); t.join()",
+    "a log line without a handler": "logging.getLogger('x').error(TEXT)",
+    "a traceback in it": "logging.getLogger('x').error('it', exc_info=ValueError(TEXT))",
+}
+
+
+@pytest.mark.parametrize("what", BESIDE)
+def test_what_no_command_shows_itself_is_harmless_too(run: Run, tmp_path: Path, what: str) -> None:
+    (tmp_path / "app.py").write_text(
+        f"import logging, threading\nTEXT = {HOSTILE!r}\n"
+        "class Fault(BaseException): pass\n"
+        "def fail(): raise Fault(TEXT)\n"
+        f"def handler(event, context): {BESIDE[what]}\n"
+    )
+    result = run("invoke", "app:handler", stdin=EVENT)
+    assert "PWNED" in result.stderr
+    assert harmless(result.stderr)
+
+
 def test_a_pollers_log_is_harmless() -> None:
     fault = (ValueError, ValueError(HOSTILE), None)
     record = logging.getLogger("x").makeRecord("x", 40, "f", 1, "%s", (HOSTILE,), fault)

@@ -15,6 +15,7 @@ pytest.importorskip("click")
 import click
 
 from ddbstream.cli import _http
+from ddbstream.cli._dev_api import _response
 from ddbstream.cli._http import LOOPBACK, Request, Response, serving
 
 if TYPE_CHECKING:
@@ -56,6 +57,19 @@ def raw(address: str) -> socket.socket:
         ("[::1]:8000", 200),
         ("rebound.example", 403),
         ("127.0.0.1.rebound.example", 403),
+        ("[0:0:0:0:0:0:0:1]", 200),
+        ("[::1].rebound.example", 403),
+        ("[::1]rebound.example", 403),
+        ("[127.0.0.1]", 403),
+        ("::1", 403),
+        ("rebound.example@localhost", 403),
+        ("localhost/rebound.example", 403),
+        ("localhost?rebound.example", 403),
+        ("localhost#rebound.example", 403),
+        ("localhost:rebound.example", 403),
+        ("127.0.0.1:80:80", 403),
+        ("2130706433", 403),
+        ("169.254.169.254", 403),
         ("[", 403),
         ("", 403),
     ],
@@ -214,6 +228,14 @@ POST = b"POST / HTTP/1.1\r\n" + HERE
         (POST + b"Content-Length: 5\r\n\r\n\xef\xbb\xbf{}", 400),
         (POST + b"Content-Length: 90\r\n\r\n" + b"[" * 90, 400),
         (POST + b"Content-Length: 3\r\n\r\n\x1f\x8b\x08", 400),
+        (POST + b"Content-Length: 3\r\n\r\nNaN", 400),
+        (POST + b'Content-Length: 14\r\n\r\n{"a":Infinity}', 400),
+        (POST + b"Transfer-Encoding : chunked\r\nContent-Length: 2\r\n\r\n{}", 400),
+        (POST + b"no header\r\nContent-Length: 2\r\n\r\n{}", 400),
+        (POST + b": nameless\r\nContent-Length: 2\r\n\r\n{}", 400),
+        (b"GET / HTTP/1.1\r\n Origin: http://a\r\n" + HERE + b"\r\n", 400),
+        (b"GET / HTTP/1.1\r\n" + HERE + b"From a\r\nX: y\r\n\r\n", 400),
+        (b"GET / HTTP/1.10\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\n" + HERE + b"\r\n", 200),
         (b"OPTIONS / HTTP/1.1\r\n" + HERE + b"\r\n", 501),
         (b"TRACE / HTTP/1.1\r\n" + HERE + b"\r\n", 501),
@@ -312,3 +334,60 @@ def test_many_idle_clients_hold_as_many_threads_as_there_is_room(
         with raw(address) as last:
             assert last.recv(1) == b""
         assert threading.active_count() - before <= 5 + 1
+
+
+# --- responses that are none ----------------------------------------------------------------------
+
+FUNCTIONS: dict[str, object] = {
+    "another header": {"statusCode": 200, "headers": {"X": "a\r\nSet-Cookie: forged=1"}},
+    "another name": {"statusCode": 200, "headers": {"X: a\r\nSet-Cookie": "forged=1"}},
+    "no Latin-1": {"statusCode": 200, "headers": {"X": "\u2603"}},
+    "a control character": {"statusCode": 200, "headers": {"X": "\x1b[2J"}},
+    "no final status": {"statusCode": 100},
+    "no status": {"statusCode": 99999},
+    "half a character": {"statusCode": 200, "body": "\ud800"},
+    "no JSON": {"statusCode": 200, "body": {"x": object()}},
+}
+
+
+@pytest.mark.parametrize("what", FUNCTIONS)
+def test_a_function_that_answers_no_http_is_a_500_and_a_traceback(
+    what: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with serving(lambda _: _response(FUNCTIONS[what]), (LOOPBACK, 0)) as url:
+        got = answer(url.removeprefix("http://"), b"GET / HTTP/1.1\r\n" + HERE + b"\r\n")
+    assert got.startswith(b"HTTP/1.1 500 ")
+    assert b"forged" not in got
+    told = capfd.readouterr().err
+    assert told.startswith("Traceback")
+    assert all(map(str.isprintable, told.split("\n")))
+
+
+def test_how_long_a_response_is_and_of_what_type_is_said_once() -> None:
+    headers = {"content-length": "99", "Transfer-Encoding": "chunked", "content-type": "text/html"}
+    function = {"statusCode": 200, "headers": headers, "body": "hello"}
+    with serving(lambda _: _response(function), (LOOPBACK, 0)) as url:
+        got = answer(url.removeprefix("http://"), b"GET / HTTP/1.1\r\n" + HERE + b"\r\n").lower()
+    head, _, body = got.partition(b"\r\n\r\n")
+    assert body == b"hello"
+    assert head.count(b"content-length: 5") == head.count(b"content-length") == 1
+    assert head.count(b"content-type: text/html") == head.count(b"content-type") == 1
+    assert b"transfer-encoding" not in head
+
+
+@pytest.mark.parametrize(("method", "code"), [("HEAD", 200), ("GET", 204), ("GET", 304)])
+def test_a_response_without_a_body_has_none(method: str, code: int) -> None:
+    sent = f"{method} / HTTP/1.1\r\n".encode() + HERE + b"\r\n"
+    with serving(lambda _: Response(code, b"hello"), (LOOPBACK, 0)) as url:
+        got = answer(url.removeprefix("http://"), sent + sent)
+    assert got.count(f"HTTP/1.1 {code} ".encode()) == 2
+    assert b"hello" not in got
+
+
+def test_a_function_that_ends_its_process_is_a_500(capfd: pytest.CaptureFixture[str]) -> None:
+    def leave(_: Request) -> Response:
+        raise SystemExit(3)
+
+    with serving(leave, (LOOPBACK, 0)) as url:
+        assert status(url.removeprefix("http://")) == 500
+    assert "SystemExit: 3" in capfd.readouterr().err

@@ -118,8 +118,8 @@ def test_a_streams_arn_is_told_to_the_daemon_and_to_the_records(app, run):
 
 
 def test_a_value_is_written_as_java_reads_it(app, run):
-    done = run("kcl", "properties", "app:router", *ALL, "--set", "tableName=a\\b ü 🙂")
-    assert "tableName = a\\\\b \\u00fc \\ud83d\\ude42\n" in done.stdout
+    done = run("kcl", "properties", "app:router", *ALL, "--set", "tableName=a\\b ü 🙂\udcff")
+    assert "tableName = a\\\\b \\u00fc \\ud83d\\ude42\\udcff\n" in done.stdout
 
 
 @pytest.mark.parametrize(

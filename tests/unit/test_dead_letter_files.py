@@ -66,6 +66,20 @@ def test_after_a_full_disk_the_file_is_as_it_was(
     assert letters(path) == [{"n": 1}, {"n": 3}]
 
 
+@posix
+def test_a_pipe_that_nobody_reads_is_an_error_and_no_wait(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="No such device"):
+        JSONLinesSink(pipe)({"n": 1})
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        JSONLinesSink(pipe)({"n": 2})
+        assert os.read(reader, 99) == b'{"n": 2}\n'
+    finally:
+        os.close(reader)
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this machine")
 def test_a_device_that_is_full_is_an_error() -> None:
     with pytest.raises(OSError, match="No space left"):

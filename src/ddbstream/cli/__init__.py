@@ -27,5 +27,6 @@ def main() -> None:
         sys.exit(2)
     streams = import_module("ddbstream.cli._standard_streams")
     streams.complete()
+    streams.guard()
     atexit.register(streams.drop_errors)
     cli(prog_name="ddbstream")

@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from ddbstream.cli._http import JSON, LOOPBACK, Request, Response, message, serving
+from ddbstream.cli._http import LOOPBACK, Request, Response, function_response, message, serving
 from ddbstream.cli._local_dynamodb import PORT_TAKEN
 from ddbstream.cli._parameters import Loaded
 from ddbstream.cli._product_catalog import LONGEST_BODY, proxy_event
@@ -115,5 +115,4 @@ def _response(result: Any) -> Response:
         return Response(200, json.dumps(result).encode() + b"\n")
     body = result.get("body") or ""
     sent = binascii.a2b_base64(body) if result.get("isBase64Encoded") else body.encode()
-    headers = {name: str(value) for name, value in (result.get("headers") or {}).items()}
-    return Response(int(result["statusCode"]), sent, {**JSON, **headers})
+    return function_response(int(result["statusCode"]), sent, result.get("headers") or {})

@@ -9,25 +9,33 @@ What a server says is a function from `Request` to `Response`. The rules are the
   resolve to 127.0.0.1 (DNS rebinding), but then the header still has that name.
 * A request with an ``Origin`` was sent by a web page and is refused, and so is one of which the
   browser says that another site has asked for it (``Sec-Fetch-Site``).
-* What two readers could read in two ways is refused: several lengths, several hosts, chunks.
+* What two readers could read in two ways is refused: several lengths, several hosts, chunks, lines
+  among the headers that are none. What is no response is not sent either: a header that a function
+  made from what it was sent begins no other header.
 * A body is JSON. Its content type says so, or is absent: what web pages may send to other sites
   without asking first is forms and text.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import json
+import re
 import socket
 import sys
 import time
 from contextlib import contextmanager, suppress
+from email.errors import (
+    FirstHeaderLineIsContinuationDefect,
+    InvalidHeaderDefect,
+    MisplacedEnvelopeHeaderDefect,
+    MissingHeaderBodySeparatorDefect,
+)
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from threading import Lock, Thread
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
-from urllib.parse import urlsplit
 
 import click
 
@@ -37,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from email.message import Message
 
-__all__ = ["JSON", "LOOPBACK", "Request", "Response", "message", "serving"]
+__all__ = ["LOOPBACK", "Request", "Response", "function_response", "message", "serving"]
 
 LOOPBACK = "127.0.0.1"
 JSON = MappingProxyType({"Content-Type": "application/json"})
@@ -48,6 +56,17 @@ _MOST_UNREAD = 1 << 20  # bytes of a refused body
 _LOOK_AROUND = 0.1  # seconds between two looks at who is late, and at whether to stop
 _ASKED_HERE = {"none", "same-origin"}  # by a person in the browser, or by a page of this server
 _JSON = {"application/json", "application/x-amz-json-1.0", "application/x-amz-json-1.1"}
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)\]|([^][:]+))(?::[0-9]*)?")
+_NO_HEADERS = (  # a line was left out, or was taken for the end of the headers
+    FirstHeaderLineIsContinuationDefect,
+    InvalidHeaderDefect,
+    MisplacedEnvelopeHeaderDefect,
+    MissingHeaderBodySeparatorDefect,
+)
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
+_FRAMING = {"content-length", "transfer-encoding", "connection"}  # which is the server's own
+_BODILESS = {204, 304}
 
 
 class Request(NamedTuple):
@@ -72,6 +91,13 @@ class Response(NamedTuple):
     status: int
     body: bytes
     headers: Mapping[str, str] = JSON
+
+
+def function_response(status: int, body: bytes, headers: Mapping[str, object]) -> Response:
+    """What a function answered to a proxy event: JSON, unless its headers say otherwise."""
+    named = {name: str(value) for name, value in headers.items() if name.lower() not in _FRAMING}
+    kind = {} if any(name.lower() == "content-type" for name in named) else JSON
+    return Response(status, body, {**kind, **named})
 
 
 def message(status: int, text: str) -> Response:
@@ -129,7 +155,7 @@ class _Server(ThreadingHTTPServer):
         self._lock = Lock()
         self._deadlines: dict[socket.socket, float] = {}
         super().__init__(address, _Handler)
-        self.is_local = ipaddress.ip_address(str(self.server_address[0])).is_loopback
+        self.is_local = ip_address(str(self.server_address[0])).is_loopback
 
     def give_time(self, client: socket.socket, seconds: float) -> None:
         """Cut a client off unless it is given time again, or gone, within so many seconds."""
@@ -166,8 +192,9 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Print an error, unless it is only that the client has gone."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
+        error = sys.exc_info()[1]
+        if error is not None and not isinstance(error, OSError):
+            complain_of(error)
 
 
 def _cut_off(clients: list[socket.socket]) -> None:
@@ -204,7 +231,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._server.give_time(self.connection, _PATIENCE)
         self._send(response)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815 - http.server's names
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815 - http.server's
 
     def _refuse(self, refusal: Response) -> None:
         """Answer, and hang up: what comes next may be the body of what was refused."""
@@ -223,7 +250,9 @@ class _Handler(BaseHTTPRequestHandler):
         lengths = self.headers.get_all("Content-Length", ["0"])
         if len(hosts) > 1 or len(lengths) > 1:
             return message(400, "Host and Content-Length may be there once")
-        if not hosts and self.request_version == "HTTP/1.1":
+        if any(isinstance(defect, _NO_HEADERS) for defect in self.headers.defects):
+            return message(400, "a line among the headers is none")
+        if not hosts and self.request_version != "HTTP/1.0":
             return message(400, "there is no Host header")
         if self._server.is_local and not all(map(_is_this_machine, hosts)):
             return message(403, "the Host header does not name this machine")
@@ -246,25 +275,29 @@ class _Handler(BaseHTTPRequestHandler):
     def _response(self, body: bytes) -> Response:
         try:
             if body:
-                json.loads(body.decode())
+                json.loads(body.decode(), parse_constant=_no_constant)
         except (ValueError, RecursionError):
             return message(400, "the body must be JSON in UTF-8")
         path = self.path.partition("?")[0]
         try:
-            return self._server.respond(Request(self.command, path, self.headers, body))
-        except Exception as error:  # noqa: BLE001 - a 500 to the client, the reason to whoever runs this
+            response = self._server.respond(Request(self.command, path, self.headers, body))
+            _check(response)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a 500 to the client, the reason to whoever runs this
             complain_of(error)
             return message(500, "Internal Server Error")
+        return response
 
     def _send(self, response: Response) -> None:
         self.send_response(response.status)
         for name, value in response.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(response.body)))
+        if response.status not in _BODILESS:
+            self.send_header("Content-Length", str(len(response.body)))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(response.body)
+        if response.status not in _BODILESS and self.command != "HEAD":
+            self.wfile.write(response.body)
 
     def send_error(self, code: int, *_words: str | None, **_named: str | None) -> None:
         """Answer what is no request, without a word of it; its bytes are not worth reading on."""
@@ -275,10 +308,26 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: a probe comes every few seconds."""
 
 
+def _check(response: Response) -> None:
+    """Raise ValueError for what is no response of HTTP, of which a client would read another."""
+    if not 200 <= response.status <= 599:
+        raise ValueError(f"{response.status} is no status of a response")
+    for name, value in response.headers.items():
+        if not (_HEADER.fullmatch(name) and _VALUE.fullmatch(value)):
+            raise ValueError(f"the header {name!r} of a response has characters that none has")
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"JSON has no {name}")
+
+
 def _is_this_machine(host: str) -> bool:
     """Whether a ``Host`` header names a loopback address."""
+    found = _HOST.fullmatch(host)
+    if found is None:
+        return False
+    address, name = found.groups()
     try:
-        name = urlsplit(f"//{host}").hostname or ""
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+        return (name or "").lower() == "localhost" or ip_address(address or name).is_loopback
     except ValueError:
         return False

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
-from ddbstream.cli._http import JSON, Request, Response, message
+from ddbstream.cli._http import Request, Response, function_response, message
 from ddbstream.testing._stream_table import make_table
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class ProductApi:
         event = proxy_event(request, path, {"id": product_id})
         result: dict[str, Any] = function.handler(event, None)
         body = (result.get("body") or "").encode() + b"\n"
-        return Response(result["statusCode"], body, {**JSON, **result.get("headers", {})})
+        return function_response(result["statusCode"], body, result.get("headers") or {})
 
 
 def proxy_event(request: Request, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:

@@ -11,6 +11,8 @@ Rules:
 * A stream that the process was started without, as by ``>&-``, is one that cannot be read or
   written. A character that a stream's encoding does not have is escaped.
 * ``NO_COLOR`` and ``TERM=dumb`` leave plain text: no colour, and no bold or dim either.
+* What nothing here shows is printable all the same, in a process of the command's own: errors that
+  end it or one of its threads, log lines of commands that set no log up.
 * A traceback is of the user's code: frames of ddbstream and of the import system are left out.
 """
 
@@ -18,9 +20,11 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import os
 import re
 import sys
+import threading
 import traceback
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,6 +38,7 @@ from ddbstream.exceptions import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
 
 __all__ = [
     "LogFormatter",
@@ -44,6 +49,7 @@ __all__ = [
     "console",
     "drop_errors",
     "drop_output",
+    "guard",
     "is_plain",
     "own_output",
     "plural",
@@ -225,6 +231,25 @@ def short_traceback(error: BaseException) -> str:
             one.stack[:] = theirs
         left += [one.__cause__, one.__context__]
     return "".join(told.format()).rstrip()
+
+
+def guard() -> None:
+    """Have the rest of what this process writes be printable: see the rules."""
+    sys.excepthook = _uncaught
+    threading.excepthook = _uncaught_in_thread
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(PrintableFormatter())
+
+
+def _uncaught(
+    kind: type[BaseException], error: BaseException | None, where: TracebackType | None
+) -> None:
+    complain("".join(traceback.format_exception(kind, error, where)).rstrip(), lines=True)
+
+
+def _uncaught_in_thread(told: threading.ExceptHookArgs) -> None:
+    if told.exc_type is not SystemExit:  # which ends a thread in silence
+        _uncaught(told.exc_type, told.exc_value, told.exc_traceback)
 
 
 class LogFormatter(PrintableFormatter):

@@ -267,7 +267,7 @@ def _escaped(value: str) -> str:
 
 
 def _utf16(char: str) -> list[int]:
-    data = char.encode("utf-16-be")
+    data = char.encode("utf-16-be", "surrogatepass")
     return [int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2)]
 
 

@@ -152,7 +152,7 @@ def health_of(poller: StreamPoller) -> Callable[[Request], Response]:
     """
 
     def respond(request: Request) -> Response:
-        if request.method != "GET":
+        if request.method not in ("GET", "HEAD"):
             return _text(405, "only GET is answered\n")
         if request.path == "/healthy":
             problem = poller.problem()

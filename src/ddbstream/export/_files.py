@@ -23,9 +23,9 @@ from ddbstream._wire.dynamodb import malformed
 from ddbstream._wire.export import export_record, is_export_line, unread_export_record
 from ddbstream._wire.pages import Unmade
 from ddbstream._wire.text import load
-from ddbstream.exceptions import DDBStreamError, ExportError, RecordError
+from ddbstream.exceptions import DDBStreamError, ExportError, PayloadError, RecordError
 from ddbstream.export._manifest import ExportFile
-from ddbstream.export._storage import place_of
+from ddbstream.export._storage import piece_of, place_of
 
 if TYPE_CHECKING:
     from ddbstream._model import Codec
@@ -152,7 +152,13 @@ def _entry(line: bytes, file: ExportFile) -> Any:
         # Few exports are in Ion.
         from ddbstream.export._ion import read_ion_line
 
-        return read_ion_line(line.decode("utf-8", "replace"))
+        try:
+            text = line.decode()
+        except UnicodeDecodeError:
+            text = None
+        if text is None:  # outside the `except`: that error holds the line
+            raise PayloadError("not Ion as DynamoDB exports it: it is not in UTF-8")
+        return read_ion_line(text)
     return load(line)
 
 
@@ -162,7 +168,7 @@ def _lines(
     count = 0
     most_line, left = limits
     with place_of(file.location, s3_client).open() as stream:
-        hashed = _Hashed(stream)
+        hashed = _Hashed(stream, _name(file))
         with gzip.GzipFile(fileobj=cast("Any", hashed), mode="rb") as lines:
             while line := _next_line(lines, most_line + 1, file, count + 1):
                 left -= len(line)
@@ -211,8 +217,9 @@ class _Hashed:
     `gzip` looks for another member behind each, and so reads to the end of the file.
     """
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, name: str) -> None:
         self._stream = stream
+        self._name = name
         # The manifest's checksum: against damage, and not against forgery.
         self._hash = hashlib.md5(usedforsecurity=False)
 
@@ -221,11 +228,6 @@ class _Hashed:
         return self._hash.digest()
 
     def read(self, size: int = -1) -> bytes:
-        try:
-            data: bytes = self._stream.read(size) if size >= 0 else self._stream.read()
-        except Exception as error:  # noqa: BLE001 - a network's errors are of many libraries
-            code = type(error).__name__
-        else:
-            self._hash.update(data)
-            return data
-        raise ExportError(f"the download broke off: {code}")
+        data = piece_of(self._stream, size, self._name)
+        self._hash.update(data)
+        return data

@@ -32,7 +32,7 @@ from ddbstream._values.json_values import is_map
 from ddbstream._values.times import aware_datetime, nanoseconds
 from ddbstream._wire.text import load
 from ddbstream.exceptions import DDBStreamError, ExportError
-from ddbstream.export._storage import Place, place_of
+from ddbstream.export._storage import Place, piece_of, place_of
 
 __all__ = ["Export", "ExportFile", "open_export"]
 
@@ -178,7 +178,7 @@ def _read(place: Place) -> bytes:
     data = bytearray()
     with place.open() as stream:
         # Piece by piece: a file makes room for all that it is asked for.
-        while piece := stream.read(1 << 16):
+        while piece := piece_of(stream, 1 << 16, place.name):
             data += piece
             if len(data) > _LONGEST_MANIFEST:
                 raise ExportError(f"{place.name} is longer than a manifest can be")

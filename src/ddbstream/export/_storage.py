@@ -10,7 +10,7 @@ from typing import IO, Any, Protocol, cast
 from ddbstream._values.callables import check_methods
 from ddbstream.exceptions import ExportError
 
-__all__ = ["Place", "make_s3_client", "place_of"]
+__all__ = ["Place", "make_s3_client", "piece_of", "place_of"]
 
 _SCHEME = "s3://"
 _FOLDER = "AWSDynamoDB/"
@@ -58,6 +58,21 @@ def place_of(location: str, s3_client: Any = None) -> Place:
     return _S3Place(bucket, key.rstrip("/"), s3_client)
 
 
+def piece_of(stream: Any, size: int, name: str) -> bytes:
+    """So much of a file that is open, or all the rest if the size is negative.
+
+    Raises:
+        ExportError: The download broke off.
+    """
+    try:
+        data: bytes = stream.read(size) if size >= 0 else stream.read()
+    except Exception as error:  # noqa: BLE001 - a network's errors are of many libraries
+        reason = type(error).__name__
+    else:
+        return data
+    raise ExportError(f"{name} cannot be read: the download broke off: {reason}")
+
+
 def make_s3_client() -> Any:
     """A boto3 client for S3 as the environment configures it."""
     try:  # boto3 is an extra
@@ -96,6 +111,9 @@ class _LocalPlace:
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
         try:
+            if self._path.exists() and not self._path.is_file():
+                # A pipe would be waited for, and some devices read, without an end.
+                raise ExportError(f"{self.name} cannot be read: it is no file")
             stream = self._path.open("rb")
         except (OSError, ValueError) as error:  # a NUL in the path is a ValueError
             reason = getattr(error, "strerror", None) or "it is no path"

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from ddbstream._wire.pages import Page
-from ddbstream.exceptions import PollerError, StreamNotFoundError
+from ddbstream.exceptions import PollerArgumentError, PollerError, StreamNotFoundError
 from ddbstream.poller._core.commands import (
     CommandFailed,
     Describe,
@@ -236,6 +236,7 @@ def make_client(
         connections: Calls that can run at once.
 
     Raises:
+        PollerArgumentError: No client can be made of what is given, or set in the environment.
         PollerError: boto3 is not installed, or nothing tells the region.
     """
     # boto3 is an extra; who brings a client of their own needs none.
@@ -257,6 +258,10 @@ def make_client(
         )
     except NoRegionError:
         raise PollerError("no AWS region: give region_name=, or set AWS_DEFAULT_REGION") from None
+    except ValueError as error:  # botocore's for an endpoint that is no URL, "localhost:8000" say
+        raise PollerArgumentError(
+            f"endpoint_url=, region_name= or the environment: {error}"
+        ) from None
     if service == "dynamodbstreams":
         install(client)
     return client

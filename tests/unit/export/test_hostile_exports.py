@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import io
 import json
+import os
 import random
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 
 from ddbstream import StreamRouter
@@ -35,6 +38,13 @@ def altered(root: Path, **changed: Any) -> Path:
 def packed(path: Path, text: str, **more: Any) -> ExportFile:
     path.write_bytes(gzip.compress(text.encode()))
     return ExportFile(str(path), text.count("\n"), **more)
+
+
+class Broken(io.BytesIO):
+    """A body whose end never comes."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        raise ReadTimeoutError(endpoint_url="https://b.example")
 
 
 class TestManifests:
@@ -168,6 +178,41 @@ class TestManifests:
         with pytest.raises(ExportError, match="cannot be read"):
             open_export("a\0b")
 
+    @pytest.mark.parametrize("name", [SUMMARY, FILES, "data"])
+    def test_a_download_that_breaks_off_is_named(self, tmp_path: Path, name: str) -> None:
+        folder = write_export(tmp_path, [lines_of(3)])
+
+        class Bucket:
+            def get_object(self, *, Bucket: str, Key: str) -> Any:  # noqa: N803 - boto3's
+                if name in Key:
+                    return {"Body": Broken(b"{}")}
+                file = folder / Path(Key).name
+                file = file if file.exists() else folder / "data" / file.name
+                if not file.exists():
+                    raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
+                return {"Body": io.BytesIO(file.read_bytes())}
+
+        client = Bucket()
+        with pytest.raises(ExportError, match=r"(json|gz) cannot be read: the download broke off"):
+            list(
+                read_records(
+                    *open_export(f"s3://b/{folder}", s3_client=client).files, s3_client=client
+                )
+            )
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+    @pytest.mark.parametrize("name", [SUMMARY, FILES, "data"])
+    def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(
+        self, tmp_path: Path, name: str
+    ) -> None:
+        folder = write_export(tmp_path, [lines_of(3)])
+        (first,) = open_export(folder).files
+        file = Path(first.location) if name == "data" else folder / name
+        file.unlink()
+        os.mkfifo(file)
+        with pytest.raises(ExportError, match="it is no file"):
+            list(read_records(first) if name == "data" else open_export(folder).files)
+
 
 class TestDataFiles:
     def test_each_flipped_bit_is_an_export_error_or_a_malformed_record(
@@ -258,3 +303,10 @@ class TestDataFiles:
         file = packed(tmp_path / "x.gz", "".join(f"{line}\n" for line in lines_of(1)))
         with pytest.raises(ExportError, match="progress"):
             load(file, StreamRouter(), progress=Odd())
+
+    def test_a_line_of_ion_that_is_no_utf_8_is_a_malformed_record(self, tmp_path: Path) -> None:
+        line = '$ion_1_0 {Item:{a:"é"}}\n'
+        (tmp_path / "a.gz").write_bytes(gzip.compress(line.encode("latin-1") + line.encode()))
+        bad, good = read_records(ExportFile(str(tmp_path / "a.gz"), 2, format="ION"))
+        assert isinstance(bad, MalformedRecord)
+        assert good.new == {"a": "é"}

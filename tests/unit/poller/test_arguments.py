@@ -199,6 +199,33 @@ def test_a_missing_region_is_said_with_how_to_give_one(bench, monkeypatch, tmp_p
 
 
 @pytest.mark.parametrize(
+    "given",
+    [
+        {"endpoint_url": "localhost:8000"},
+        {"endpoint_url": "http://[::1"},
+        {"region_name": "eu west"},
+        {"region_name": "x\x1b[2J"},
+    ],
+)
+@pytest.mark.parametrize("kind", [StreamPoller, AsyncStreamPoller])
+def test_what_boto3_makes_no_client_of_is_named(kind, given):
+    poller = kind("Product", routed(), **{"region_name": "eu-west-1", **given})
+
+    async def run():
+        await poller.run()
+
+    with pytest.raises(PollerArgumentError, match=next(iter(given))) as raised:
+        poller.run() if kind is StreamPoller else asyncio.run(run())
+    assert str(raised.value).isprintable()
+
+
+def test_an_environment_that_boto3_makes_no_client_in_is_named(bench, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:8000")
+    with pytest.raises(PollerArgumentError, match="environment"):
+        StreamPoller("Product", bench.router, region_name="eu-west-1").run()
+
+
+@pytest.mark.parametrize(
     "options", [{"start": "NOW"}, {"on_failure": "explode"}, {"dead_letter": 1}]
 )
 def test_other_arguments_say_what_they_may_be(bench, options):

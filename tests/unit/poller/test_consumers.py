@@ -96,7 +96,7 @@ def test_a_store_from_before_there_were_consumers_serves_the_default_one(bench):
     assert bench.catch_up() == [0, 1]
 
 
-@pytest.mark.parametrize("consumer", ["", None, "x" * 300])
+@pytest.mark.parametrize("consumer", ["", None, "x" * 300, "half a \ud800 character"])
 def test_a_consumer_without_a_usable_name_is_refused(bench, consumer):
     with pytest.raises(PollerArgumentError, match="a consumer is named"):
         StreamPoller("T", bench.router, client=bench.stream, consumer=consumer)

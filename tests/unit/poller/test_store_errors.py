@@ -48,6 +48,22 @@ def test_a_process_that_holds_the_lock_file_is_not_waited_for_for_ever(tmp_path)
     store.save(lease, "shard", After("1"))
 
 
+@pytest.mark.parametrize("name", ["a\0b", "half a \ud800 character"])
+@pytest.mark.parametrize("kind", [FileCheckpoints, SQLiteCheckpoints])
+def test_a_name_that_no_file_has_is_named(kind, name):
+    with pytest.raises(CheckpointError, match="no file has that name"):
+        kind(name).acquire(ARN, "me", ttl=1)
+
+
+@posix
+@pytest.mark.parametrize("make", ["mkfifo", "mkdir"])
+def test_what_is_no_file_is_not_waited_for(tmp_path, make):
+    getattr(os, make)(tmp_path / "positions.json")
+    store = FileCheckpoints(tmp_path / "positions.json")
+    with pytest.raises(CheckpointError, match="that is no file"):
+        store.acquire(ARN, "me", ttl=1)
+
+
 @posix
 def test_a_link_stays_and_the_file_behind_it_keeps_its_mode(tmp_path):
     real, link = tmp_path / "data" / "real.json", tmp_path / "positions.json"

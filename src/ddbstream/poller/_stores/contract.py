@@ -75,12 +75,19 @@ def key_of(stream_arn: str, consumer: object = DEFAULT_CONSUMER) -> str:
     Raises:
         CheckpointError: The consumer has no name, or one that is too long for a key.
     """
-    if not isinstance(consumer, str) or not 0 < len(consumer.encode()) <= _LONGEST_NAME:
+    if not _is_name(consumer):
         raise CheckpointError(
             f"a consumer is named by a text of 1 to {_LONGEST_NAME} bytes, such as 'billing'"
         )
     # An ARN has no "#", so no two pairs give the same text.
     return stream_arn if consumer == DEFAULT_CONSUMER else f"{stream_arn}#{consumer}"
+
+
+def _is_name(consumer: object) -> bool:
+    try:
+        return isinstance(consumer, str) and 0 < len(consumer.encode()) <= _LONGEST_NAME
+    except UnicodeEncodeError:  # half a character, which no store can keep
+        return False
 
 
 def streams_in(keys: Iterable[object], table_arn: str, consumer: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import stat
@@ -164,6 +165,9 @@ class FileCheckpoints:
                 stream["owner"], stream["expires"] = None, 0.0
 
     def _read(self) -> dict[str, Any]:
+        # A pipe would be waited for, and some devices read, without an end.
+        if self._path.exists() and not self._path.is_file():
+            raise OSError(errno.EINVAL, "that is no file")
         try:
             content = json.loads(self._path.read_text(encoding="utf-8"))
             version, streams = content["version"], content["streams"]
@@ -194,7 +198,11 @@ class FileCheckpoints:
 
     def _real_path(self) -> Path:
         """What the path names, behind any links: a link stays, and its file is replaced."""
-        return Path(os.path.realpath(self._path))
+        try:
+            return Path(os.path.realpath(self._path))
+        except ValueError:  # a NUL, or half a character
+            problem = f"cannot keep positions in {self._path}: no file has that name"
+        raise CheckpointError(problem)
 
     @contextlib.contextmanager
     def _changed(self) -> Iterator[dict[str, Any]]:

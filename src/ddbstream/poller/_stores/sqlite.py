@@ -103,6 +103,10 @@ class SQLiteCheckpoints:
                 raise
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._unusable(error) from error
+        except ValueError:  # a NUL, or half a character
+            raise CheckpointError(
+                f"cannot keep positions in {self._path}: no file has that name"
+            ) from None
         # Not at the end of the process: a thread that was left behind may still be at it.
         self._close = weakref.finalize(self, self._db.close)
         self._close.atexit = False
