@@ -275,7 +275,9 @@ class DictNode(MapNode):
         if self.key is None:
             return str.__str__(name)
         try:
-            return self.key.from_text(name)
+            key = self.key.from_text(name)
+            hash(key)
+            return key
         except Exception:  # noqa: BLE001, S110 - whatever it raises, the key is of no such kind
             pass
         return errors.note((*path, name), f"a key that is {self.key_name}", "other text")

@@ -8,6 +8,7 @@ from typing import Any
 from ddbstream._model.nodes import Node
 from ddbstream._model.scalars import IntNode, Misfit, Scalar
 from ddbstream._model.source import Emitter
+from ddbstream.exceptions import EncodeError
 
 
 class EnumNode(Scalar):
@@ -40,6 +41,14 @@ class EnumNode(Scalar):
         if not self.holds(value):
             raise self.refuse(value)
         return self.inner.unparse(self._member(value).value, json)
+
+    def refuse(self, value: Any) -> EncodeError:
+        if not (self._by_value and isinstance(value, self.python)):
+            return super().refuse(value)
+        return EncodeError(
+            expected=f"the value of a member of {self.python.__name__} (use_enum_values keeps it)",
+            found="the member itself",
+        )
 
     def _member(self, value: Any) -> Any:
         return self.python(value)

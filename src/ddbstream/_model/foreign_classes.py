@@ -11,6 +11,7 @@ from linecache import getline
 from typing import TYPE_CHECKING, Annotated, Any
 
 from ddbstream._model.class_specs import MISSING, ClassSpec, FieldSpec, Library, owner_of
+from ddbstream._model.field_paths import places
 from ddbstream._model.hints import annotation_of, own_annotations
 from ddbstream._model.nodes import raised
 from ddbstream._values.tags import path_of
@@ -62,7 +63,7 @@ def _pydantic(cls: Any, open_classes: tuple[Any, ...]) -> ClassSpec:
     collect = None
     if is_model and extra == "allow":
         collect = _EXTRA
-        specs.append(FieldSpec(_EXTRA, dict[str, Any], argument=_EXTRA))
+        specs.append(_extra_field(cls, open_classes))
     return ClassSpec(
         specs,
         build=_pydantic_builder(cls) if is_model else None,
@@ -72,6 +73,16 @@ def _pydantic(cls: Any, open_classes: tuple[Any, ...]) -> ClassSpec:
         library=_library(enum_values=bool(config.get("use_enum_values"))),
         refused=_pydantic_refused,
     )
+
+
+def _extra_field(cls: Any, open_classes: tuple[Any, ...]) -> FieldSpec:
+    """The field of the attributes of no field, with the annotation that the class gives it."""
+    owner = owner_of(cls, _EXTRA)
+    raw = own_annotations(owner).get(_EXTRA)
+    kept: Any = dict[str, Any]
+    if raw is not None and not owner.__module__.startswith("pydantic."):
+        kept = annotation_of(owner, _EXTRA, raw, open_classes)
+    return FieldSpec(_EXTRA, kept, argument=_EXTRA, owner=owner)
 
 
 def _library(*, enum_values: bool) -> Library:
@@ -132,13 +143,33 @@ def _pydantic_refused(error: Exception, node: ObjectNode, path: Parts, errors: R
     """Note a ValidationError's errors: places and rules, since its text prints the values."""
     if type(error).__name__ != "ValidationError" or not hasattr(error, "errors"):
         return False
-    attributes = {f.argument: f.attribute for f in node.fields}
     report: Any = error
     for single in report.errors(include_url=False, include_context=False, include_input=False):
-        first, rest = single["loc"][:1], single["loc"][1:]
-        place = (*(attributes.get(name) or name for name in first), *rest)
-        errors.note((*path, *place), f"a value that {node.name} accepts", str(single["type"]))
+        place = (*path, *_pydantic_place(single["loc"], node))
+        errors.note(place, f"a value that {node.name} accepts", str(single["type"]))
     return True
+
+
+def _pydantic_place(location: tuple[Any, ...], node: ObjectNode) -> Parts:
+    """What an item has at the place of an error, as far as that is in the item.
+
+    pydantic has keys as they are in Python, positions in sets, and the parts of unions by name.
+    """
+    field = next((f for f in node.fields if location and f.argument == location[0]), None)
+    if field is None:
+        return location[:1]
+    found: Parts = (field.attribute,)
+    parts: Parts = (field.name,)
+    for part in location[1:]:
+        if part == "[key]":
+            break
+        steps = [(part, *places(node, (*parts, part), strict=True))]
+        steps += [(str(part), *places(node, (*parts, str(part)), strict=True))]
+        taken = next((step for step in steps if len(step) > 1), None)
+        if taken is None:
+            break
+        parts, found = (*parts, taken[0]), taken[1][0]
+    return found
 
 
 # --- attrs --------------------------------------------------------------------------------------

@@ -207,7 +207,7 @@ def _kind(value: object) -> str:
 def renamer(policy: Any) -> Callable[[str], str]:
     """The function that makes attribute names from field names, for a value of ``rename=``."""
     if policy is None:
-        return str
+        return plain_name
     own: Callable[[str], str] | None = None if isinstance(policy, str) else policy
     return own or _RENAMES[policy]
 

@@ -45,6 +45,12 @@ class ModelPlan:
         except ModelDefinitionError as error:
             error.located(model=model)
             raise
+        except RecursionError:
+            problem = "its annotations are nested too deeply, or without an end"
+        else:
+            problem = ""
+        if problem:
+            raise ModelDefinitionError(problem, model=model)
         self.name = show(model)
 
     def read(self, item: Any) -> Any:

@@ -232,6 +232,10 @@ class Planner:
         reference = self._aliases[annotation] = ReferenceNode(alias.__name__)
         arguments = dict(zip(alias.__type_params__, args, strict=False))
         reference.target = self.plan(substitute(alias_value(alias, self.classes.open), arguments))
+        target = reference.target
+        if reference is (target.inner if isinstance(target, OptionalNode) else target):
+            raise ModelDefinitionError(f"type alias {reference.name} stands for nothing but itself")
+        self.classes.settle()
         return reference.target
 
     def _literal(self, constants: tuple[Any, ...], name: str) -> Node:
@@ -276,6 +280,8 @@ class Planner:
             return DictNode(None, self.plan(args[1]), make, "str")
         if not key.has_text or ("NULL" in key.tags and key.tags != self.any.tags):
             raise ModelDefinitionError(f"{show(annotation)}: {show(args[0])} has no text for a key")
+        if getattr(key, "python", None) is bytearray:
+            raise ModelDefinitionError(f"{show(annotation)}: a bytearray has no hash")
         return DictNode(key, self.plan(args[1]), make, show(args[0]))
 
     def _set(self, annotation: Any, origin: Any, member: Any) -> Node:
@@ -392,6 +398,7 @@ class ClassPlanner:
         self._known: dict[Any, ObjectNode] = {}
         self._open: list[Any] = []
         self._wrapping: dict[Any, ReferenceNode] = {}
+        self._unsettled: list[UnionNode] = []
 
     # --- unions ---------------------------------------------------------------------------------
 
@@ -404,7 +411,7 @@ class ClassPlanner:
         nodes = [node.inner if isinstance(node, OptionalNode) else node for node in nodes]
         nodes = self._flat(nodes)
         for node in nodes:
-            if optional and isinstance(node, LiteralNode) and node.stores_none:
+            if optional and _stores_none(node):
                 raise ModelDefinitionError(f"{show(annotation)}: a member and None are both NULL")
         node = self._distinct(nodes, show(annotation))
         return OptionalNode(node) if optional else node
@@ -428,14 +435,22 @@ class ClassPlanner:
         rest = _numbers_apart(rest)
         for literal in literals:
             _check_constants(literal, rest, name)
-        for index, node in enumerate(rest):
-            for other in rest[:index]:
-                for tag in sorted(node.tags & other.tags if not _numbers(other, node) else ()):
-                    raise ModelDefinitionError(
-                        f"{name}: two parts are both stored as {tag}, and nothing tells them apart"
-                    )
-        rest.sort(key=_breadth)
-        return UnionNode([*literals, *rest], name)
+        _check_apart(rest, name)
+        union = UnionNode([*literals, *sorted(rest, key=_breadth)], name)
+        if not all(node.tags for node in rest):
+            self._unsettled.append(union)
+        return union
+
+    def settle(self) -> None:
+        """Check the unions that waited for what an alias inside itself stands for."""
+        waiting, self._unsettled = self._unsettled, []
+        for union in waiting:
+            rest = [node for node in union.alternatives if not isinstance(node, LiteralNode)]
+            if not all(node.tags for node in rest):
+                self._unsettled.append(union)
+                continue
+            _check_apart(rest, union.name)
+            union.settle(sorted(union.alternatives, key=_breadth))
 
     def tagged_outside(self, tags: tuple[tuple[str, Any], ...], annotation: Any) -> Node:
         """The node of a union whose classes have tags outside; raises ModelDefinitionError."""
@@ -517,6 +532,7 @@ class ClassPlanner:
         finally:
             del self._wrapping[cls]
         reference.target = ConvertedNode(inner, origin, _ROOT, origin, show(cls))
+        self.settle()
         return reference.target
 
     @contextmanager
@@ -615,6 +631,13 @@ class ClassPlanner:
         except ModelDefinitionError as error:
             error.located(spec.name)
             raise
+
+
+def _stores_none(node: Node) -> bool:
+    """Whether a value that is not None is stored as NULL, but by a function of the user's own."""
+    if isinstance(node, ConvertedNode) and node.unstructure is _ROOT:
+        return "NULL" in node.tags and not isinstance(node.inner, AnyNode)
+    return isinstance(node, LiteralNode) and node.stores_none
 
 
 def _is_absence(annotation: Any) -> bool:
@@ -743,8 +766,20 @@ def _tagged_by_constants(attribute: str, objects: list[ObjectNode], name: str) -
     return TaggedNode(attribute, pairs, name)
 
 
+def _check_apart(rest: list[Node], name: str) -> None:
+    """Two parts of a union are not stored as the same tag; raises ModelDefinitionError."""
+    for index, node in enumerate(rest):
+        for other in rest[:index]:
+            for tag in sorted(node.tags & other.tags if not _numbers(other, node) else ()):
+                raise ModelDefinitionError(
+                    f"{name}: two parts are both stored as {tag}, and nothing tells them apart"
+                )
+
+
 def _breadth(node: Node) -> int:
     """How much a part of a union holds: writing tries the narrower first."""
+    if isinstance(node, LiteralNode) and not node.has_members:
+        return -1
     if "M" in node.tags or isinstance(node, NamedTupleNode):
         return 0  # a named tuple is a tuple too
     return 2 if isinstance(node, ListNode) and node.is_abstract else 1

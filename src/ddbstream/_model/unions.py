@@ -120,6 +120,11 @@ class UnionNode(Node):
     """
 
     def __init__(self, alternatives: Sequence[Node], name: str) -> None:
+        self.name = name
+        self.settle(alternatives)
+
+    def settle(self, alternatives: Sequence[Node]) -> None:
+        """Take these alternatives; once more, when the tags of all of them are known."""
         self.alternatives = tuple(alternatives)
         self.by_tag: dict[str, list[Node]] = {}
         for node in alternatives:
@@ -127,7 +132,6 @@ class UnionNode(Node):
                 self.by_tag.setdefault(tag, []).append(node)
         self.tags = frozenset(self.by_tag)
         self.words = " or ".join(sorted(self.tags))
-        self.name = name
 
     def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
         nodes = self.by_tag.get(tag_words(value))
@@ -203,6 +207,11 @@ class DigitsNode(IntNode):
         if isinstance(payload, float):
             raise ValueError
         return super().parse(payload)
+
+    def unparse(self, value: Any, json: bool) -> str:
+        text = super().unparse(value, json)
+        # of more than 38 digits; DynamoDB takes the zeros at the end
+        return int.__repr__(int(value)) if "E" in text else text
 
 
 class TaggedNode(MapNode):
@@ -338,12 +347,28 @@ class OuterTagNode(MapNode):
 
 
 class ReferenceNode(Node):
-    """A recursive type alias inside itself; ``target`` is set once it is planned."""
+    """A recursive type alias inside itself; ``target`` is set once it is planned.
+
+    Its tags are known from then on: who needs them before asks later.
+    """
 
     target: Node
 
     def __init__(self, name: str) -> None:
         self.name = name
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what it stands for is being planned."""
+        return "target" not in self.__dict__
+
+    @property
+    def tags(self) -> frozenset[str]:  # type: ignore[override]
+        return frozenset() if self.is_open else self.target.tags
+
+    @property
+    def words(self) -> str:  # type: ignore[override]
+        return self.name if self.is_open else self.target.words
 
     def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
         return self.target.read(value, path, errors)

@@ -83,12 +83,18 @@ class OptionalNode(Node):
 
     def __init__(self, inner: Node) -> None:
         self.inner = inner
-        self.tags = inner.tags | NONE.tags
-        self.words = f"{inner.words} or NULL"
         self.has_text = inner.has_text
         self.from_text = inner.from_text  # type: ignore[method-assign]
         self.to_text = inner.to_text  # type: ignore[method-assign]
         self.emit_text = inner.emit_text  # type: ignore[method-assign]
+
+    @property
+    def tags(self) -> frozenset[str]:  # type: ignore[override]
+        return self.inner.tags | NONE.tags  # those of a reference are known late
+
+    @property
+    def words(self) -> str:  # type: ignore[override]
+        return f"{self.inner.words} or NULL"
 
     def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
         if tag_words(value) == "NULL":
@@ -142,9 +148,16 @@ class ConvertedNode(Node):
     ) -> None:
         self.inner, self.structure, self.unstructure = inner, structure, unstructure
         self.kind, self.name = kind, name
-        self.tags = inner.tags
-        self.words = f"what {name} is made from" if isinstance(inner, AnyNode) else inner.words
         self.has_text = inner.has_text or isinstance(inner, AnyNode)
+
+    @property
+    def tags(self) -> frozenset[str]:  # type: ignore[override]
+        return self.inner.tags  # those of a reference are known late
+
+    @property
+    def words(self) -> str:  # type: ignore[override]
+        is_any = isinstance(self.inner, AnyNode)
+        return f"what {self.name} is made from" if is_any else self.inner.words
 
     def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
         raw = self.inner.read(value, path, errors)

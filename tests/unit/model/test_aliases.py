@@ -11,7 +11,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field, make_dataclass
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, Final, Generic, Literal, NewType, Union
+from typing import Annotated, Any, Final, Generic, Literal, NewType, Optional, Union
 from uuid import UUID, SafeUUID
 
 import pytest
@@ -23,6 +23,7 @@ from tests.support.products import holding
 from tests.unit.model.reading import codec_for, held_round_trips, quickly, slowly
 
 extensions = pytest.importorskip("typing_extensions")
+pydantic = pytest.importorskip("pydantic")
 
 T = extensions.TypeVar("T")
 U = extensions.TypeVar("U", default=int)
@@ -161,6 +162,66 @@ def test_an_alias_may_be_text_that_names_itself() -> None:
     with pytest.raises(DecodeError) as caught:
         from_item({"a": {"M": {"b": {"L": [{"N": "1"}]}}}}, holding(Nest))
     assert caught.value.path == "a.b[0]"
+
+
+Nested = extensions.TypeAliasType("Nested", "list[Nested]")
+Sizes = extensions.TypeAliasType("Sizes", "dict[str, Union[Sizes, int]]")
+Words = extensions.TypeAliasType("Words", "list[Union[Words, None, str]]")
+Leaves = extensions.TypeAliasType("Leaves", "list[Union[Leaves, Name, Branch]]")
+Odd = extensions.TypeAliasType("Odd", "Union[Even, int]")
+Even = extensions.TypeAliasType("Even", "Union[list[Odd], dict[str, Even]]")
+Some = extensions.TypeAliasType("Some", "Union[None, list[Union[Some, str]]]")
+
+
+class Fields(pydantic.RootModel[Any]):
+    root: dict[str, Union[Fields, int, None]]
+
+
+class Rows(pydantic.RootModel[Any]):
+    root: list[Union[Rows, Literal[5], str]]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        (Nested, [[], [[]]]),
+        (Sizes, {"a": {"b": 1}, "c": 2}),
+        (Optional[Sizes], None),  # noqa: UP045 - an alias has no `|` on every Python
+        (Words, [[["a"], None], "b"]),
+        (Leaves, [["x", [Branch({"y"})]], Branch(Branch(set()))]),
+        (Odd, [1, [2], {"a": [3], "b": {}}]),
+        (Even, {"a": [3, {"b": [[]]}]}),
+        (tuple[Even, Odd, Sizes, Sizes], ([1], 2, {}, {"a": 1})),
+        (Some, [None, "x", ["y"]]),
+        (Fields, Fields({"a": Fields({"b": None}), "c": 1})),
+        (Rows, Rows([5, Rows([Rows([5]), "x"])])),
+        (list[Union[Rows, int]], [Rows(["x"]), 5]),
+    ],
+)
+def test_an_alias_inside_itself_may_be_a_part_of_a_union(annotation: Any, value: Any) -> None:
+    held_round_trips(annotation, value)
+
+
+Tree = extensions.TypeAliasType("Tree", "dict[str, Union[Tree, Branch]]")
+Itself = extensions.TypeAliasType("Itself", "Itself")
+Perhaps = extensions.TypeAliasType("Perhaps", "Optional[Perhaps]")
+Number = extensions.TypeAliasType("Number", "Union[int, list[Union[Number, int]]]")
+
+
+@pytest.mark.parametrize(
+    ("alias", "message"),
+    [
+        (Tree, "Tree, .*Branch.*: two parts are both stored as M, .* at a"),
+        (Number, "Number, int.*: two parts are both stored as N, .* at a"),
+        (Itself, "type alias Itself stands for nothing but itself at a"),
+        (Perhaps, "type alias Perhaps stands for nothing but itself at a"),
+    ],
+)
+def test_what_an_alias_inside_itself_cannot_be_is_refused_in_words(
+    alias: Any, message: str
+) -> None:
+    with pytest.raises(ModelDefinitionError, match=message):
+        codec_for(holding(alias))
 
 
 @pytest.mark.parametrize("alias", [Lost, LazilyLost()])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Any, Generic, Literal, NewType, TypeGuard
+from typing import Annotated, Any, Generic, Literal, NewType, TypeGuard, TypeVar
 
 import pytest
 from typing_extensions import TypedDict
@@ -189,3 +189,17 @@ def test_a_plain_subclass_of_dict_or_tuple_is_no_model() -> None:
         sub = type("Sub", (base,), {})
         with pytest.raises(ModelDefinitionError, match="Sub has no place in DynamoDB"):
             codec_for(holding(sub))
+
+
+T = TypeVar("T")
+
+
+@dataclass
+class Endless(Generic[T]):
+    it: T
+    rest: Endless[list[T]] | None = None
+
+
+def test_a_generic_class_that_nests_without_end_is_refused_in_words() -> None:
+    with pytest.raises(ModelDefinitionError, match="nested too deeply, or without an end"):
+        codec_for(Endless[int])

@@ -154,6 +154,7 @@ def test_enums_by_value() -> None:
         (Enum("Tuples", [("A", (1, 2))]), "A has a value of tuple, which is no scalar"),
         (Literal[b"x"] | None, None),
         (set[bytearray], "has no hash"),
+        (dict[bytearray, int], "a bytearray has no hash"),
         (set[bool], "sets hold text, numbers or binaries"),
         (set[Literal[True]], "sets hold text, numbers or binaries"),
         (set[Literal[1, "a"]], "sets hold text, numbers or binaries"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 import pytest
 
@@ -53,6 +53,12 @@ def round_trips(obj: Any, model: Any = None) -> dict[str, Any]:
     assert codec_for(cls).decode(item) == obj
     assert "RAN" not in decoder_source(cls)
     return item  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("name", [Name.PK, Evil("PK"), "PK"])
+def test_the_name_of_a_field_is_its_text(name: str) -> None:
+    size: Any = TypedDict("size", {name: int})  # type: ignore[misc]
+    assert round_trips({"PK": 1}, size) == {"PK": {"N": "1"}}
 
 
 @pytest.mark.parametrize("name", [Name.PK, Evil("PK"), "PK"])

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Optional, Union
 from uuid import UUID
 
 import pytest
+from typing_extensions import TypedDict
 
 from ddbstream import Attribute, Epoch, from_item, to_item
 from ddbstream.exceptions import DecodeError, EncodeError, ModelDefinitionError
@@ -255,3 +256,68 @@ def test_what_pydantic_leaves_out_of_its_dumps_is_stored_all_the_same() -> None:
             return 1
 
     assert round_trips(Model(a=1)) == {"a": {"N": "1"}, "b": {"N": "1"}}
+
+
+class Extras(pydantic.BaseModel, extra="allow"):
+    __pydantic_extra__: dict[str, UUID]
+    a: int
+
+
+def test_extras_are_what_the_class_says_they_are() -> None:
+    obj = Extras(a=1, b=UUID(int=1))
+    assert round_trips(obj)["b"] == {"S": str(UUID(int=1))}
+    with pytest.raises(DecodeError, match="got malformed S at b"):
+        from_item({"a": {"N": "1"}, "b": {"S": "x"}}, Extras)
+
+
+class Maybe(pydantic.RootModel[Optional[int]]):  # noqa: UP045 - made at run time
+    pass
+
+
+def test_a_root_of_none_beside_none_is_refused_when_bound() -> None:
+    assert round_trips(model(Maybe)(a=Maybe(None))) == {"a": {"NULL": True}}
+    for kind in (Optional[Maybe], list[Union[Maybe, str, None]]):  # noqa: UP007, UP045
+        with pytest.raises(ModelDefinitionError, match="a member and None are both NULL"):
+            codec_for(model(kind))
+    assert codec_for(model(Optional[pydantic.RootModel[Any]]))  # noqa: UP045
+
+
+def test_a_plain_member_where_values_are_kept_is_refused_in_words() -> None:
+    obj = model(Colour, use_enum_values=True).model_construct(a=Colour.RED)
+    with pytest.raises(EncodeError, match=r"the value of a member .* got the member itself"):
+        to_item(obj)
+
+
+Large = Annotated[int, pydantic.Field(gt=10)]
+
+
+class Size(TypedDict):
+    w: Annotated[Large, Attribute("the w")]
+
+
+class Constrained(pydantic.BaseModel):
+    numbers: dict[int, list[Large]] = pydantic.Field({}, serialization_alias="Numbers")
+    colours: dict[Colour, Large] = {}
+    names: set[Annotated[str, pydantic.Field(min_length=3)]] = set()
+    keys: dict[Large, int] = {}
+    either: Large | str = ""
+    pair: tuple[int, Large] | None = None
+    sizes: list[Size] = []
+
+
+@pytest.mark.parametrize(
+    ("item", "path"),
+    [
+        ({"Numbers": {"M": {"5": {"L": [{"N": "11"}, {"N": "3"}]}}}}, "Numbers.5[1]"),
+        ({"colours": {"M": {"red": {"N": "3"}}}}, "colours"),
+        ({"names": {"SS": ["abc", "x"]}}, "names"),
+        ({"keys": {"M": {"3": {"N": "1"}}}}, "keys.3"),
+        ({"either": {"N": "3"}}, "either"),
+        ({"pair": {"L": [{"N": "3"}, {"N": "3"}]}}, "pair[1]"),
+        ({"sizes": {"L": [{"M": {"the w": {"N": "3"}}}]}}, 'sizes[0]."the w"'),
+    ],
+)
+def test_a_constraints_error_is_at_a_place_of_the_item(item: Any, path: str) -> None:
+    with pytest.raises(DecodeError, match="a value that Constrained accepts") as caught:
+        from_item(item, Constrained)
+    assert caught.value.path == path

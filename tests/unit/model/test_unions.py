@@ -260,6 +260,8 @@ def test_keyed_models_in_a_union() -> None:
 def test_an_int_of_a_union_with_float_is_spelled_without_point() -> None:
     assert held_round_trips(int | float, 3) == {"N": "3"}
     assert held_round_trips(int | float, 3.0) == {"N": "3.0"}
+    assert held_round_trips(int | float, 10**38) == {"N": f"1{'0' * 38}"}
+    assert held_round_trips(int | Decimal, -(10**125)) == {"N": f"-1{'0' * 125}"}
     assert from_item({"a": {"N": "-5"}}, holding(int | float)).a == -5
     assert type(from_item({"a": {"N": "5E0"}}, holding(int | float)).a) is float
 
