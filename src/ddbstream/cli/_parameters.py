@@ -36,7 +36,7 @@ __all__ = [
     "stream_router",
 ]
 
-json_option = click.option("--json", "as_json", is_flag=True, help="NDJSON, as in a pipe.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print NDJSON, as in a pipe.")
 
 
 def _set_profile(ctx: click.Context, _param: click.Parameter, name: str | None) -> None:
@@ -52,7 +52,7 @@ profile_option = click.option(
     is_eager=True,
     expose_value=False,
     callback=_set_profile,
-    help="AWS profile, of `aws configure`.",
+    help="AWS profile, from `aws configure`.",
 )
 """``--profile``: it is there for whatever makes a client while the command runs."""
 
@@ -62,7 +62,9 @@ def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
     command = profile_option(command)
     command = click.option("--region", "region_name", metavar="NAME", help="AWS region.")(command)
     return click.option(
-        "--endpoint-url", metavar="URL", help="DynamoDB Local, or another than the region's."
+        "--endpoint-url",
+        metavar="URL",
+        help="DynamoDB Local, or any endpoint but the region's own.",
     )(command)
 
 

@@ -50,7 +50,7 @@ _AS_JSON = "-H 'Content-Type: application/json'"
     "--serve", is_flag=True, help="Then keep the API up, and go on watching until Ctrl-C."
 )
 @click.option(
-    "--port", type=click.IntRange(0, 65535), help="Of the API; 8000 with --serve, else any."
+    "--port", type=click.IntRange(0, 65535), help="The API's port; 8000 with --serve, else any."
 )
 @profile_option
 @json_option

@@ -52,9 +52,9 @@ def replay(
 
     MESSAGES, a file or standard input, are what Lambda or EventBridge Pipes sent to the failure
     destination: a queue's messages, a topic's notifications or a bucket's objects, one JSON
-    document or one a line, also compressed (.gz). One that cannot be read is told with its line and
-    keeps no other back. Records that they do not carry are read from the stream, which keeps them
-    for 24 hours.
+    document or one a line, also compressed (.gz). One that cannot be read is reported with its line
+    and keeps no other back. Records that they do not carry are read from the stream, which keeps
+    them for 24 hours.
 
     Exit codes: 0 all is done; 1 something is not, and says so; 4 all is done but what the stream no
     longer has.

@@ -104,7 +104,7 @@ def _paths(
     metavar="PATH",
     callback=_paths,
     multiple=True,
-    help="Show *** in the place of this path's values.",
+    help="Show *** in place of this path's values.",
 )
 @click.option("--once", is_flag=True, help="Show what the stream holds now, and end.")
 @aws_options
