@@ -8,6 +8,7 @@ from typing import Any
 
 from ddbstream.testing import FakeClock, FakeStream, Faults
 from ddbstream.testing.fake_stream._errors import client_error
+from ddbstream.testing.fake_stream._requests import read_iterator
 
 _REFUSALS = (
     "AccessDeniedException",
@@ -16,6 +17,7 @@ _REFUSALS = (
     "ExpiredTokenException",
 )
 _MOST_IN_A_ROW = 2  # that something is not there, or not listed: three times is proof
+_ENDS_IN_A_ROW = 1  # the same of a shard's end
 
 
 class Service:
@@ -48,6 +50,7 @@ class Service:
         self._in_a_row: dict[str, int] = {}
         self._hidden = options["faults"].hidden_shard
         self._left_out: dict[tuple[str, str], int] = {}  # listings in a row, by stream and shard
+        self._ended: dict[tuple[str, str], int] = {}  # false ends in a row
 
     def calm(self) -> None:
         """From now on it is at its best."""
@@ -131,8 +134,16 @@ class Service:
     def get_records(self, **kwargs: Any) -> Any:
         self._refuse("GetRecords")
         answer = self.table_of(kwargs["ShardIterator"]).get_records(**kwargs)
+        token = read_iterator(kwargs["ShardIterator"])
+        shard = (token.arn, token.shard)
         lies: list[Any] = [None, {}, {"Records": None}, {"Records": {}}]
-        return self._rng.choice(lies) if self._lie() else answer
+        if self._ended.get(shard, 0) < _ENDS_IN_A_ROW:
+            # What looks like the shard's end, with and without records.
+            lies += [{**answer, "NextShardIterator": None}, {"Records": []}]
+        given = self._rng.choice(lies) if self._lie() else answer
+        false_end = given is not answer and bool(given) and isinstance(given["Records"], list)
+        self._ended[shard] = self._ended.get(shard, 0) + 1 if false_end else 0
+        return given
 
     def _lie(self) -> bool:
         lies = self._rng.random() < self.lies

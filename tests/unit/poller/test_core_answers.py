@@ -39,7 +39,7 @@ from ddbstream.poller._core.commands import (
 from ddbstream.poller._core.core import StreamCore
 from ddbstream.poller._core.delivery import _KEPT
 from ddbstream.poller._core.positions import Start, State, load_position, load_start, rank
-from ddbstream.poller._core.reading import is_older
+from ddbstream.poller._core.shard import is_older
 from ddbstream.poller._core.shared import Shared
 
 NOW = 1_700_000_000.0

@@ -12,6 +12,7 @@ from ddbstream.testing import FakeClock
 from ddbstream.testing.fake_stream._errors import client_error
 
 HOUR = 3600.0
+SNAKE = {"GetShardIterator": "get_shard_iterator", "GetRecords": "get_records"}
 TWICE = (1, 2)  # three times is proof
 
 
@@ -203,3 +204,100 @@ class TestTheEndOfAStream:
         bench.catch_up(on_gap="continue")
         assert bench.clock.monotonic() - began < 60
         assert [(gap.shard_id, gap.reason) for gap in bench.of(Gap)] == [(shard_id, "shard_gone")]
+
+
+class TestAnEndThatWasNone:
+    """An answer may lose its iterator, or come just before the shard is closed."""
+
+    def without_iterator(self, bench, *, records, times=1, then=lambda: None):
+        """Have answers that are to have an iterator come without."""
+        read, left = bench.stream.get_records, [times]
+
+        def without(**options):
+            answer = read(**options)
+            if left[0] and "NextShardIterator" in answer and answer["Records"]:
+                left[0] -= 1
+                del answer["NextShardIterator"]
+                answer["Records"] = answer["Records"] if records else []
+                then()
+            return answer
+
+        bench.stream.get_records = without
+
+    @pytest.mark.parametrize("records", [False, True])
+    def test_is_none_though_the_shard_was_listed_as_closed(self, make_bench, records):
+        bench = make_bench(page_records=2)
+        written = bench.write(7)
+        bench.stream.roll_over()
+        self.without_iterator(bench, records=records)
+        assert bench.catch_up() == written
+        assert bench.of(Gap) == []
+
+    @pytest.mark.parametrize("records", [False, True])
+    def test_is_none_though_the_shard_is_closed_just_after(self, make_bench, records):
+        bench = make_bench(page_records=2)
+        written = bench.write(3)
+
+        def more():
+            written.extend(bench.write(2))
+            bench.stream.roll_over()
+            written.extend(bench.write(2))
+
+        self.without_iterator(bench, records=records, then=more)
+        assert bench.catch_up() == written
+        assert len(written) == 7
+        assert bench.of(Gap) == []
+
+    def test_costs_two_calls_where_it_was_one(self, bench):
+        bench.write(2)
+        bench.stream.roll_over()
+        bench.stream.disable()
+        assert bench.poller().run().reason == "stream_ended"
+        shards = len(bench.stream.stored_shards())
+        assert bench.stream.calls["GetShardIterator"] == 2 * shards
+        assert bench.stream.calls["GetRecords"] == 2 * shards
+
+    @pytest.mark.parametrize("operation", ["GetShardIterator", "GetRecords"])
+    @pytest.mark.parametrize("code", ["TrimmedDataAccessException", "ResourceNotFoundException"])
+    def test_is_no_gap_where_nothing_is_left_to_ask(self, bench, operation, code):
+        written = bench.write(2)
+        bench.catch_up()
+        bench.stream.roll_over()
+        (closed,) = (s for s in bench.stream.stored_shards().values() if s.numbers)
+        read, ended = bench.stream.get_records, []
+        call = getattr(bench.stream, SNAKE[operation])
+
+        def reading(**options):
+            answer = read(**options)
+            if "NextShardIterator" not in answer:
+                ended.append(1)
+                # It is trimmed between the two calls.
+                setattr(bench.stream, SNAKE[operation], refusing)
+            return answer
+
+        def refusing(**options):
+            if closed.shard_id in str(options):
+                raise client_error(code, operation)
+            return call(**options)
+
+        bench.stream.get_records = reading
+        written += bench.write(2)
+        assert bench.catch_up() == written
+        assert ended
+        assert bench.of(Gap) == []
+
+    def test_is_asked_for_no_more_than_twice_where_the_last_record_comes_again(self, bench):
+        """As where a record has no number, or a stand-in takes AFTER for AT."""
+        written = bench.write(2)
+        bench.stream.roll_over()
+        get, asked = bench.stream.get_shard_iterator, []
+
+        def inclusive(**options):
+            asked.append(options["ShardId"])
+            if options["ShardIteratorType"] == "AFTER_SEQUENCE_NUMBER":
+                options["ShardIteratorType"] = "AT_SEQUENCE_NUMBER"
+            return get(**options)
+
+        bench.stream.get_shard_iterator = inclusive
+        assert bench.catch_up() == [*written, written[-1]]
+        assert len(asked) == 3

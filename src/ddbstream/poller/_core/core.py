@@ -20,11 +20,11 @@ likes, in any order, in any number of threads, as long as it calls the core from
 blocks and never fails: what a command raised arrives as a `CommandFailed`.
 
 A stream goes through: list it once (the listing tells the service's clock), fix the start, then
-read. A shard goes through WAITING (for its parent), READING, ENDING (no iterator follows; a listing
-must agree and everything must be handled), ENDED (durable). Reading (`reading`), delivering and
-saving (`delivery`) and the tree (`lineage`) are parts of their own; they meet in the `Shard`. A
-shard is looked at only when an answer for it came, its timer ran out, its parent ended or a listing
-was completed, so ten thousand quiet shards cost nothing.
+read. A shard goes through WAITING (for its parent), READING, ENDING (no iterator follows: a listing
+must agree, a second look find nothing, and everything be handled), ENDED (durable). Reading
+(`reading`), delivering and saving (`delivery`) and the tree (`lineage`) are parts of their own;
+they meet in the `Shard`. A shard is looked at only when an answer for it came, its timer ran out,
+its parent ended or a listing was completed, so ten thousand quiet shards cost nothing.
 
 Time is an `Instant`: waits are counted on its monotonic side, ages on its wall side, put right by
 what the service's answers tell of its clock.

@@ -141,7 +141,7 @@ class Delivery:
         page.records, page.size = page.records[:end], size
         page.limit = min(page.limit, len(page.records))
         budget.held += size
-        shard.read, shard.iterator = After(last, None), None
+        shard.read, shard.iterator, shard.end_asked_again = After(last, None), None, False
 
     def _give_up(
         self, shard: Shard, error: Exception, route: str | None, again: int, at: Instant

@@ -175,10 +175,6 @@ class Lineage:
         absences = self.completed - shard.listed_in
         return self._shared.settings.read_backoff.after(absences, self._shared.chance())
 
-    def end_is_proven(self, shard: Shard) -> bool:
-        """Whether listings agree that the shard is closed."""
-        return shard.closed or self.is_absent(shard)
-
     def is_over(self) -> bool:
         """Whether the stream gets no more records."""
         return self.completed > 0 and self.status in ("DISABLED", "GONE")

@@ -7,8 +7,9 @@ Rules
 * An expired iterator is replaced by one that starts after the last record *read*, or at the
   persisted start. Never at ``LATEST``.
 * An empty page means nothing while an iterator follows. A page without one may carry records; it
-  ends the shard only when a listing agrees: one that said so before, or one that was started
-  afterwards.
+  ends the shard only when a listing agrees, one that said so before or one that was started
+  afterwards, and when a new iterator then finds nothing more. The answer may have been damaged, or
+  have come from a shard that was still open.
 * "Trimmed" is a gap. So is a shard that grew older than the retention before anything of it was
   read: the service says nothing then, it just starts at what is left.
 * "No such shard" is believed when it stays the answer, and later listings do not show the shard, or
@@ -19,8 +20,8 @@ Rules
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from ddbstream.poller._core.commands import (
     Command,
@@ -38,13 +39,14 @@ from ddbstream.poller._core.shard import (
     PendingPage,
     Shard,
     Stage,
+    is_older,
     record_at,
     record_time,
     sequence_number,
 )
 from ddbstream.poller._core.shared import Shared
 
-__all__ = ["Reader", "is_older"]
+__all__ = ["Reader"]
 
 # "Trimmed" for the oldest record there is: nothing is left. DynamoDB Local says that of a shard
 # whose records are all trimmed; more than once, because one may have been trimmed between two
@@ -52,19 +54,6 @@ __all__ = ["Reader", "is_older"]
 _TRIMMED_WHOLE = 3
 _USUAL_SIZE = 1_024  # bytes of a record, where the size of its page is not known
 _ROOM_LATER = 0.25  # seconds after which to see whether there is room for a page
-
-
-def is_older(record: RawRecord, moment: float) -> bool:
-    """Whether a record is certainly older than a moment, by its approximate creation time.
-
-    The service rounds that time down to the second, DynamoDB Local to the minute, so a tie is kept:
-    a record twice rather than never.
-    """
-    time = record_time(record)
-    if time is None:
-        return False
-    unit = 60 if time % 60 == 0 else 1
-    return time < math.floor(moment / unit) * unit
 
 
 class Reader:
@@ -174,12 +163,13 @@ class Reader:
             )
         )
         if result.next_iterator is None:
-            shard.stage = Stage.ENDING
             self._shared.budget.busy((self._shared.stream_arn, shard.shard_id))
             shard.empties = 0  # this is no tip to be caught up with
-            shard.proven = shard.closed  # a listing has said so already
-            if not shard.closed:
+            if shard.closed:  # a listing has said so already
+                self._ask_again(shard, at)
+            else:
                 # A listing that is under way may be older than this page: the next one has to tell.
+                shard.stage = Stage.ENDING
                 shard.proof_after = self._want_listing(at.mono)
         else:
             shard.fetch_at = at.mono + self._pause(shard, result, at)
@@ -188,30 +178,25 @@ class Reader:
         shared = self._shared
         shard.last_size = size
         # What is looked at here must not have a page of text read whole.
-        places = range(len(records))
-        numbers = (sequence_number(record_at(records, place)) for place in places)
-        first = next((number for number in numbers if number is not None), None)
+        places, at = range(len(records)), partial(record_at, records)
+        first = next(filter(None, map(sequence_number, map(at, places))), None)
         self._report_trim(shard, until=first)
         # After a trim, reading starts over at the oldest record, but what is done stays done.
         before = shard.read if not isinstance(shard.read, AtStart) else shard.done
-        last = next(
-            (
-                r
-                for i in reversed(places)
-                if sequence_number(r := record_at(records, i)) is not None
-            ),
-            None,
-        )
+        last = next((one for one in map(at, reversed(places)) if sequence_number(one)), None)
         if last is not None:
             number = sequence_number(last)
             assert number is not None
             shard.last_record_time = record_time(last)
-            shard.read = After(number, shard.last_record_time)
+            read = After(number, shard.last_record_time)
+            # Only what is new is more: a record without a number comes with each new iterator.
+            shard.end_asked_again = shard.end_asked_again and shard.read == read
+            shard.read = read
         wanted = records
         if shard.drop_before is not None:
             # Times are approximate: once a record is wanted, so are all that follow it.
             moment = shard.drop_before
-            dropped = next((i for i in places if not is_older(record_at(records, i), moment)), None)
+            dropped = next((i for i in places if not is_older(at(i), moment)), None)
             if dropped != 0:
                 count = len(records) if dropped is None else dropped
                 shared.report(BatchDelivered(shared.stream_arn, shard.shard_id, count))
@@ -269,7 +254,11 @@ class Reader:
         # A missing iterator alone proves nothing: a cut-off answer has none either.
         if shard.proof_after is None or self._lineage.completed <= shard.proof_after:
             return
-        if self._lineage.end_is_proven(shard):
+        if shard.closed:
+            shard.stage, shard.proof_after = Stage.READING, None
+            self._ask_again(shard, at)
+            return
+        if self._lineage.is_absent(shard):
             shard.proven = True
             return
         if not self._lineage.is_listed(shard):  # one listing may leave it out: what do others say?
@@ -289,6 +278,16 @@ class Reader:
             )
         )
 
+    def _ask_again(self, shard: Shard, at: Instant) -> None:
+        """Believe the end of a closed shard if that is the second time; else look once more."""
+        if shard.end_asked_again:
+            shard.stage, shard.proven = Stage.ENDING, True
+        else:
+            shard.end_asked_again = True
+            shard.fetch_at = at.mono
+        shard.iterator = None
+        self._shared.agenda.touch(shard.shard_id)
+
     # Failures
 
     def _on_failed(self, shard: Shard, operation: str, failed: CommandFailed, at: Instant) -> None:
@@ -302,13 +301,7 @@ class Reader:
             shard.iterator = None
             wait = 0.0 if shard.attempts == 1 else wait
         elif failed.kind == "trimmed":
-            shard.iterator = None
-            shard.trimmed_answers += 1
-            if isinstance(shard.read, After):
-                wait = 0.0 if self._trimmed(shard) else wait
-            # Else the oldest record was asked for, and trimmed between two calls: ask again.
-            elif shard.closed and shard.trimmed_answers >= _TRIMMED_WHOLE:
-                self._declare_gone(shard, at)
+            wait = self._on_trimmed(shard, wait, at)
         elif failed.kind == "gone":
             # It may be a slip of the service: listings must confirm it, see `_is_gone`.
             shard.iterator = None
@@ -334,6 +327,18 @@ class Reader:
         if isinstance(shard.read, AtTime) and shard.attempts > 1 and self._shared.timestamps:
             self._shared.timestamps = False
             shard.iterator = None
+
+    def _on_trimmed(self, shard: Shard, wait: float, at: Instant) -> float:
+        shard.iterator = None
+        shard.trimmed_answers += 1
+        if shard.end_asked_again:
+            self._ask_again(shard, at)  # it is at its end, and now the last record is gone, too
+        elif isinstance(shard.read, After):
+            return 0.0 if self._trimmed(shard) else wait
+        # Else the oldest record was asked for, and trimmed between two calls: ask again.
+        elif shard.closed and shard.trimmed_answers >= _TRIMMED_WHOLE:
+            self._declare_gone(shard, at)
+        return wait
 
     def _trimmed(self, shard: Shard) -> bool:
         if self._shared.settings.on_gap == "fail":
@@ -369,7 +374,7 @@ class Reader:
 
     def _declare_gone(self, shard: Shard, at: Instant) -> None:
         shared = self._shared
-        if self._owed(shard, at):
+        if not shard.end_asked_again and self._owed(shard, at):
             after = shard.gap_after or (shard.read if isinstance(shard.read, After) else None)
             if not shared.gap(Gap(shared.stream_arn, shard.shard_id, after, None, "shard_gone")):
                 return

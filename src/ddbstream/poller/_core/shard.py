@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
@@ -17,6 +18,7 @@ __all__ = [
     "Shard",
     "Stage",
     "birth_of",
+    "is_older",
     "record_at",
     "record_time",
     "sequence_number",
@@ -74,6 +76,19 @@ def record_time(record: RawRecord) -> float | None:
     if isinstance(time, (int, float)) and not isinstance(time, bool):
         return float(time)
     return None
+
+
+def is_older(record: RawRecord, moment: float) -> bool:
+    """Whether a record is certainly older than a moment, by its approximate creation time.
+
+    The service rounds that time down to the second, DynamoDB Local to the minute, so a tie is kept:
+    a record twice rather than never.
+    """
+    time = record_time(record)
+    if time is None:
+        return False
+    unit = 60 if time % 60 == 0 else 1
+    return time < math.floor(moment / unit) * unit
 
 
 class PendingPage:
@@ -155,7 +170,8 @@ class Shard:
     read_at: float | None = None  # when the last page came
     empties: int = 0  # empty pages in a row
     false_ends: int = 0  # missing iterators that meant nothing, since the last record
-    proof_after: int | None = None  # a listing with a higher number proves the end
+    proof_after: int | None = None  # a listing with a higher number proves that it is closed
+    end_asked_again: bool = False  # it is closed and at its end, and whether that is so was asked
     proven: bool = False
     gone_since: float | None = None
     gone_answers: int = 0  # "no such shard", since the last page
