@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import ddbstream.cli
 from ddbstream import __version__
 
 pytest.importorskip("click")
@@ -163,6 +164,19 @@ def test_a_module_without_its_extra_says_which_to_install(
 def test_decode_and_invoke_need_no_boto3() -> None:
     for command in ("decode", "invoke"):
         assert without("boto3", command, "--help").returncode == 0
+
+
+def test_ctrl_c_while_the_commands_are_loaded_ends_it_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ddbstream.cli, "import_module", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        ddbstream.cli.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == ""
 
 
 def test_a_broken_installation_is_not_called_a_missing_dependency() -> None:

@@ -25,6 +25,8 @@ def main() -> None:
             f'ddbstream: the command line needs {error.name}: pip install "ddbstream[cli]"\n'
         )
         sys.exit(2)
+    except KeyboardInterrupt:  # before there is a command that would say so
+        sys.exit(130)
     streams = import_module("ddbstream.cli._standard_streams")
     streams.complete()
     streams.guard()
