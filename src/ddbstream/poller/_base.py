@@ -17,7 +17,7 @@ from ddbstream.poller import _fences as fences
 from ddbstream.poller._batches import BODY, BatchLoop
 from ddbstream.poller._core.commands import HANDLER, STORE
 from ddbstream.poller._core.events import Event, Exit
-from ddbstream.poller._core.policies import FailurePolicy, Settings
+from ddbstream.poller._core.policies import FailurePolicy, Settings, check_number
 from ddbstream.poller._dispatching import (
     Dispatcher,
     check_concurrency,
@@ -87,7 +87,8 @@ class PollerBase:
         self._consumer = consumer
         self._concurrency = check_concurrency(concurrency)
         _check_callables(router, dead_letter, on_event, concurrency)
-        _check_objects(None if self._is_async else client, clock, max_workers)
+        _check_objects(None if self._is_async else client, clock)
+        _check_numbers(max_workers, grace, max_lag)
         self._dead_letter = dead_letter
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._setup = Setup(
@@ -209,7 +210,9 @@ class PollerBase:
         if self._listener is not None:
             threaded = self._is_async or isinstance(self._clock, SystemClock)
             listener = self._own(self._listener)
-            self._listening = Listening(listener, self._ongoing, threaded=threaded)
+            self._listening = Listening(
+                listener, self._ongoing, self._driver.interrupt, threaded=threaded
+            )
         self._setup.begin_run(self._make_dispatcher(self._driver), self._driver.is_stopping)
         return self._driver
 
@@ -297,11 +300,17 @@ def _check_callables(
             check_function(function, about, PollerArgumentError, arguments=1, awaited=True)
 
 
-def _check_objects(client: object, clock: object, max_workers: object) -> None:
-    if not isinstance(max_workers, int) or isinstance(max_workers, bool) or max_workers < 1:
-        raise PollerArgumentError("max_workers is a whole number above 0: without one nothing runs")
+def _check_objects(client: object, clock: object) -> None:
     check_methods(client, "client=", PollerArgumentError, *_CLIENT_METHODS)
     check_methods(clock, "clock=", PollerArgumentError, "monotonic", "time", "sleep")
+
+
+def _check_numbers(max_workers: object, grace: object, max_lag: object) -> None:
+    if not isinstance(max_workers, int) or isinstance(max_workers, bool) or max_workers < 1:
+        raise PollerArgumentError("max_workers is a whole number above 0: without one nothing runs")
+    check_number("grace", grace)
+    if max_lag is not None:
+        check_number("max_lag", max_lag)
 
 
 def _names(given: object) -> list[str]:

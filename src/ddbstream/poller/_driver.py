@@ -88,6 +88,7 @@ class Driver:
         self._follow_every = follow_every
         self._takers = takers or {}
         self._stopping = False
+        self._interrupted: BaseException | None = None
         self._goal: Exit | None = None
         self._give_up_at: float | None = None
         # Ended stream -> when to look for its successor again; None while somebody looks.
@@ -103,6 +104,11 @@ class Driver:
     def stop(self) -> None:
         """Drain and finish. Callable from any thread and from a signal handler."""
         self._stopping = True
+        self._workers.wake()
+
+    def interrupt(self, error: BaseException) -> None:
+        """End at once: have ``error`` raised out of `run`. Callable from any thread."""
+        self._interrupted = error
         self._workers.wake()
 
     def open(self, names: Sequence[str], open_one: Callable[[str], Stream | Exit | None]) -> None:
@@ -144,6 +150,8 @@ class Driver:
 
     def turn(self, *, until_caught_up: bool = False, deadline: float | None = None) -> Exit | None:
         """Begin everything that is due; return why to stop, if there is a reason."""
+        if self._interrupted is not None:
+            raise self._interrupted
         at = instant(self._clock)
         self.turned_at = at.mono
         self._goal = self._goal or self._find_goal(at, deadline, until_caught_up=until_caught_up)

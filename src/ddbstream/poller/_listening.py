@@ -1,4 +1,8 @@
-"""`on_event`, in a thread of its own: a listener that hangs stops nothing but itself."""
+"""`on_event`, in a thread of its own: a listener that hangs stops nothing but itself.
+
+What it raises that is no Exception (SystemExit, KeyboardInterrupt) ends the poller, as it would
+anywhere else: in a thread it would end that alone, without a word.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +27,21 @@ class Listening:
     Args:
         listener: Called with each.
         ongoing: Is told of each call.
+        interrupt: Ends the poller with what is raised in the thread and is no Exception.
         threaded: Whether in a thread; else on the spot.
     """
 
     def __init__(
-        self, listener: Callable[[Event], object], ongoing: Ongoing, *, threaded: bool
+        self,
+        listener: Callable[[Event], object],
+        ongoing: Ongoing,
+        interrupt: Callable[[BaseException], object],
+        *,
+        threaded: bool,
     ) -> None:
         self._listener = listener
         self._ongoing = ongoing
+        self._interrupt = interrupt
         self._threaded = threaded
         self._waiting: deque[Event] = deque()
         self._changed = threading.Condition()
@@ -63,6 +74,13 @@ class Listening:
             self._thread.join(seconds)
 
     def _run(self) -> None:
+        try:
+            self._call_with_each()
+        except BaseException as error:  # noqa: BLE001 - raised again by the driver
+            logger.warning("on_event raised %s: it is called no more", type(error).__name__)
+            self._interrupt(error)
+
+    def _call_with_each(self) -> None:
         while True:
             with self._changed:
                 while not self._waiting:

@@ -98,8 +98,6 @@ class Setup:
         self.sink = None if sink is None else own(sink)  # takes records that are given up
         check_methods(checkpoints, "checkpoints=", PollerArgumentError, *_STORE_METHODS)
         self._takeover = takeover
-        if on_gap not in (None, "fail", "continue"):
-            raise PollerArgumentError("on_gap is 'fail' or 'continue'")
         if on_missing not in ("fail", "skip"):
             raise PollerArgumentError("on_missing is 'fail' or 'skip'")
         self._skips_missing = on_missing == "skip"

@@ -671,8 +671,8 @@ def _asleep(clock: Any, _seconds: float) -> LeaseKeeper:
     return LeaseKeeper(clock, 1e9)  # its thread goes by the machine's time
 
 
-def _listening_on_the_spot(listener: Any, ongoing: Ongoing, *, threaded: bool) -> Listening:
-    return Listening(listener, ongoing, threaded=False)
+def _listening_on_the_spot(*arguments: Any, threaded: bool) -> Listening:
+    return Listening(*arguments, threaded=False)
 
 
 @contextlib.contextmanager

@@ -34,8 +34,8 @@ from ddbstream.poller._stream import Stream
 
 FOLDER = Path(ddbstream.poller.__file__).parent / "_core"
 CORE = sorted(path.stem for path in FOLDER.glob("*.py"))
-ALLOWED = {"__future__", "collections", "dataclasses", "datetime", "enum", "heapq", "json", "math"}
-ALLOWED |= {"re", "typing"}
+ALLOWED = {"__future__", "collections", "dataclasses", "datetime", "enum", "functools", "heapq"}
+ALLOWED |= {"json", "math", "re", "typing"}
 NOW = 1_700_000_000.0
 
 

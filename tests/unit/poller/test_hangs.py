@@ -22,6 +22,11 @@ from tests.support.poller_bench import QUICK, Recorder, wait_until
 WATCHFUL = replace(QUICK, slow_after=0.05)
 
 
+def run(poller):
+    ended = poller.run_until_caught_up(60)
+    return asyncio.run(ended) if asyncio.iscoroutine(ended) else ended
+
+
 class Running:
     """A poller in a thread, stopped at the end."""
 
@@ -64,6 +69,20 @@ class TestHealth:
             wait_until(lambda: len(now.router.values) == 5)
             assert not poller.healthy()
             gate.set()
+
+    @pytest.mark.parametrize("kind", [StreamPoller, AsyncStreamPoller])
+    @pytest.mark.parametrize("error", [SystemExit(7), KeyboardInterrupt()])
+    def test_a_listener_that_ends_the_process_ends_the_poller(self, now, kind, error):
+        def leave(event):
+            raise error
+
+        now.write(1)
+        poller = kind(
+            "Product", now.router, client=now.stream, settings=QUICK, grace=0.2, on_event=leave
+        )
+        with pytest.raises(type(error)):
+            run(poller)
+        assert poller.problem() == "not running"
 
     def test_a_handler_that_hangs_is_named_with_its_shard_and_others_go_on(self, make_bench, gate):
         bench = make_bench(clock=FakeClock(time.time()), shards=2)

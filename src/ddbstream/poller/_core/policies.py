@@ -6,12 +6,49 @@ Pure arithmetic.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from ddbstream.exceptions import PollerArgumentError
 
-__all__ = ["Backoff", "FailurePolicy", "Settings", "block", "policy_of", "retry", "skip", "stop"]
+__all__ = [
+    "Backoff",
+    "FailurePolicy",
+    "Settings",
+    "block",
+    "check_number",
+    "policy_of",
+    "retry",
+    "skip",
+    "stop",
+]
+
+
+# With none of these nothing is read, delivered or saved, or something is done without a pause.
+_ABOVE_ZERO = (
+    "caught_up_pages",
+    "discovery",
+    "idle_calls",
+    "lease",
+    "max_page_bytes",
+    "max_unsaved",
+    "page_limit",
+    "retention",
+    "save_records",
+)
+_LARGEST_PAGE = 1_000  # of the service's
+
+
+def check_number(name: str, value: object, *, above_zero: bool = False) -> None:
+    """Refuse what is no number that the poller can go by."""
+    real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not real or not (value > 0 if above_zero else value >= 0):  # type: ignore[operator]
+        raise PollerArgumentError(f"{name} is a number {'above 0' if above_zero else 'from 0 on'}")
+
+
+def _check_backoff(name: str, value: object) -> None:
+    if not isinstance(value, Backoff):
+        raise PollerArgumentError(f"{name} is a Backoff(first, cap), in seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +64,10 @@ class Backoff:
 
     first: float
     cap: float
+
+    def __post_init__(self) -> None:
+        check_number("Backoff(first=…)", self.first)
+        check_number("Backoff(cap=…)", self.cap)
 
     def after(self, attempt: int, chance: float) -> float:
         """Seconds to wait after the ``attempt``-th failure in a row; ``chance`` is in [0, 1)."""
@@ -66,6 +107,9 @@ class FailurePolicy:
         whole = isinstance(self.retries, int) and not isinstance(self.retries, bool)
         if self.retries is not None and (not whole or self.retries < 0):
             raise PollerArgumentError("retries are a whole number from 0 on, or None for ever")
+        if self.max_age is not None:
+            check_number("max_age", self.max_age)
+        _check_backoff("backoff", self.backoff)
 
     def gives_up(self, attempts: int, age: float | None) -> bool:
         """Whether a record is given up that failed so often and is ``age`` seconds old."""
@@ -171,6 +215,9 @@ class Settings:
         prefetch: Whether to read one page ahead of the handler.
         slow_after: Seconds that a handler, a sink, the store or ``on_event`` may take before
             `healthy` is false and `problem` names it.
+
+    Raises:
+        PollerArgumentError: With one of them the poller would hang, or fail later.
     """
 
     idle: float = 0.25
@@ -206,6 +253,18 @@ class Settings:
     on_gap: Literal["fail", "continue"] = "fail"
     prefetch: bool = True
     slow_after: float = 300.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            name, value = f"Settings({field.name}=…)", getattr(self, field.name)
+            if isinstance(field.default, Backoff):
+                _check_backoff(name, value)
+            elif not isinstance(field.default, (bool, str)):
+                check_number(name, value, above_zero=field.name in _ABOVE_ZERO)
+        if self.page_limit > _LARGEST_PAGE or self.page_limit % 1:
+            raise PollerArgumentError(f"page_limit is a whole number up to {_LARGEST_PAGE}")
+        if self.on_gap not in ("fail", "continue"):
+            raise PollerArgumentError("on_gap is 'fail' or 'continue'")
 
     @property
     def surely_kept(self) -> float:
