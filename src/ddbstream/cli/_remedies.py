@@ -10,6 +10,7 @@ import re
 from types import MappingProxyType
 from typing import Final
 
+from ddbstream._values.service_errors import code_of
 from ddbstream.exceptions import StreamNotFoundError
 
 __all__ = ["enabling", "in_words"]
@@ -61,9 +62,11 @@ def enabling(table: str) -> str:
 def _remedy(error: BaseException, said: str) -> str | None:
     if isinstance(error, StreamNotFoundError):
         return _stream_remedy(said)
-    response = getattr(error, "response", None)
-    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
-    names = (str(code), *(one.__name__ for one in type(error).__mro__), said.rpartition(": ")[2])
+    names = (
+        str(code_of(error)),
+        *(one.__name__ for one in type(error).__mro__),
+        said.rpartition(": ")[2],
+    )
     return next((_REMEDIES[name] for name in names if name in _REMEDIES), None)
 
 

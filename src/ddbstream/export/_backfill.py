@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from ddbstream._router.awaiting import finish
 from ddbstream._values.callables import check_function, check_methods
+from ddbstream._values.service_errors import code_of
 from ddbstream.exceptions import ExportError
 from ddbstream.export._load import LoadProgress, LoadReport
 from ddbstream.progress import MemoryProgress, Progress
@@ -110,7 +111,7 @@ def _described(client: Any, table_name: str) -> Mapping[str, Any]:
         answer = _whole_answer(client.describe_table, "Table", TableName=table_name)
         table: Mapping[str, Any] = answer["Table"]
     except Exception as error:
-        code = str(getattr(error, "response", {}).get("Error", {}).get("Code") or "")
+        code = code_of(error)
         if code != "ResourceNotFoundException":
             raise
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
 from ddbstream._values.callables import check_methods
+from ddbstream._values.service_errors import code_of
 from ddbstream.exceptions import ExportError
 
 __all__ = ["Place", "make_s3_client", "piece_of", "place_of"]
@@ -160,7 +161,7 @@ class _S3Place:
         try:
             body = self._client.get_object(Bucket=self._bucket, Key=self._key)["Body"]
         except Exception as error:
-            code = str(getattr(error, "response", {}).get("Error", {}).get("Code") or "")
+            code = code_of(error) or ""
             if code not in {"NoSuchKey", "NoSuchBucket", "AccessDenied", "404", "403"}:
                 raise
         if body is None:

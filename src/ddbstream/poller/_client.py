@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
+from ddbstream._values.service_errors import code_of
 from ddbstream._wire.pages import Page
 from ddbstream.exceptions import PollerArgumentError, PollerError, StreamNotFoundError
 from ddbstream.poller._core.commands import (
@@ -81,10 +82,7 @@ def failure_of(error: Exception) -> CommandFailed:
     """
     if isinstance(error, GarbledAnswerError):
         return _GARBLED
-    response = getattr(error, "response", None)
-    code = type(error).__name__
-    if isinstance(response, Mapping):
-        code = str(response.get("Error", {}).get("Code") or code)
+    code = code_of(error) or type(error).__name__
     return CommandFailed(_KINDS.get(code, "transient"), code, error)
 
 

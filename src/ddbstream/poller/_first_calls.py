@@ -17,6 +17,7 @@ import random
 from collections.abc import Callable
 from typing import TypeVar
 
+from ddbstream._values.service_errors import answer_of
 from ddbstream.poller._client import GarbledAnswerError, failure_of
 from ddbstream.poller._core.policies import Backoff
 from ddbstream.poller._workers import Clock
@@ -65,8 +66,7 @@ def _may_pass(error: Exception) -> bool:
     failed = failure_of(error)
     if failed.kind == "throttled" or isinstance(error, GarbledAnswerError):
         return True
-    response = getattr(error, "response", None)
-    metadata = response.get("ResponseMetadata", {}) if isinstance(response, dict) else {}
+    metadata = answer_of(error).get("ResponseMetadata", {})
     return failed.code in _BROKEN or metadata.get("HTTPStatusCode", 0) >= 500
 
 

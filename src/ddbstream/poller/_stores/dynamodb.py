@@ -23,6 +23,7 @@ from functools import partial
 from typing import Any
 
 from ddbstream._values.callables import check_function, check_methods
+from ddbstream._values.service_errors import answer_of, code_of
 from ddbstream.exceptions import CheckpointError, FencedError, PollerArgumentError
 from ddbstream.poller._client import GarbledAnswerError, make_client
 from ddbstream.poller._core.positions import (
@@ -111,7 +112,7 @@ class DynamoDBCheckpoints:
                 BillingMode="PAY_PER_REQUEST",
             )
         except Exception as error:
-            if _code(error) != "ResourceInUseException":
+            if code_of(error) != "ResourceInUseException":
                 raise
         self._client.get_waiter("table_exists").wait(TableName=self._table)
 
@@ -152,7 +153,7 @@ class DynamoDBCheckpoints:
                 ReturnValues="ALL_NEW",
             )
         except Exception as error:
-            if _code(error) != "ConditionalCheckFailedException":
+            if code_of(error) != "ConditionalCheckFailedException":
                 raise
             self._check_format(key)
             raise held_by_another() from None
@@ -297,7 +298,7 @@ class DynamoDBCheckpoints:
                     **({"ExpressionAttributeNames": names} if names else {}),
                 )
         except Exception as error:
-            if _code(error) != "ConditionalCheckFailedException":
+            if code_of(error) != "ConditionalCheckFailedException":
                 raise
             raise taken_over() from None
 
@@ -311,8 +312,8 @@ class DynamoDBCheckpoints:
         try:
             self._client.transact_write_items(TransactItems=[{"ConditionCheck": check}, *actions])
         except Exception as error:
-            response: Mapping[str, Any] = getattr(error, "response", {})
-            reasons = [reason.get("Code") for reason in response.get("CancellationReasons", ())]
+            cancelled = answer_of(error).get("CancellationReasons", ())
+            reasons = [reason.get("Code") for reason in cancelled]
             if reasons and reasons[0] == "ConditionalCheckFailed":
                 raise taken_over() from None
             back = [i for i, code in enumerate(reasons[1:]) if code == "ConditionalCheckFailed"]
@@ -352,9 +353,3 @@ def _number(item: Mapping[str, Any], name: str) -> float:
         return float(item[name]["N"])
     except (KeyError, TypeError, ValueError):
         raise CheckpointError(f"the stored {name} is missing, or is no number") from None
-
-
-def _code(error: Exception) -> str | None:
-    response: Mapping[str, Any] = getattr(error, "response", {})
-    code: str | None = response.get("Error", {}).get("Code")
-    return code
