@@ -336,10 +336,9 @@ class Planner:
         if not members:
             raise ModelDefinitionError(f"enum {cls.__name__} has no members")
         nodes = [self._enum_value(cls, member) for member in members]
-        first = nodes[0]
+        first, by_value = nodes[0], self.library.enum_values
         if isinstance(first, Scalar) and all(type(node) is type(first) for node in nodes):
-            return EnumNode(cls, first, by_value=self.library.enum_values)
-        by_value = self.library.enum_values
+            return EnumNode(cls, first, by_value=by_value)
         choices = [
             (m.value if by_value else m, node, m.value)
             for m, node in zip(members, nodes, strict=True)

@@ -308,7 +308,7 @@ def test_an_odd_class_round_trips(cls: Any, obj: Any) -> None:
     ],
 )
 def test_constants_that_are_stored_as_another_value_are_refused_when_bound(annotation: Any) -> None:
-    with pytest.raises(ModelDefinitionError, match="stored alike"):
+    with pytest.raises(ModelDefinitionError, match=r"Literal\[.*: .*stored alike"):
         codec_for(dataclasses.make_dataclass("Row", [("a", annotation)]))
 
 

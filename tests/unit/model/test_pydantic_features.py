@@ -33,6 +33,11 @@ class Level(IntEnum):
     LOW = 1
 
 
+class Mixed(Enum):
+    ONE = 1
+    TWO = "two"
+
+
 class Plain:
     """A class that pydantic knows nothing of."""
 
@@ -179,6 +184,8 @@ def test_enums_kept_by_value_are_read_and_written_by_value() -> None:
         (dict[Colour, int], {"red": 1}),
         (Union[Colour, int], "red"),  # noqa: UP007
         (Level, 1),
+        (Mixed, "two"),
+        (list[Mixed], [1, "two"]),
     ):
         made = model(annotation, use_enum_values=True)(a=value)
         round_trips(made)

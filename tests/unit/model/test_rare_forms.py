@@ -370,8 +370,9 @@ def test_what_is_no_class_is_no_model(annotation: Any):
 def test_self_is_for_fields():
     from typing_extensions import Self
 
-    with pytest.raises(ModelDefinitionError, match="Self is for the fields of a class"):
+    with pytest.raises(ModelDefinitionError) as caught:
         codec_for(Self)
+    assert caught.value.problem == "Self is for the fields of a class"
 
 
 def test_a_program_that_makes_up_classes_without_end_is_served(monkeypatch: pytest.MonkeyPatch):

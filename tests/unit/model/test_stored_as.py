@@ -393,7 +393,7 @@ class Upgraded(NamedTuple):
         ),
         (
             lambda: Annotated[Circle | int, Attribute(tags={"c": Circle, "i": int})],
-            "are for classes",
+            r"Circle \| int: tags= are for classes, not int",
         ),
         (
             lambda: Annotated[
