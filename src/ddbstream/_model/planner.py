@@ -513,7 +513,6 @@ class ClassPlanner:
             with self._planning(spec.library):
                 self._fill(node, cls, origin, spec, options)
         except ModelDefinitionError as error:
-            self._known.pop(cls, None)
             error.model = error.model or origin
             raise
         finally:

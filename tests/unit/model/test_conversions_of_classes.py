@@ -44,7 +44,7 @@ def test_a_class_converted_in_one_direction_is_so_wherever_it_is_met() -> None:
         some_a: int
         next: Read | None = None
 
-    @model(unstructure=less)
+    @model(unstructure=lambda obj: Written(obj.some_a - 1))
     @dataclass
     class Written:
         some_a: int
