@@ -156,10 +156,11 @@ def test_the_router_and_its_test_are_written_beside_the_classes_and_run(
     assert infer("items.ndjson", "--router", "--output", "shop.py", "--force").exit_code == 0
 
 
-def test_a_test_needs_a_module_that_it_can_import(folder: Path) -> None:
-    result = infer("-", "--router", "--output", "my-shop.py", stdin=ndjson(iter([ITEM])))
+@pytest.mark.parametrize("name", ["my-shop.py", "class.py", "None.py"])
+def test_a_test_needs_a_module_that_it_can_import(folder: Path, name: str) -> None:
+    result = infer("-", "--router", "--output", name, stdin=ndjson(iter([ITEM])))
     assert result.exit_code == 2
-    assert not (folder / "my-shop.py").exists()
+    assert not (folder / name).exists()
 
 
 def test_the_class_can_be_named_and_literals_left_out() -> None:

@@ -264,20 +264,28 @@ def _coarser(signature: Signature, level: int) -> Signature:
 
 
 def _names(groups: Mapping[Signature, Group], single: str) -> dict[Signature, str]:
-    """A class name for each group; groups of one kind, or of the same words, share it."""
+    """A class name for each group; groups of one kind, or of the same words, share it.
+
+    So do items that say what they are and those of the same words that do not: older ones, often.
+    """
     named: dict[Signature, str] = {}
     by_words: dict[tuple[tuple[str, ...], ...], str] = {}
     kinds: dict[str, str] = {}
     taken: set[str] = set()
     order = sorted(groups, key=lambda signature: (signature.kind is None, repr(signature)))
     short = Counter(_short(signature, groups[signature]) for signature in groups)
+    said = {(_literal_words(one), one.kind) for one in groups if one.kind is not None}
+    kinds_of = Counter(words for words, _ in said)
     for signature in order:
         if signature.kind is not None:
             if signature.kind not in kinds:
                 kinds[signature.kind] = _free(class_name(signature.kind), taken)
             named[signature] = kinds[signature.kind]
+            words = _literal_words(signature)
+            if any(words) and kinds_of[words] == 1:
+                by_words[words] = named[signature]
             continue
-        words = tuple(tuple(w for w in ws if w not in ("*", "...")) for _, ws in signature.keys)
+        words = _literal_words(signature)
         if words in by_words:
             named[signature] = by_words[words]
             continue
@@ -287,6 +295,10 @@ def _names(groups: Mapping[Signature, Group], single: str) -> dict[Signature, st
         name = class_name((own if alone else whole) or single)
         named[signature] = by_words[words] = _free(name, taken)
     return named
+
+
+def _literal_words(signature: Signature) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(w for w in ws if w not in ("*", "...")) for _, ws in signature.keys)
 
 
 def _short(signature: Signature, group: Group) -> str:

@@ -34,6 +34,10 @@ _TAKEN: Final = frozenset(
     }
 )
 
+#: Names that mean something else in the body of a class, or that each class has: ``mro`` looks to
+#: dataclasses like a field with a default.
+_NO_FIELDS: Final = frozenset({"cls", "mro", "self"})
+
 
 def _words(text: str) -> list[str]:
     # NFKC: Python reads identifiers in this form, and so would find other names than were written.
@@ -62,7 +66,7 @@ def field_name(text: str) -> str:
         name = f"field_{name}".rstrip("_")
     if not name.isidentifier():
         return "field_"
-    return f"{name}_" if keyword.iskeyword(name) or name in ("self", "cls") else name
+    return f"{name}_" if keyword.iskeyword(name) or name in _NO_FIELDS else name
 
 
 def singular(word: str) -> str:

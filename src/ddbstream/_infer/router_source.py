@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -113,7 +114,8 @@ def _classify(
     for plan in classes:
         if plan.kind_attribute is not None:
             tagged.setdefault(plan.kind_attribute, []).append(plan)
-    keyed = [plan for plan in classes if plan.keys]
+    shapes = Counter(map(_shape, classes))
+    keyed = [plan for plan in classes if plan.keys and shapes[_shape(plan)] == 1]
     attribute = max(tagged, key=lambda name: (len(tagged[name]), name), default=None)
     if attribute is not None and len(tagged[attribute]) >= len(keyed):
         made.names.append(("ddbstream", "by_attribute"))
@@ -129,6 +131,11 @@ def _classify(
 
 def _literal_length(plan: ClassPlan) -> int:
     return sum(len(_FIELD.sub("", text)) for text in plan.keys.values())
+
+
+def _shape(plan: ClassPlan) -> tuple[tuple[str, str], ...]:
+    """What by_keys() has to tell a class by: its templates, whatever their fields are called."""
+    return tuple(sorted((name, _FIELD.sub("{}", text)) for name, text in plan.keys.items()))
 
 
 def _bindings(classes: Sequence[ClassPlan]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from ddbstream._infer.annotations import Alias, Annotations
 from ddbstream._infer.classes import ClassPlan, FieldPlan
 from ddbstream._infer.layout import WIDTH, bracketed, columns, import_lines, quoted, union_lines
+from ddbstream._model.source import is_word
 
 __all__ = ["STYLES", "Style", "write_module"]
 
@@ -162,7 +163,7 @@ def _options(plan: ClassPlan) -> list[str]:
 
 
 def _keys_lines(keys: dict[str, str]) -> list[str]:
-    if all(name.isidentifier() and name.isascii() for name in keys):
+    if all(is_word(name) and name.isascii() for name in keys):
         return bracketed("@keys(", [f"{name}={quoted(text)}" for name, text in keys.items()], ")")
     entries = [f"{quoted(name)}: {quoted(text)}" for name, text in keys.items()]
     line = f"@keys(**{{{', '.join(entries)}}})"

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._model.class_specs import EXTRA_ITEMS, MISSING
 from ddbstream._model.nodes import FAILED, MapNode, Node, ReadErrors, raised
 from ddbstream._model.roads import DICTS
 from ddbstream._model.scalars import IntNode, StrNode
+from ddbstream._model.source import is_word
 from ddbstream._values.tags import path_of, placed, tag_words, type_words
 from ddbstream.exceptions import DDBStreamError, DecodeError, EncodeError
 
@@ -498,7 +498,9 @@ class ObjectNode(MapNode):
         taken = [f for f in self.fields if f.argument is not None]
         if self.direct and not any(f.omitted for f in taken):
             self._emit_direct(e, values, target)
-        elif self.build is not None or any(f.omitted or not _is_word(f.argument) for f in taken):
+        elif self.build is not None or any(
+            f.omitted or not is_word(f.argument or "") for f in taken
+        ):
             self._emit_keywords(e, taken, values, target)
         else:
             arguments = [
@@ -553,12 +555,6 @@ def _is_constant(value: Any, constant: dict[str, Any]) -> bool:
     if value == constant:
         return True
     return "N" in constant and _INT.read(value, (), ReadErrors()) == int(constant["N"])
-
-
-def _is_word(argument: str | None) -> bool:
-    """Whether an argument's name can be written in a call; others go through a dict."""
-    is_name = argument is not None and argument.isidentifier() and not iskeyword(argument)
-    return is_name and argument != "__debug__"  # which Python lets nobody assign
 
 
 def _emit_absentable(e: Emitter, f: Field, value: str, read: str, road: Road) -> None:

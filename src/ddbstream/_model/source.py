@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from keyword import iskeyword
 from typing import Any
 
 from ddbstream._values.tags import MAX_DEPTH, Unreadable
@@ -19,6 +20,12 @@ _CROWDED = 12
 
 #: Attribute values whose tags are counted in one sum: a longer line reads badly in a traceback.
 _COUNTED_TOGETHER = 8
+
+
+def is_word(argument: str) -> bool:
+    """Whether an argument's name can be written in a call; others go through a dict."""
+    is_name = argument.isidentifier() and not iskeyword(argument)
+    return is_name and argument != "__debug__"  # which Python lets nobody assign
 
 
 class Emitter:

@@ -7,6 +7,7 @@ import json
 import tempfile
 from binascii import b2a_base64
 from collections.abc import Callable, Iterator, Mapping
+from keyword import iskeyword
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -189,7 +190,7 @@ def _files(output: Path | None, *, with_test: bool, force: bool) -> list[Path]:
     if output is None:
         return []
     files = [output, *([output.with_name(f"test_{output.stem}.py")] if with_test else [])]
-    if with_test and not output.stem.isidentifier():
+    if with_test and (not output.stem.isidentifier() or iskeyword(output.stem)):
         raise click.UsageError(f"the test cannot import {output.stem}: it is no module's name")
     for path in files:
         try:
