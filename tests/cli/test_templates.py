@@ -239,3 +239,35 @@ def test_the_functions_answer_by_method_and_path(
     api = FunctionsApi([read(SERVERLESS).function("plain")])
     answer = api.respond(Request("GET", "/items/7", Message(), b""))
     assert (answer.status, answer.body) == (200, b'{"path": {"id": "7"}, "left": "plain"}\n')
+
+
+BOMB = "a0: &a0 [x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (BOMB, "unfolds without an end"),
+        ("Resources: &a {X: *a}\n", "unfolds without an end"),
+        ("Resources: &a {X: [{Y: *a}]}\n", "unfolds without an end"),
+        ("a: [" + "[" * 3000 + "]" * 3000 + "]\n", "nested too deeply"),
+        ("a: 2001-99-99\n", "not YAML"),
+        ("a: 2001-01-01T00:00:00+99:99\n", "not YAML"),
+        ("a: !!int ''\n", "not YAML"),
+        ("a: !!bool maybe\n", "not YAML"),
+        ("a: !!timestamp now\n", "not YAML"),
+        ("a: " + "1" * 5000 + "\n", "not YAML"),
+        ("a: !!python/object/apply:os.getcwd []\n", "not YAML"),
+    ],
+)
+def test_a_file_that_is_no_template_is_told_in_a_sentence(read: Any, text: str, says: str) -> None:
+    with pytest.raises(click.ClickException, match=says):
+        read(text)
+
+
+def test_what_several_functions_share_is_read_for_each(read: Any) -> None:
+    text = "Resources:\n  A: &a {Type: AWS::Serverless::Function, Properties: {Handler: app.a}}\n"
+    text += "".join(f"  B{n}: *a\n" for n in range(500))
+    assert len(read(text).functions) == 501

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from ddbstream.cli._aws import need
 
 __all__ = ["load_yaml"]
+
+_MOST_PARTS: Final = 1_000_000  # of a template; CloudFormation takes a megabyte of text
 
 
 def load_yaml(text: str, name: str) -> Any:
@@ -37,9 +39,30 @@ def load_yaml(text: str, name: str) -> Any:
 
     Loader.add_multi_constructor("!", tagged)
     try:
-        return yaml.load(text, Loader)
-    except yaml.YAMLError as error:
+        document = yaml.load(text, Loader)
+        parts = _parts_of(document, {})
+    # What PyYAML says of dates that there are not, and of scalars that are not of their tag.
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:
         reason = " ".join(str(error).split())
         raise click.ClickException(f"{name} is not YAML: {reason}") from None
     except RecursionError:
         raise click.ClickException(f"{name} is nested too deeply") from None
+    if parts > _MOST_PARTS:
+        raise click.ClickException(f"{name} unfolds without an end: its aliases are in each other")
+    return document
+
+
+def _parts_of(value: Any, known: dict[int, int]) -> int:
+    """How many parts whoever walks through a value comes by, who meets an alias as often as named.
+
+    Args:
+        value: The value.
+        known: The parts of what was seen, by its `id`; of what is inside itself, too many.
+    """
+    if not isinstance(value, (dict, list)):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = _MOST_PARTS
+        inner = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_parts_of(one, known) for one in inner)
+    return known[id(value)]
