@@ -377,6 +377,31 @@ def test_a_profile_that_is_not_there_is_told_with_what_lists_them(configured: No
     )
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "streams Product",
+        "tail Product",
+        "poll app:router Product --checkpoints x.db",
+        "infer Product",
+        "export backfill app:router Product",
+        "doctor Product",
+        "demo",
+    ],
+)
+def test_an_endpoint_that_is_no_url_is_told_with_one_that_is(
+    run: Run, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "app.py").write_text(NAMED)
+    region = {"AWS_DEFAULT_REGION": "us-east-1"}
+    result = run(*command.split(), "--endpoint-url", "localhost:8000", env=region)
+    assert result.returncode == 1
+    said = result.stderr.splitlines()[-1]
+    assert said == (
+        "Error: Invalid endpoint: localhost:8000: a URL is wanted, as http://localhost:8000"
+    )
+
+
 def refused(code: str) -> Exception:
     errors = pytest.importorskip("botocore.exceptions")
     error: Exception = errors.ClientError({"Error": {"Code": code, "Message": "no."}}, "Scan")

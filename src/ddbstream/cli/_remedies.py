@@ -45,8 +45,12 @@ _REMEDIES: Final = MappingProxyType(
 def in_words(error: BaseException) -> str:
     """An error in one line, with what to do about it if that is known."""
     said = " ".join(str(error).split())  # of wrong parameters boto3 has a line for each
-    if said.startswith("no AWS region"):  # the poller's, which names its own argument
+    # The poller's own words name its arguments.
+    if said.startswith("no AWS region"):
         return f"no AWS region: {_REMEDIES['NoRegionError']}"
+    _, invalid, endpoint = said.partition("Invalid endpoint: ")
+    if invalid:
+        return f"{invalid}{endpoint}: a URL is wanted, as http://localhost:8000"
     remedy = _remedy(error, said)
     return said if remedy is None else f"{said.rstrip('.')}: {remedy}"
 
