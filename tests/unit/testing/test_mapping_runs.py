@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ddbstream.testing import EventSourceMapping, FakeStream, insert
+from ddbstream.testing import EventSourceMapping, FakeClock, FakeStream, insert
 
 
 def feeding(stream: FakeStream) -> Any:
@@ -62,3 +62,37 @@ def test_what_a_disabled_mapping_leaves_for_a_day_is_lost() -> None:
     mapping.enable()
     assert mapping.run() == []
     assert len(mapping.lost) == 1
+
+
+@pytest.mark.parametrize("step", [0.25, 1, 7.5, 60])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"maximum_batching_window_in_seconds": 20},
+        {"tumbling_window_in_seconds": 30},
+        {"bisect_batch_on_function_error": True, "maximum_retry_attempts": 3},
+        {"parallelization_factor": 3, "maximum_batching_window_in_seconds": 5},
+    ],
+    ids=lambda value: "-".join(value) or "none",
+)
+@pytest.mark.parametrize("failing", [True, False])
+def test_many_short_runs_invoke_the_function_when_one_long_run_does(
+    settings: dict[str, Any], step: float, failing: bool
+) -> None:
+    def moments(step: float) -> list[tuple[float, int]]:
+        clock, seen = FakeClock(1_767_225_600), []
+
+        def handler(event: Any, context: Any) -> Any:
+            seen.append((clock.time(), len(event["Records"])))
+            if failing:
+                raise ValueError
+            return {"state": {}}
+
+        records = [insert({"PK": str(number)}) for number in range(3)]
+        mapping = EventSourceMapping(handler, records, clock=clock, **settings)
+        for _ in range(int(120 / step)):
+            mapping.run(seconds=step)
+        return seen
+
+    assert moments(step) == moments(120)

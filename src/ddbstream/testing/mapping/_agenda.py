@@ -60,11 +60,16 @@ class Agenda:
         if not busy:
             self._place_all(self._behind.pop(shard_id, ()))
 
-    def next(self, now: float) -> tuple[float, Partition] | None:
-        """The partition to work on, and when; None if nothing is left to do."""
+    def next(self, now: float, ends: float | None) -> tuple[float, Partition] | None:
+        """The partition to work on, and when; None if nothing is left to do until it ends.
+
+        What is due only after that stays where it is: the next run begins before its time.
+        """
         self._ripen(now)
         if not self._now and self._later:
             now = self._later[0][0]
+            if ends is not None and now > ends:
+                return None
             self._ripen(now)
         return (now, self._now[0][-1]) if self._now else None
 

@@ -274,12 +274,10 @@ class EventSourceMapping:
                 )
             self._read_source()
             now = self.clock.time()
-            following = self._agenda.next(now)
+            following = self._agenda.next(now, ends)
             if following is None:
                 break
             at, partition = following
-            if ends is not None and at > ends:
-                break
             partition.steps += 1
             self.clock.advance(max(0.0, at - now))
             self._step(partition)
