@@ -36,7 +36,7 @@ from ddbstream.poller._core.commands import (
 )
 from ddbstream.poller._core.events import Exit
 from ddbstream.poller._dispatching import failure_in
-from ddbstream.poller._driver import Driver, Interrupt, Takers
+from ddbstream.poller._driver import Driver, Interrupt, Takers, failed_or_interrupt
 from ddbstream.poller._handlers import PollContext, Router
 from ddbstream.poller._lanes import joined, split_by_item
 from ddbstream.poller._own_loop import in_thread, wait_in_loop
@@ -283,7 +283,9 @@ class AsyncStreamPoller(PollerBase):
             )
         if self._awaits_client:
             for call in (Describe, GetIterator, GetRecords):
-                takers[call] = lambda stream, command: workers.start(_call(stream, command))
+                takers[call] = lambda stream, command: workers.start(
+                    _call(workers, stream, command)
+                )
         return takers
 
     async def _deliver(
@@ -345,13 +347,17 @@ async def _handled(
 
 
 async def _call(
-    stream: Stream, command: Describe | GetIterator | GetRecords
+    workers: LoopWorkers, stream: Stream, command: Describe | GetIterator | GetRecords
 ) -> tuple[Stream, Command, Any]:
     request = getattr(stream.api, HANDLING[type(command)].run)(command)
     try:
         answer = await getattr(stream.api.client, request.method)(**request.arguments)
     except Exception as error:  # noqa: BLE001 - whatever a client raises is a failed call
         return stream, command, failure_of(error)
+    except BaseException as error:
+        if workers.closed:
+            raise
+        return stream, command, failed_or_interrupt(command, error)
     return stream, command, checked(request, answer)
 
 

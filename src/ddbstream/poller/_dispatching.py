@@ -80,13 +80,18 @@ def _check_folds(router: object) -> None:
         )
 
 
-def failure_in(error: BaseException) -> Exception | None:
-    """What a handler raised, as its failure; None if it is none and has to pass through."""
+def failure_in(error: BaseException, what: str = "a handler") -> Exception | None:
+    """What was raised, as a failure; None if it is none and has to pass through.
+
+    Args:
+        error: What was raised, by whom nobody has cancelled.
+        what: Raised it: the user's code, or a client that is awaited.
+    """
     if isinstance(error, Exception):
         return error
     asyncio = sys.modules.get("asyncio")  # not loaded: nobody can have raised its error
     if asyncio is not None and isinstance(error, asyncio.CancelledError):
-        failure = PollerError("a handler awaited something that was cancelled")
+        failure = PollerError(f"{what} awaited something that was cancelled")
         failure.__cause__ = error
         return failure
     return None

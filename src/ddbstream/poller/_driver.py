@@ -26,12 +26,13 @@ from ddbstream.exceptions import DDBStreamError, StreamNotFoundError
 from ddbstream.poller._client import GarbledAnswerError, failure_of
 from ddbstream.poller._core.commands import HANDLING, Command, CommandFailed, Instant
 from ddbstream.poller._core.events import CallFailed, Event, Exit
+from ddbstream.poller._dispatching import failure_in
 from ddbstream.poller._metrics import Metrics
 from ddbstream.poller._ongoing import Ongoing
 from ddbstream.poller._stream import Stream
 from ddbstream.poller._workers import Clock, Workers, instant
 
-__all__ = ["Driver", "Interrupt", "Takers"]
+__all__ = ["Driver", "Interrupt", "Takers", "failed_or_interrupt"]
 
 _TRY_AGAIN = 5.0  # seconds, after a successor could not be opened
 _SIGN_OF_LIFE = 10.0  # seconds between turns while nothing but an opening is waited for
@@ -336,7 +337,16 @@ def _run(ongoing: Ongoing, stream: Stream, command: Command) -> tuple[Stream, Co
         with ongoing.doing(HANDLING[type(command)].who, getattr(command, "shard_id", None)):
             return stream, command, stream.run(command)
     except BaseException as error:  # noqa: BLE001 - raised again in the driver's thread
-        return stream, command, Interrupt(error)
+        return stream, command, failed_or_interrupt(command, error)
+
+
+def failed_or_interrupt(command: Command, error: BaseException) -> CommandFailed | Interrupt:
+    """What to make of an error that no command may raise: a cancelling from below may pass."""
+    if not isinstance(error, Exception):
+        failure = failure_in(error, HANDLING[type(command)].who)
+        if failure is not None:
+            return CommandFailed("transient", type(error).__name__, failure)
+    return Interrupt(error)
 
 
 def _find(stream: Stream, follow: Callable[[Stream], Stream | None]) -> tuple[Stream, None, Any]:
@@ -347,11 +357,13 @@ def _find(stream: Stream, follow: Callable[[Stream], Stream | None]) -> tuple[St
             return stream, None, Interrupt(error)
         return stream, None, failure_of(error)  # the service or the store: it may pass
     except BaseException as error:  # noqa: BLE001 - raised again in the driver's thread
-        return stream, None, Interrupt(error)
+        failure = failure_in(error, "the service or the checkpoint store")
+        return stream, None, Interrupt(error) if failure is None else failure_of(failure)
 
 
 def _open(open_one: Callable[[], Stream | Exit | None]) -> tuple[None, None, Any]:
     try:
         return None, None, open_one()
     except BaseException as error:  # noqa: BLE001 - raised again in the driver's thread
-        return None, None, Interrupt(error)
+        failure = failure_in(error, "the service or the checkpoint store")
+        return None, None, Interrupt(error) if failure is None else Exit("failed", failure)

@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from ddbstream._values.service_errors import answer_of
 from ddbstream.poller._client import GarbledAnswerError, failure_of
+from ddbstream.poller._core.commands import CommandFailed
 from ddbstream.poller._core.policies import Backoff
 from ddbstream.poller._workers import Clock
 
@@ -73,7 +74,8 @@ def _may_pass(error: Exception) -> bool:
 def explained(store: object, error: Exception) -> str:
     """What a store raised, with where it keeps things, and what to do."""
     code = failure_of(error).code
-    said = "" if code == str(error) else f": {error}"
+    reason = CommandFailed("failed", code, error).reason
+    said = "" if reason in ("", code) else f": {reason}"
     remedy = _REMEDIES.get(code)
     return f"{store!r} cannot be used: {code}{said}" + (f" ({remedy})" if remedy else "")
 

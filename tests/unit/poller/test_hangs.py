@@ -212,6 +212,74 @@ class TestEventLoop:
         assert exit_.reason == "caught_up"
         assert len(tries) == 3
 
+    @pytest.mark.parametrize("call", ["describe_stream", "get_shard_iterator", "get_records"])
+    def test_a_call_that_awaits_what_was_cancelled_is_made_again(self, now, call):
+        written, made = now.write(2), []
+
+        class Client:
+            async def describe_stream(self, **options):
+                return await self._answer("describe_stream", options)
+
+            async def get_shard_iterator(self, **options):
+                return await self._answer("get_shard_iterator", options)
+
+            async def get_records(self, **options):
+                return await self._answer("get_records", options)
+
+            def list_streams(self, **options):
+                return now.stream.list_streams(**options)
+
+            async def _answer(self, name, options):
+                made.append(name)
+                if made.count(call) == 1 and name == call:
+                    task = asyncio.ensure_future(asyncio.sleep(60))
+                    task.cancel()
+                    await task
+                return getattr(now.stream, name)(**options)
+
+        async def handle(records, context):
+            now.router.dispatch(records)
+
+        poller = AsyncStreamPoller(
+            now.stream.arn, handle, client=Client(), checkpoints=now.store, settings=QUICK
+        )
+        assert asyncio.run(poller.run_until_caught_up(60)).reason == "caught_up"
+        assert made.count(call) > 1
+        assert now.router.values == written
+
+    @pytest.mark.parametrize("call", ["fix_start", "save", "renew"])
+    @pytest.mark.parametrize("kind", [StreamPoller, AsyncStreamPoller])
+    def test_so_is_one_of_the_store(self, now, kind, call):
+        written, cancelled = now.write(2), []
+        real = getattr(now.store, call)
+
+        def failing(*arguments):
+            if not cancelled:
+                cancelled.append(1)
+                raise asyncio.CancelledError
+            return real(*arguments)
+
+        setattr(now.store, call, failing)
+        poller = kind(
+            "Product", now.router, client=now.stream, checkpoints=now.store, settings=QUICK
+        )
+        assert run(poller).reason == "caught_up"
+        assert cancelled
+        assert now.router.values == written
+
+    @pytest.mark.parametrize("call", ["acquire", "load"])
+    @pytest.mark.parametrize("kind", [StreamPoller, AsyncStreamPoller])
+    def test_at_the_start_it_is_the_error_that_ends_the_poller(self, now, kind, call):
+        def failing(*arguments, **options):
+            raise asyncio.CancelledError
+
+        setattr(now.store, call, failing)
+        poller = kind(
+            "Product", now.router, client=now.stream, checkpoints=now.store, settings=QUICK
+        )
+        with pytest.raises(PollerError, match="was cancelled"):
+            run(poller)
+
     def test_no_more_handlers_run_than_there_are_workers(self, make_bench):
         bench = make_bench(clock=FakeClock(time.time()), shards=12)
         bench.store = MemoryCheckpoints()

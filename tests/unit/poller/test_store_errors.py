@@ -187,3 +187,37 @@ class TestSharedWrites:
             thread.join(30)
         assert batches == [[0], [1, 2, 3, 4, 5], [1, 2, 4, 5]]
         assert errors == {3: "back"}
+
+
+class WithoutWords(Exception):
+    """As a library's whose text needs an attribute that nobody has set."""
+
+    def __str__(self):
+        raise AttributeError("detail")
+
+    def __bool__(self):
+        raise AttributeError("detail")
+
+
+@pytest.mark.parametrize("call", ["fix_start", "save", "renew"])
+def test_an_exception_that_cannot_be_printed_is_a_failure_as_any_other(bench, call):
+    real, failed = getattr(bench.store, call), []
+
+    def failing(*arguments):
+        if not failed:
+            failed.append(1)
+            raise WithoutWords
+        return real(*arguments)
+
+    setattr(bench.store, call, failing)
+    assert bench.write(2) == bench.catch_up()
+    assert failed
+
+
+def test_nor_does_it_hide_what_it_is_at_the_start(bench):
+    def failing(*arguments, **options):
+        raise WithoutWords
+
+    bench.store.acquire = failing
+    with pytest.raises(CheckpointError, match=r"cannot be used: WithoutWords$"):
+        bench.catch_up()

@@ -58,6 +58,14 @@ class CommandFailed:
     code: str
     error: Exception | None = None
 
+    @property
+    def reason(self) -> str:
+        """What the exception says; nothing if it cannot even do that: its class is the user's."""
+        try:
+            return "" if self.error is None else str(self.error)
+        except Exception:  # noqa: BLE001 - see above
+            return ""
+
 
 @dataclass(frozen=True, slots=True)
 class ListedShard:

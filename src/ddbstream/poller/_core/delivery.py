@@ -281,8 +281,9 @@ class Delivery:
             shard.saving_batches = 0
             wait = shared.settings.save_backoff.after(shard.save_attempts, shared.chance())
             shard.save_at = at.mono + wait
-            reason = str(result.error or "")
-            shared.report(SaveFailed(shared.stream_arn, shard.shard_id, result.code, wait, reason))
+            shared.report(
+                SaveFailed(shared.stream_arn, shard.shard_id, result.code, wait, result.reason)
+            )
             return
         shard.save_attempts = shard.saving_batches = 0
         shard.saves_fail_since = None
