@@ -50,11 +50,28 @@ def test_a_float_means_what_it_prints() -> None:
         ("2026-02-02T02:40:00.1234567891Z", 123_456_789),
         ("2026-02-02T03:40:00+01:00", 0),
         ("2026-02-02T02:40:00", 0),
+        ("2026-02-02T02:40:00,000000001z", 1),
+        ("20260202T024000.5Z", 500_000_000),
+        ("2026-W06-1T02:40Z", 0),
+        ("2026-02-02T02:40:01.5+00:00:01.5", 0),
     ],
 )
 def test_iso_text_is_read_with_any_number_of_decimals(text: str, fraction: int) -> None:
     """LocalStack sent ISO text before it sent numbers."""
     assert nanoseconds(text) == MOMENT * 10**9 + fraction
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-02-02T02:400Z", "2026-02-02+01:00", "2026-02-02T02:40:00.Z", "\uff12026-02-02", "x"],
+)
+def test_what_is_no_iso_text_is_refused_on_every_python(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - who calls it says what is wrong
+        nanoseconds(text)
+
+
+def test_midnight_may_be_the_end_of_a_day() -> None:
+    assert nanoseconds("2026-02-02T24:00Z") == nanoseconds("2026-02-03")
 
 
 def test_a_datetime_counts_in_its_own_zone_and_without_one_in_utc() -> None:

@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from ddbstream._model.temporal import datetime_from_iso, time_from_iso
+from ddbstream._values.iso_times import datetime_from_iso, time_from_iso
 from ddbstream._values.numbers import number_from_wire
 
 __all__ = ["MOST_CHOICES", "NumberKind", "NumberSeen", "TextKind", "TextSeen"]

@@ -43,6 +43,9 @@ class Container(Node):
         self.tags = frozenset({self.tag})
         self.words = self.tag
 
+    def occurs_again(self) -> None:
+        self.is_shared = True
+
     def payload(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
         """The members of a value of this tag, or FAILED."""
         if tag_words(value) != self.tag:
@@ -56,15 +59,11 @@ class Container(Node):
         return errors.note(path, f"a list in {self.tag}", type_words(payload))
 
     def emit(self, e: Emitter, source: str, target: str) -> None:
-        if e.crowded:
-            function = e.helper(self, "list", lambda value, made: self.emit(e, value, made))
-            e.line(f"{target} = {function}({source}, {e.depth})")
-            return
         e.single(source)
         self.emit_tagged(e, self.tag, f'{source}["{self.tag}"]', target, DICTS)
 
     def emit_tagged(self, e: Emitter, tag: str, payload: str, target: str, road: Road) -> None:
-        if e.crowded:
+        if e.crowded or self.is_shared:
             function = e.helper(
                 road.owner(self), "list", lambda value, made: self._emit(e, value, made, road)
             )
@@ -100,6 +99,9 @@ class ListNode(Container):
             # An iterator is used up when it is written, and gone from the instance that holds it;
             # of a map the values are lost; a set has no order, and is none when it is read.
             self._strangers += (Iterator, Mapping, AbstractSet)
+
+    def occurs_again(self) -> None:
+        self.is_shared = not isinstance(self.inner, Scalar)
 
     @property
     def is_abstract(self) -> bool:
@@ -145,6 +147,9 @@ class SetNode(Container):
         self.tag = f"{inner.tag}S"
         super().__init__()
         self.inner, self.make = inner, make
+
+    def occurs_again(self) -> None:
+        pass  # its code is short
 
     def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
         payload = self.payload(value, path, errors)
@@ -251,6 +256,9 @@ class DictNode(MapNode):
     def __init__(self, key: Node | None, inner: Node, make: Make | None, key_name: str) -> None:
         self.key, self.inner, self.make, self.key_name = key, inner, make, key_name
 
+    def occurs_again(self) -> None:
+        self.is_shared = not isinstance(self.inner, Scalar)
+
     def read_map(self, item: Any, path: Parts, errors: ReadErrors) -> Any:
         if not self.sound_map(item, path, errors):
             return FAILED
@@ -302,12 +310,15 @@ class DictNode(MapNode):
         return {"M": dict[str, structs.shape(self.inner)]}  # type: ignore[misc] # made here
 
     def emit_map(self, e: Emitter, item: str, target: str, road: Road = DICTS) -> None:
-        if e.crowded:
+        if e.crowded or self.is_shared:
             function = e.helper(
-                road.owner(self), "map", lambda value, made: self.emit_map(e, value, made, road)
+                road.owner(self), "map", lambda value, made: self._emit_map(e, value, made, road)
             )
             e.line(f"{target} = {function}({item}, {e.depth})")
-            return
+        else:
+            self._emit_map(e, item, target, road)
+
+    def _emit_map(self, e: Emitter, item: str, target: str, road: Road) -> None:
         name, member, read = e.var("k"), e.var("v"), e.var("x")
         e.line(f"{target} = {{}}")
         with e.block(f"for {name}, {member} in {item}.items():"):

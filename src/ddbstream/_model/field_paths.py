@@ -24,9 +24,9 @@ from ddbstream._model.class_specs import MISSING
 from ddbstream._model.containers import DictNode, ListNode, TupleNode
 from ddbstream._model.objects import ObjectNode
 from ddbstream._model.stored_as import NamedTupleNode
-from ddbstream._model.unions import OuterTagNode, ReferenceNode, TaggedNode, UnionNode
+from ddbstream._model.unions import OuterTagNode, TaggedNode, UnionNode
 from ddbstream._model.upgrades import former_names
-from ddbstream._model.wrappers import AnyNode, ConvertedNode, OptionalNode
+from ddbstream._model.wrappers import AnyNode, ConvertedNode, OptionalNode, ReferenceNode
 
 if TYPE_CHECKING:
     from ddbstream._model.key_templates import KeyTemplate

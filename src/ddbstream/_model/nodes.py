@@ -75,11 +75,16 @@ class Node:
         tags: The wire tags that ``read`` takes.
         words: What an error says was expected.
         has_text: Whether ``from_text`` and ``to_text`` work: in map keys and key templates.
+        is_shared: Whether it occurs more than once, by its name: its code is a function then.
     """
 
     tags: frozenset[str] = TAGS
     words: str = "any attribute value"
     has_text: bool = False
+    is_shared: bool = False
+
+    def occurs_again(self) -> None:
+        """Note that a named annotation of this node occurs once more."""
 
     def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
         """Read an attribute value, or note the error and return ``FAILED``."""

@@ -101,6 +101,9 @@ class ObjectNode(MapNode):
     uses: int = 0
     upgrades: tuple[Step, ...] = ()
 
+    def occurs_again(self) -> None:
+        self.uses += 1
+
     @property
     def known(self) -> frozenset[str]:
         """The attributes that fields, keys and constants are stored in."""

@@ -13,8 +13,8 @@ from ddbstream._model.containers import Container, DictNode
 from ddbstream._model.field_paths import node_at
 from ddbstream._model.nodes import Node
 from ddbstream._model.objects import ObjectNode
-from ddbstream._model.unions import OuterTagNode, ReferenceNode, TaggedNode, UnionNode
-from ddbstream._model.wrappers import ConvertedNode, OptionalNode
+from ddbstream._model.unions import OuterTagNode, TaggedNode, UnionNode
+from ddbstream._model.wrappers import ConvertedNode, OptionalNode, ReferenceNode
 from ddbstream._values.paths import Parts, path_text
 
 __all__ = ["open_path", "unknown_attributes"]

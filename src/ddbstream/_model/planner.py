@@ -41,12 +41,11 @@ from ddbstream._model.unions import (
     LiteralNode,
     LiteralScalar,
     OuterTagNode,
-    ReferenceNode,
     TaggedNode,
     UnionNode,
 )
 from ddbstream._model.upgrades import Versioned, steps_of
-from ddbstream._model.wrappers import NONE, AnyNode, ConvertedNode, OptionalNode
+from ddbstream._model.wrappers import NONE, AnyNode, ConvertedNode, OptionalNode, ReferenceNode
 from ddbstream._values.attribute_values import Other
 from ddbstream._values.tags import SET_TAGS
 from ddbstream.exceptions import ModelDefinitionError
@@ -227,8 +226,7 @@ class Planner:
     def _alias(self, annotation: Any, alias: Any, args: tuple[Any, ...]) -> Node:
         known = self._aliases.get(annotation)
         if known is not None:
-            # inside itself it is a reference; elsewhere it is what it stands for
-            return getattr(known, "target", known)
+            return known.again()
         reference = self._aliases[annotation] = ReferenceNode(alias.__name__)
         arguments = dict(zip(alias.__type_params__, args, strict=False))
         reference.target = self.plan(substitute(alias_value(alias, self.classes.open), arguments))
@@ -498,7 +496,7 @@ class ClassPlanner:
 
         known = self._known.get(cls)
         if known is not None:
-            known.uses += 1
+            known.occurs_again()
             return known
         self._open.append(cls)
         try:
@@ -521,14 +519,12 @@ class ClassPlanner:
 
     def _wrapped(self, cls: Any, origin: Any, root: Any, library: Library) -> Node:
         """The node of a pydantic ``RootModel``, which may be inside of itself."""
-        if cls in self._wrapping:
-            return self._wrapping[cls]
+        known = self._wrapping.get(cls)
+        if known is not None:
+            return known.again()
         reference = self._wrapping[cls] = ReferenceNode(show(cls))
-        try:
-            with self._planning(library):
-                inner = self._planner.plan(root)
-        finally:
-            del self._wrapping[cls]
+        with self._planning(library):
+            inner = self._planner.plan(root)
         reference.target = ConvertedNode(inner, origin, _ROOT, origin, show(cls))
         self.settle()
         return reference.target

@@ -30,6 +30,9 @@ class NamedTupleNode(Container):
         super().__init__()
         self.row = row
 
+    def occurs_again(self) -> None:
+        self.row.occurs_again()
+
     def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
         payload = self.payload(value, path, errors)
         if payload is FAILED:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ddbstream._model.scalars import Misfit, Scalar
 from ddbstream._model.source import Emitter
+from ddbstream._values.iso_times import date_from_iso, datetime_from_iso, time_from_iso
 from ddbstream._values.numbers import number_from_wire
 from ddbstream.exceptions import EncodeError
 
@@ -28,89 +29,10 @@ _END = 253_402_300_800
 #: Decimal places from a unit of ``Epoch`` to microseconds.
 _PLACES = {"s": 6, "ms": 3, "us": 0, "ns": -3}
 
-_OFFSET = r"(?:([Zz])|([+-]\d\d)(?::?(\d\d)(:\d\d(?:\.\d+)?)?)?)?"
-_CLOCK = r"(\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d+))?)?)?" + _OFFSET
-_TIME = re.compile("[Tt]?" + _CLOCK, re.ASCII)
-#: A day of a month, or of a week; extended or basic.
-_DAY = re.compile(r"(\d{4})(-?)(?:(\d\d)\2(\d\d)|W(\d\d)(?:\2([1-7]))?)", re.ASCII)
-#: What stands between day and time is any character but a digit, as ``datetime.isoformat`` has it;
-#: a sign only before seconds, as XML's days have an offset: 2024-01-02+05:00.
-_DATETIME = re.compile(
-    r"(\d{4}-(?:\d\d-\d\d|W\d\d(?:-\d)?)|\d{4}(?:\d{4}|W\d\d\d?))"
-    r"(?:(?![+-]\d\d(?::?\d\d)?\Z)\D" + _CLOCK + ")?",
-    re.ASCII,
-)
-
-#: What Python 3.10's own reads, as each does, and the most common with a fraction.
-_USUAL = re.compile(r"\d{4}-\d\d-\d\dT[01]\d:\d\d:\d\d\.\d{6}(?:[+-]\d\d:\d\d)?", re.ASCII)
-
 #: ISO 8601's durations that have one length in seconds: no months, no years.
 _DURATION = re.compile(
     r"([+-]?)P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:[.,]\d+)?)S)?)?", re.ASCII
 )
-
-
-def _clock(
-    hour: str,
-    minute: str | None,
-    second: str | None,
-    fraction: str | None,
-    zulu: str | None,
-    *offset: str | None,
-) -> str:
-    """A time of day as 3.10's ``fromisoformat`` takes it: 6 digits of a second, and no Z."""
-    text = f"{hour}:{minute or '00'}:{second or '00'}"
-    if fraction:
-        text += "." + fraction[:6].ljust(6, "0")
-    hours, minutes, seconds = offset
-    if hours:
-        return f"{text}{hours}:{minutes or '00'}{seconds or ''}"
-    return text + "+00:00" if zulu else text
-
-
-def datetime_from_iso(text: str) -> datetime:
-    """Read ISO 8601 text, the same on every Python; digits past microseconds are cut off.
-
-    24:00 is the beginning of the next day.
-
-    Raises:
-        ValueError: The text is not ISO 8601.
-    """
-    if _USUAL.fullmatch(text):
-        return datetime.fromisoformat(text)
-    day, hour, *rest = _matched(_DATETIME, text)
-    day = date_from_iso(day).isoformat()
-    if not hour:
-        return datetime.fromisoformat(day)
-    if hour != "24":
-        return datetime.fromisoformat(f"{day}T{_clock(hour, *rest)}")
-    moment = datetime.fromisoformat(f"{day}T{_clock('00', *rest)}")
-    if moment.time() != time():
-        raise ValueError
-    return moment + timedelta(days=1)
-
-
-def date_from_iso(text: str) -> date:
-    """As ``datetime_from_iso``, for a day."""
-    year, _, month, day, week, weekday = _matched(_DAY, text)
-    if week:
-        return date.fromisocalendar(int(year), int(week), int(weekday or 1))
-    return date(int(year), int(month), int(day))
-
-
-def time_from_iso(text: str) -> time:
-    """As ``datetime_from_iso``, for a time of day: 24:00 is none, as it is of the next day."""
-    hour, *rest = _matched(_TIME, text)
-    if hour == "24":
-        raise ValueError
-    return time.fromisoformat(_clock(hour, *rest))
-
-
-def _matched(form: re.Pattern[str], text: str) -> tuple[Any, ...]:
-    match = form.fullmatch(text)
-    if match is None:
-        raise ValueError
-    return match.groups()
 
 
 def datetime_from_epoch(number: Decimal, unit: str) -> datetime:

@@ -133,6 +133,10 @@ class UnionNode(Node):
         self.tags = frozenset(self.by_tag)
         self.words = " or ".join(sorted(self.tags))
 
+    def occurs_again(self) -> None:
+        for node in self.alternatives:
+            node.occurs_again()
+
     def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
         nodes = self.by_tag.get(tag_words(value))
         if nodes is None:
@@ -228,6 +232,10 @@ class TaggedNode(MapNode):
     ) -> None:
         self.attribute, self.classes, self.name = attribute, tuple(classes), name
 
+    def occurs_again(self) -> None:
+        for _, node in self.classes:
+            node.occurs_again()
+
     def read_map(self, item: Any, path: Parts, errors: ReadErrors) -> Any:
         if not self.sound_map(item, path, errors):
             return FAILED
@@ -300,6 +308,10 @@ class OuterTagNode(MapNode):
     def __init__(self, classes: Mapping[str, tuple[type, Node]], name: str) -> None:
         self.classes, self.name = classes, name
 
+    def occurs_again(self) -> None:
+        for _, node in self.classes.values():
+            node.occurs_again()
+
     def read_map(self, item: Any, path: Parts, errors: ReadErrors) -> Any:
         if not self.sound_map(item, path, errors):
             return FAILED
@@ -344,44 +356,3 @@ class OuterTagNode(MapNode):
 
     def holds(self, value: Any) -> bool:
         return any(node.holds(value) for _, node in self.classes.values())
-
-
-class ReferenceNode(Node):
-    """A recursive type alias inside itself; ``target`` is set once it is planned.
-
-    Its tags are known from then on: who needs them before asks later.
-    """
-
-    target: Node
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    @property
-    def is_open(self) -> bool:
-        """Whether what it stands for is being planned."""
-        return "target" not in self.__dict__
-
-    @property
-    def tags(self) -> frozenset[str]:  # type: ignore[override]
-        return frozenset() if self.is_open else self.target.tags
-
-    @property
-    def words(self) -> str:  # type: ignore[override]
-        return self.name if self.is_open else self.target.words
-
-    def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
-        return self.target.read(value, path, errors)
-
-    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
-        return self.target.write(value, json, depth)
-
-    def emit(self, e: Emitter, source: str, target: str) -> None:
-        function = e.helper(self, self.name, lambda value, made: self.target.emit(e, value, made))
-        e.line(f"{target} = {function}({source}, {e.depth})")
-
-    def holds(self, value: Any) -> bool:
-        return self.target.holds(value)
-
-    def left_out(self, value: Any) -> bool:
-        return self.target.left_out(value)

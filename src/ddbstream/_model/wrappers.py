@@ -1,4 +1,4 @@
-"""``Any``, ``None``, and kinds that wrap another: ``T | None``, converted values."""
+"""``Any``, ``None``, and kinds that wrap another: ``T | None``, converted values, aliases."""
 
 from __future__ import annotations
 
@@ -88,6 +88,9 @@ class OptionalNode(Node):
         self.to_text = inner.to_text  # type: ignore[method-assign]
         self.emit_text = inner.emit_text  # type: ignore[method-assign]
 
+    def occurs_again(self) -> None:
+        self.inner.occurs_again()
+
     @property
     def tags(self) -> frozenset[str]:  # type: ignore[override]
         return self.inner.tags | NONE.tags  # those of a reference are known late
@@ -149,6 +152,9 @@ class ConvertedNode(Node):
         self.inner, self.structure, self.unstructure = inner, structure, unstructure
         self.kind, self.name = kind, name
         self.has_text = inner.has_text or isinstance(inner, AnyNode)
+
+    def occurs_again(self) -> None:
+        self.inner.occurs_again()
 
     @property
     def tags(self) -> frozenset[str]:  # type: ignore[override]
@@ -217,3 +223,51 @@ class ConvertedNode(Node):
         if not isinstance(raw, str):
             raise EncodeError(expected=f"{self.name} as text", found=type(raw).__name__)
         return raw
+
+
+class ReferenceNode(Node):
+    """A recursive type alias inside itself; ``target`` is set once it is planned.
+
+    Its tags are known from then on: who needs them before asks later.
+    """
+
+    target: Node
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def again(self) -> Node:
+        """The node where it occurs once more: a reference inside itself, else what it is."""
+        if self.is_open:
+            return self
+        self.target.occurs_again()
+        return self.target
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what it stands for is being planned."""
+        return "target" not in self.__dict__
+
+    @property
+    def tags(self) -> frozenset[str]:  # type: ignore[override]
+        return frozenset() if self.is_open else self.target.tags
+
+    @property
+    def words(self) -> str:  # type: ignore[override]
+        return self.name if self.is_open else self.target.words
+
+    def read(self, value: Any, path: Parts, errors: ReadErrors) -> Any:
+        return self.target.read(value, path, errors)
+
+    def write(self, value: Any, json: bool, depth: int) -> dict[str, Any]:
+        return self.target.write(value, json, depth)
+
+    def emit(self, e: Emitter, source: str, target: str) -> None:
+        function = e.helper(self, self.name, lambda value, made: self.target.emit(e, value, made))
+        e.line(f"{target} = {function}({source}, {e.depth})")
+
+    def holds(self, value: Any) -> bool:
+        return self.target.holds(value)
+
+    def left_out(self, value: Any) -> bool:
+        return self.target.left_out(value)

@@ -16,6 +16,8 @@ from datetime import datetime, timedelta, timezone
 from decimal import Context, Decimal
 from typing import Final
 
+from ddbstream._values.iso_times import datetime_from_iso, past_microseconds
+
 __all__ = ["aware_datetime", "nanoseconds"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -106,13 +108,5 @@ def _of_decimal(text: str, precision: object) -> int:
 
 
 def _of_iso(text: str) -> int:
-    # Python 3.10's fromisoformat accepts no Z, and only 3 or 6 digits of a second.
     text = text.strip()
-    if text[-1:] in {"Z", "z"}:
-        text = text[:-1] + "+00:00"
-    head, point, tail = text.partition(".")
-    digits = tail[: len(tail) - len(tail.lstrip("0123456789"))]
-    if point and not digits:
-        raise ValueError
-    stamp = datetime.fromisoformat(head + tail[len(digits) :])
-    return nanoseconds(stamp) + int(f"{digits:0<9}"[:9])
+    return nanoseconds(datetime_from_iso(text)) + past_microseconds(text)

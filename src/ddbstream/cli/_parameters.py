@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 
 from ddbstream import LambdaHandler, StreamRouter
 from ddbstream._model import codec_for
-from ddbstream._model.temporal import datetime_from_iso
+from ddbstream._values.iso_times import datetime_from_iso
 from ddbstream.cli._aws import use_profile
 from ddbstream.cli._completion import complete_names, is_completing
 from ddbstream.cli._standard_streams import complain, prints_apart, short_traceback

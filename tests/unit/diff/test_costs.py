@@ -9,9 +9,17 @@ from dataclasses import dataclass, make_dataclass
 from types import FrameType
 from typing import Annotated, Any, Literal, Optional, Union
 
+import pytest
+
 from ddbstream import Attribute, diff
 from ddbstream.exceptions import DiffError
+from ddbstream.models import decoder_source
+from tests.support.products import holding
 from tests.unit.model.reading import codec_for
+
+extensions = pytest.importorskip("typing_extensions")
+pydantic = pytest.importorskip("pydantic")
+pytest.importorskip("msgspec")
 
 
 def steps(work: Callable[[], object]) -> int:
@@ -102,8 +110,48 @@ def test_binding_nested_unions_does_not_double_with_each_level():
             inner = make_dataclass(f"Level{level}", [("it", inner)])
         return lambda: codec_for(inner)
 
+    work(1)()  # loads what plans classes
     # each level looks through the classes around it, once
     assert steps(work(16)) <= 16 * steps(work(4))
+
+
+def alias_of(level: int, inner: Any) -> Any:
+    return extensions.TypeAliasType(f"Level{level}", inner)
+
+
+def root_of(level: int, inner: Any) -> Any:
+    return type(f"Level{level}", (pydantic.RootModel[inner],), {})
+
+
+@pytest.mark.parametrize("named", [alias_of, root_of])
+@pytest.mark.parametrize(
+    "twice",
+    [
+        lambda inner: tuple[inner, Optional[inner]],  # noqa: UP045 - made at run time
+        lambda inner: Union[list[inner], dict[str, inner]],  # noqa: UP007
+        lambda inner: make_dataclass("Pair", [("a", inner), ("b", dict[int, inner])]),
+    ],
+)
+def test_what_has_a_name_is_planned_and_read_once_however_often_it_occurs(
+    named: Callable[[int, Any], Any], twice: Callable[[Any], Any]
+):
+    def model(levels: int) -> Any:
+        inner: Any = int
+        for level in range(levels):
+            inner = named(level, twice(inner))
+        return holding(inner)
+
+    few, many = model(3), model(12)
+    assert steps(lambda: codec_for(many)) <= 6 * steps(lambda: codec_for(few))
+    for source in (decoder_source(many), json_source(many)):
+        assert source.count("\n") < 600  # 40 a level
+
+
+def json_source(model: Any) -> str:
+    codec: Any = codec_for(model)
+    with suppress(Exception):  # the text is of no item: the code is made before it is read
+        codec.read_json(b"")
+    return str(codec.json_source)
 
 
 @dataclass

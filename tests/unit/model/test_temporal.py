@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbstream import Epoch, from_item, to_item
-from ddbstream._model.temporal import datetime_from_iso
+from ddbstream._values.iso_times import datetime_from_iso
 from ddbstream.exceptions import DecodeError, EncodeError
 from tests.support.products import holding
 from tests.unit.model.reading import codec_for, quickly, slowly
@@ -206,6 +206,7 @@ def test_a_number_of_two_possible_units_is_refused(number: str) -> None:
         ("2026-11-23T06", datetime(2026, 11, 23, 6)),
         ("2026-W48-1", datetime(2026, 11, 23)),
         ("2026W481T0604Z", datetime(2026, 11, 23, 6, 4, tzinfo=UTC)),
+        ("2026-11-23T06:04:00+00:00:01.5", datetime(2026, 11, 23, 6, 3, 58, 500_000, tzinfo=UTC)),
     ],
 )
 def test_basic_forms_are_read_on_every_python(text: str, moment: datetime) -> None:
