@@ -44,6 +44,9 @@ def test_it_says_that_a_poller_runs_and_when_it_does_not() -> None:
         assert text == "ddbstream_poller_healthy 0\n" + poller.metrics.prometheus()
         assert "ddbstream_poller_records_done_total 1\n" in text
         assert get(f"{url}/")[0] == 404
+        probe = urllib.request.Request(f"{url}/metrics", method="HEAD")  # noqa: S310 - as above
+        with urllib.request.urlopen(probe, timeout=20) as answer:  # noqa: S310
+            assert (answer.status, answer.read()) == (200, b"")
     with pytest.raises(urllib.error.URLError):
         get(f"{url}/healthy")
 
