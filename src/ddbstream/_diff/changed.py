@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from ddbstream._diff.compare import at, changed_between
-from ddbstream._diff.values import ABSENT, same
+from ddbstream._diff.values import ABSENT, is_set, same
 from ddbstream._values.attribute_values import from_attribute_value, to_attribute_value
 from ddbstream._values.paths import Parts, Path, parse_path
 from ddbstream.exceptions import DDBStreamError, DiffError, EncodeError
@@ -211,19 +211,30 @@ class _Value:
         found = at(item, parts)
         if self._value is None:
             return found is ABSENT or (isinstance(found, Mapping) and "NULL" in found)
-        if found is ABSENT:
+        if found is ABSENT and not self._may_be_left_out:
             return False
-        if self._wire is not None and template is None:
+        if self._wire is not None and template is None and found is not ABSENT:
             if found == self._wire:
                 return True
-            return same(self._read(found, parts), from_attribute_value(self._wire))
-        assert item is not None
-        if codec is None or codec.model is None:
+            is_same = same(self._read(found, parts), from_attribute_value(self._wire))
+            # A list may be stored as a set, a dict's names may be others: the model knows.
+            if is_same or "NULL" in found or not self._has_members:
+                return is_same
+        if item is None or codec is None or codec.model is None:
             return False
         typed = codec.field_at(codec.decode(item), place, ABSENT)
         return bool(
             typed == self._value or (isinstance(typed, Enum) and typed.value == self._value)
         )
+
+    @property
+    def _has_members(self) -> bool:
+        return self._wire is not None and not {"M", "L"}.isdisjoint(self._wire)
+
+    @property
+    def _may_be_left_out(self) -> bool:
+        """Whether a model may store it by no attribute at all: an empty set, a list as one."""
+        return self._wire == {"L": []} or (is_set(self._value) and not self._value)
 
     @staticmethod
     def _read(found: Any, parts: Parts) -> Any:
@@ -248,7 +259,7 @@ def transition(path: str, was: Any = _ANY, now: Any = _ANY) -> ChangeFilter:
 
     Values compare as DynamoDB's do: ``1`` is ``1.0`` and not ``"1"``. An enum member stands for its
     value. ``None`` is NULL and "no such attribute" alike, since a model cannot tell them apart
-    either. A value that only the route's model can store (a UUID, a datetime) is compared with what
-    the model reads.
+    either. A value that only the route's model can store (a UUID, a datetime), or stores as another
+    type (a list as a set, an empty set as no attribute), is compared with what the model reads.
     """
     return _Transition(path, was, now)

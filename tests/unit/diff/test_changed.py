@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, make_dataclass
 from datetime import datetime, timezone
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple, TypedDict
 from uuid import UUID
 
 import pytest
@@ -15,6 +15,16 @@ from ddbstream import Attribute, from_attribute_value, keys, to_item
 from ddbstream._model import codec_for
 from ddbstream.changed import ChangeFilter, all_of, any_of, change_filter, none_of, transition
 from ddbstream.exceptions import DecodeError, DiffError
+
+
+class Point(NamedTuple):
+    x: int
+    y: int
+
+
+class Size(TypedDict):
+    w: Annotated[int, Attribute("the w")]
+
 
 OLD = to_item({"price": 1, "dims": {"w": 1, "h": 2}, "tags": {"a"}, "status": "PAID", "list": [1]})
 NEW = {
@@ -147,6 +157,30 @@ class TestTransition:
         assert transition("id", one, other).matches(old, new, codec)
         assert not transition("id", other, one).matches(old, new, codec)
         assert not transition("id", one, other).matches(old, new)
+
+    @pytest.mark.parametrize(
+        ("kind", "was", "now"),
+        [
+            (Annotated[list[str], Attribute(stored_as="SS")], ["a"], ["a", "b"]),
+            (Annotated[list[str], Attribute(stored_as="SS")], [], ["a"]),
+            (Annotated[Point, Attribute(stored_as="L")], Point(1, 2), Point(1, 3)),
+            (set[str], set(), {"a"}),
+            (frozenset[int], frozenset({1}), frozenset()),
+            (Size, {"w": 1}, {"w": 2}),
+            (list[Size], [{"w": 1}], []),
+        ],
+    )
+    def test_what_the_model_stores_as_another_type_is_compared_as_it_reads_it(
+        self, kind: Any, was: Any, now: Any
+    ):
+        model: Any = make_dataclass("Order", [("a", kind), ("b", int, 0)])
+        codec = codec_for(model)
+        old, new = to_item(model(was)), to_item(model(now))
+        for change in (transition("a", was, now), transition("a", was), transition("a", now=now)):
+            assert change.matches(old, new, codec)
+            assert not change.matches(new, old, codec)
+            assert not change.matches(old, to_item(model(was, 1)), codec)
+        assert not transition("a", was).matches(None, new, codec)
 
     @pytest.mark.parametrize("bad", [{"N": "x"}, {"N": "1", "S": "x"}, 3, None, [], "N"])
     @pytest.mark.parametrize("codec", [None, codec_for(Priced)])
