@@ -34,8 +34,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, final
 
 from ddbstream._values.callables import check_methods
 from ddbstream._values.extras import boto3_client
+from ddbstream._values.json_values import has_part
 from ddbstream._wire import read
-from ddbstream.exceptions import RecordError, RouterArgumentError
+from ddbstream.exceptions import BatchError, RecordError, RouterArgumentError
 
 if TYPE_CHECKING:
     from ddbstream._records import StreamRecord
@@ -150,7 +151,7 @@ class DynamoDBNewest:
             )
 
     def load(self, items: Sequence[str]) -> Mapping[str, Newest]:
-        """See `NewestStore.load`. Raises what boto3 raises."""
+        """See `NewestStore.load`. Raises what boto3 raises, and BatchError for a cut-off answer."""
         found: dict[str, Newest] = {}
         items_of = {_key_of(item): item for item in items}
         all_keys = [{"item": {"S": key}} for key in items_of]
@@ -159,6 +160,8 @@ class DynamoDBNewest:
             asked: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
             while asked:
                 answer = self._client.batch_get_item(RequestItems=asked)
+                if not has_part(answer, "Responses", Mapping):
+                    raise BatchError(f"the table {self._table}: an answer was cut off")
                 for row in answer["Responses"].get(self._table, ()):
                     found[items_of[row["item"]["S"]]] = Newest(
                         int(row["created"]["N"]), frozenset(row["ids"]["SS"])

@@ -12,6 +12,7 @@ from moto import mock_aws
 from ddbstream import LambdaHandler, StreamRouter
 from ddbstream.exceptions import BatchError, PayloadError
 from ddbstream.kinesis import DynamoDBNewest, MemoryNewest, Newest, arrange
+from ddbstream.testing import insert, kinesis_event
 from tests.support.kinesis_local import change
 
 
@@ -52,6 +53,22 @@ def handle(store, *entries):
     arranged = arrange(list(entries), store)
     arranged.handled(0, len(arranged.records))
     return numbers(arranged)
+
+
+def test_an_answer_that_was_cut_off_knows_nothing_of_any_item():
+    class Client:
+        def batch_get_item(self, **_request):
+            return {}  # as botocore gives it
+
+        def update_item(self, **_request):
+            raise AssertionError
+
+    router, handled = StreamRouter(), []
+    router.on_change()(handled.append)
+    handler = LambdaHandler(router, newest=DynamoDBNewest("newest", client=Client()))
+    with pytest.raises(BatchError, match="the table newest: an answer was cut off"):
+        handler(kinesis_event([insert({"PK": "1"})]), None)
+    assert handled == []
 
 
 def test_changes_in_order_stay_as_they_are(store):

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 else:
     _Mapping = object
 
-__all__ = ["Unread", "is_map", "text_of"]
+__all__ = ["Unread", "has_part", "is_map", "text_of"]
 
 
 class Unread(_Mapping):
@@ -66,3 +66,11 @@ def is_map(value: object) -> TypeGuard[Mapping[str, Any]]:
 def text_of(value: object) -> str | None:
     """An identifier that an error may print; None if it is not text."""
     return value if isinstance(value, str) else None
+
+
+def has_part(answer: object, name: str, kind: type) -> TypeGuard[Mapping[str, Any]]:
+    """Whether an answer of AWS has what it must have.
+
+    botocore gives ``{}`` for one that was cut off, of which nothing is known: it is not empty.
+    """
+    return is_map(answer) and isinstance(answer.get(name), kind)

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from ddbstream._router.awaiting import finish
 from ddbstream._values.callables import check_function, check_methods
 from ddbstream._values.service_errors import code_of
+from ddbstream._values.json_values import has_part
 from ddbstream.exceptions import ExportError
 from ddbstream.export._load import LoadProgress, LoadReport
 from ddbstream.progress import MemoryProgress, Progress
@@ -108,7 +109,7 @@ def _make_client(endpoint_url: str | None, region_name: str | None, segments: in
 def _described(client: Any, table_name: str) -> Mapping[str, Any]:
     code = None
     try:
-        answer = _whole_answer(client.describe_table, "Table", TableName=table_name)
+        answer = _whole_answer(client.describe_table, "Table", Mapping, TableName=table_name)
         table: Mapping[str, Any] = answer["Table"]
     except Exception as error:
         code = code_of(error)
@@ -119,14 +120,13 @@ def _described(client: Any, table_name: str) -> Mapping[str, Any]:
     raise ExportError(f"there is no table {table_name}")
 
 
-def _whole_answer(call: Callable[..., Any], part: str, /, **request: Any) -> Mapping[str, Any]:
-    """What a call answers, once that has what it must have: botocore gives ``{}`` for a torn body.
-
-    Of a page torn off nothing is known, also not whether there is another.
-    """
+def _whole_answer(
+    call: Callable[..., Any], part: str, kind: type, /, **request: Any
+) -> Mapping[str, Any]:
+    """What a call answers, once that has what it must have."""
     for _ in range(_TRIES):
-        answer: Mapping[str, Any] = call(**request)
-        if part in answer:
+        answer: object = call(**request)
+        if has_part(answer, part, kind):
             return answer
     raise ExportError(f"the answers of DynamoDB have no {part}: they are cut off, {_TRIES} times")
 
@@ -209,6 +209,7 @@ class _Scan:
             page = _whole_answer(
                 self._client.scan,
                 "Items",
+                list,
                 TableName=self._name,
                 Segment=number,
                 TotalSegments=segments,

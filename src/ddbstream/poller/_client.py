@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from ddbstream._values.service_errors import code_of
+from ddbstream._values.json_values import has_part
 from ddbstream._wire.pages import Page
 from ddbstream.exceptions import PollerArgumentError, PollerError, StreamNotFoundError
 from ddbstream.poller._core.commands import (
@@ -318,11 +319,10 @@ def list_streams(client: Any, table: str) -> list[str]:
     return [str(stream["StreamArn"]) for stream in streams]
 
 
-# botocore gives ``{}`` for an answer that was cut off. A list of streams without its streams would
-# have them skipped in silence.
+# A list of streams without its streams would have them skipped in silence.
 def _whole_answer(call: Callable[..., object], key: str, kind: type, /, **arguments: Any) -> Answer:
     """What a call answers, if that has what it must have."""
     answer = call(**arguments)
-    if isinstance(answer, Mapping) and isinstance(answer.get(key), kind):
+    if has_part(answer, key, kind):
         return answer
     raise GarbledAnswerError(f"an answer has no {key}: it was cut off, or is no such service's")

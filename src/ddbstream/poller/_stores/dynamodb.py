@@ -24,6 +24,7 @@ from typing import Any
 
 from ddbstream._values.callables import check_function, check_methods
 from ddbstream._values.service_errors import answer_of, code_of
+from ddbstream._values.json_values import has_part
 from ddbstream.exceptions import CheckpointError, FencedError, PollerArgumentError
 from ddbstream.poller._client import GarbledAnswerError, make_client
 from ddbstream.poller._core.positions import (
@@ -157,7 +158,7 @@ class DynamoDBCheckpoints:
                 raise
             self._check_format(key)
             raise held_by_another() from None
-        epoch = int(self._part(answer, "Attributes")["epoch"]["N"])
+        epoch = int(self._part(answer, "Attributes", Mapping)["epoch"]["N"])
         return Lease(stream_arn, owner, epoch, ttl, consumer)
 
     def streams_of(self, table_arn: str, *, consumer: str = DEFAULT_CONSUMER) -> list[str]:
@@ -175,14 +176,14 @@ class DynamoDBCheckpoints:
                 ExpressionAttributeValues=_values({":control": _CONTROL, ":table": table_arn}),
                 **more,
             )
-            keys += [item["stream"]["S"] for item in self._part(page, "Items")]
+            keys += [item["stream"]["S"] for item in self._part(page, "Items", list)]
             if not page.get("LastEvaluatedKey"):
                 return streams_in(keys, table_arn, consumer)
             more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
-    def _part(self, answer: Any, name: str) -> Any:
-        """What an answer must have; botocore gives ``{}`` for one that was cut off."""
-        if name not in answer:
+    def _part(self, answer: Any, name: str, kind: type) -> Any:
+        """What an answer must have."""
+        if not has_part(answer, name, kind):
             raise _CutOffError(f"the table {self._table}: an answer without {name} was cut off")
         return answer[name]
 
@@ -228,7 +229,7 @@ class DynamoDBCheckpoints:
                 ExpressionAttributeValues={":stream": {"S": key}},
                 **more,
             )
-            items += self._part(page, "Items")
+            items += self._part(page, "Items", list)
             if not page.get("LastEvaluatedKey"):
                 return items
             more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
