@@ -3,16 +3,19 @@
 Sync and async mix. A function that is not async runs in the thread that dispatches (or a lane's);
 an ``async def`` runs on the event loop. Either can go around either.
 
-A record is never done before what ``call_next`` has begun has ended: an async middleware that does
-not await it has failed.
+A record is neither done nor failed before what ``call_next`` has begun has ended, be it on the loop
+or in a thread of the middleware's own. A middleware that does not wait for it has failed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from threading import Event, get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ddbstream._router.awaiting import finish, finish_async, on_event_loop, the_loop
+from ddbstream._router.log import log
 from ddbstream._values.callables import check_function, is_async, name_of
 from ddbstream.exceptions import RouteDefinitionError
 
@@ -59,21 +62,29 @@ def through(
     if middleware[0].is_async:
         finish(_around(function, record, _in_thread(rest, inside)))
         return
-    ours = on_event_loop()
+    ours, here = on_event_loop(), get_ident()
     calls = _Calls(_in_thread(rest, inside))
 
     def call_next(given: StreamRecord[Any]) -> object:
-        # A plain function may give a coroutine, which then calls this on the loop, and awaits it.
-        if on_event_loop() and not ours:
+        if get_ident() == here:
+            through(rest, given, inside)
+        elif on_event_loop() and not ours:
+            # A plain function may give a coroutine, which calls this on the loop, and awaits it.
             return calls.begin(given)
-        through(rest, given, inside)
+        else:
+            calls.run_elsewhere(partial(through, rest, given, inside), function)
         return None
 
-    result = function(record, call_next)
-    if result is not None:
-        finish(result)
-    if calls.begun:
-        finish(calls.end(function))
+    try:
+        result = function(record, call_next)
+        if result is not None:
+            finish(result)
+    finally:
+        unfinished = calls.settle_elsewhere()
+        if calls.begun:
+            unfinished = bool(finish(calls.settle())) or unfinished
+    if unfinished:
+        raise _not_awaited(function)
 
 
 async def through_async(
@@ -110,7 +121,7 @@ async def _around(
 
 
 class _Calls:
-    """What one middleware began with ``call_next`` on the loop.
+    """What one middleware began with ``call_next`` on the loop, or in a thread of its own.
 
     Attributes:
         begun: The coroutines, each with how far it has come.
@@ -119,6 +130,33 @@ class _Calls:
     def __init__(self, go: AsyncCallNext) -> None:
         self._go = go
         self.begun: list[tuple[Any, _Progress]] = []
+        self._elsewhere: list[Event] = []
+        self._over = False
+
+    def run_elsewhere(self, call: Callable[[], None], function: Callable[..., Any]) -> None:
+        """Run what is inside, in a thread that is not the record's.
+
+        Raises:
+            RouteDefinitionError: The middleware has returned, and its record has been reported.
+        """
+        ended = Event()
+        self._elsewhere.append(ended)
+        if self._over:
+            error = _not_awaited(function)
+            log("error", "call_next was called too late: its record is done or failed", error=error)
+            raise error
+        try:
+            call()
+        finally:
+            ended.set()
+
+    def settle_elsewhere(self) -> bool:
+        """Wait for what still runs in such threads; whether there was any."""
+        self._over = True
+        running = [ended for ended in self._elsewhere if not ended.is_set()]
+        for ended in running:
+            ended.wait()
+        return bool(running)
 
     def begin(self, record: StreamRecord[Any]) -> Awaitable[None]:
         """A coroutine that runs what is inside."""
@@ -151,11 +189,6 @@ class _Calls:
                 progress.waiting.append(done.set)
                 await done.wait()
         return True
-
-    async def end(self, function: Callable[..., Any]) -> None:
-        """As `settle`; raises RouteDefinitionError if there was any such."""
-        if await self.settle():
-            raise _not_awaited(function)
 
 
 class _Progress:

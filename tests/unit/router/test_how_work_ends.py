@@ -197,6 +197,64 @@ def test_a_future_that_somebody_cancelled_is_a_failure(
 
 
 @pytest.mark.parametrize("concurrency", [1, 2])
+@pytest.mark.parametrize("how", ["forgets", "gives up", "a coroutine gives up"])
+def test_nothing_inside_of_middleware_runs_when_its_record_is_done_or_failed(
+    how: str, concurrency: int, pool: ThreadPoolExecutor
+) -> None:
+    """What runs in a thread of the middleware's own is waited for, and its error not lost."""
+    begun, given_up, ended = threading.Event(), threading.Event(), []
+
+    def handle(record: Any) -> None:
+        begun.set()
+        given_up.wait(30)
+        ended.append(record)
+        raise ValueError
+
+    def middleware(record: Any, call_next: Any) -> None:
+        pool.submit(call_next, record)
+        begun.wait(30)
+        given_up.set()
+        if how == "gives up":
+            raise TimeoutError
+
+    async def later(record: Any, call_next: Any) -> None:
+        tasks.append(asyncio.create_task(call_next(record)))
+        await asyncio.to_thread(begun.wait, 30)
+        given_up.set()
+        raise TimeoutError
+
+    tasks: list[Any] = []
+    router = StreamRouter()
+    router.on_change()(handle)
+    router.middleware(
+        middleware if how != "a coroutine gives up" else lambda record, go: later(record, go)  # noqa: PLW0108
+    )
+    result = router.dispatch([RECORD], concurrency=concurrency)
+    assert len(ended) == 1
+    assert result.processed == 0
+    (failure,) = result.failures
+    assert type(failure.error) is (RouteDefinitionError if how == "forgets" else TimeoutError)
+    for task in tasks:
+        assert type(task.exception()) is ValueError
+
+
+def test_what_middleware_begins_when_its_record_is_done_never_runs(
+    pool: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
+) -> None:
+    done, late = threading.Event(), []
+
+    def middleware(record: Any, call_next: Any) -> None:
+        late.append(pool.submit(lambda: done.wait(30) and call_next(record)))
+
+    router = StreamRouter()
+    router.on_change(middleware=[middleware])(lambda record: pytest.fail("its record is done"))
+    assert router.dispatch([RECORD]).processed == 1
+    done.set()
+    assert type(late[0].exception(30)) is RouteDefinitionError
+    assert "too late" in caplog.text
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
 def test_a_future_is_no_answer(concurrency: int, pool: ThreadPoolExecutor) -> None:
     """It would be taken for a yes: `where=lambda record: pool.submit(is_paid, record)`."""
     router = StreamRouter()
