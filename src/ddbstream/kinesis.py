@@ -67,7 +67,7 @@ class Newest(NamedTuple):
 
 
 class NewestStore(Protocol):
-    """Keeps what is newest, by item: a text that names its table and its keys."""
+    """Keeps what is newest, by item: a text that names region, account, table and keys."""
 
     def load(self, items: Sequence[str]) -> Mapping[str, Newest]:
         """What is known of items; those not known are missing."""
@@ -347,7 +347,12 @@ def _change(record: StreamRecord[Any]) -> _Change | None:
         return None
     # A key is one of S, N and B, and DynamoDB spells a number in one way: the text tells. ASCII, as
     # a store keeps it, and Pythons differ in what they print.
-    item = ascii((record.table_name, sorted((name, ascii(value)) for name, value in keys.items())))
+    arn = record.event_source_arn
+    # Another region or account may have a table of that name: the change says no account.
+    place = arn.split(":")[3:5] if isinstance(arn, str) else [record.aws_region]
+    item = ascii(
+        (*place, record.table_name, sorted((name, ascii(value)) for name, value in keys.items()))
+    )
     return _Change(item, created, event_id)
 
 

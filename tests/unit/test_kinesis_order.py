@@ -71,6 +71,32 @@ def test_an_answer_that_was_cut_off_knows_nothing_of_any_item():
     assert handled == []
 
 
+@pytest.mark.parametrize(
+    "other", ["eu-west-1:222222222222:stream/s", "us-east-1:111111111111:stream/s"]
+)
+def test_a_table_of_the_same_name_elsewhere_has_items_of_its_own(store, other):
+    def event(place, number):
+        return {
+            "Records": [
+                {
+                    "eventSource": "aws:kinesis",
+                    "eventSourceARN": f"arn:aws:kinesis:{place}",
+                    "kinesis": {
+                        "sequenceNumber": str(number),
+                        "data": b64encode(kinesis(number)["Data"]).decode(),
+                    },
+                }
+            ]
+        }
+
+    router, handled = StreamRouter(), []
+    router.on_change()(lambda record: handled.append(record.item_identifier))
+    handler = LambdaHandler(router, newest=store)
+    for place, number in (("eu-west-1:111111111111:stream/s", 2), (other, 1), (other, 1)):
+        handler(event(place, number), None)
+    assert handled == ["2", "1"]
+
+
 def test_changes_in_order_stay_as_they_are(store):
     assert handle(store, *map(kinesis, range(1, 5))) == [1, 2, 3, 4]
 

@@ -142,8 +142,15 @@ def failure_details(
         "eventId": record.get("eventID"),
         "route": route,
         "errorType": type(error).__qualname__,
-        "errorMessage": str(error),
+        "errorMessage": _text_of(error),
     }
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - the user's own code; its record is put aside all the same
+        return "<no text: its __str__ failed>"
 
 
 def as_lambda_json(value: Any) -> Any:

@@ -488,6 +488,25 @@ class TestDeadLetters:
         assert letters[0]["payload"]["Records"] == [record]
 
     @pytest.mark.parametrize("concurrency", [1, 2])
+    def test_take_an_exception_that_has_no_text(self, concurrency: int) -> None:
+        class Textless(Exception):
+            def __str__(self) -> str:
+                raise AttributeError("message")
+
+        router, letters = StreamRouter(), []
+
+        @router.on_insert()
+        def fails(record: Insert[Any]) -> None:
+            raise Textless
+
+        router.on_error(lambda failure: Disposition.DEAD_LETTER)
+        done = router.dispatch([wire_record()], dead_letter=letters.append, concurrency=concurrency)
+        assert done.processed == 1
+        about = letters[0]["ddbstream"]
+        assert about["errorType"].endswith("Textless")
+        assert about["errorMessage"] == "<no text: its __str__ failed>"
+
+    @pytest.mark.parametrize("concurrency", [1, 2])
     def test_count_as_done_only_when_the_sink_has_returned(
         self, concurrency: int, caplog: pytest.LogCaptureFixture
     ) -> None:
