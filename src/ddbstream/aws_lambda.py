@@ -205,7 +205,13 @@ class LambdaHandler:
     ) -> BatchResult:
         arranged = arrange(event, newest)
         result = self._router.dispatch(arranged.records, **options)
-        return result._replace(checkpoint=arranged.settle(result.checkpoint))
+        try:
+            checkpoint = arranged.settle(result.checkpoint)
+        except Exception:
+            for failure in result.failures:  # the store's error would hide it
+                log_failure("error", "record failed", failure)
+            raise
+        return result._replace(checkpoint=checkpoint)
 
     def _unfinished(self, result: BatchResult, event: object) -> list[Any]:
         """What a response has to name; raises where it cannot, or is not to."""
@@ -215,15 +221,16 @@ class LambdaHandler:
             self._log(result)
             return [{"itemIdentifier": name} for name in _to_name(result.checkpoint, event)]
         if result.failures:
+            self._log(result, besides=1)
             raise result.failures[0].error
         raise BatchError(
             f"time is up with {result.processed} records done"
             + ("" if self._report else ", and the handler does not report batch item failures")
         )
 
-    def _log(self, result: BatchResult) -> None:
-        """What a response makes AWS send again would leave no trace otherwise."""
-        for failure in result.failures:
+    def _log(self, result: BatchResult, *, besides: int = 0) -> None:
+        """What a response makes AWS send again, or one error hides, would leave no trace."""
+        for failure in result.failures[besides:]:
             log_failure("error", "record failed", failure)
         if not result.failures:
             log("warning", "out of time: the rest of the batch comes again", done=result.processed)

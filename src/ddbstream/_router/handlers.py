@@ -12,14 +12,14 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._model import Codec, codec_for
+from ddbstream._records import StreamRecord
 from ddbstream._router.awaiting import finish, finish_async
 from ddbstream._router.matching import Group, RouteTable
 from ddbstream._router.middleware import through, through_async
 from ddbstream._router.results import Failure, annotate
-from ddbstream.exceptions import UnmatchedRecordError
+from ddbstream.exceptions import RouteDefinitionError, UnmatchedRecordError
 
 if TYPE_CHECKING:
-    from ddbstream._records import StreamRecord
     from ddbstream._router.matching import Candidates, Node
     from ddbstream._router.observers import Observers
     from ddbstream._router.routes import Route
@@ -153,6 +153,10 @@ class _Run:
         A record of another making, which middleware may pass on, is read as the route needs it.
         """
         if base is not None and base is not self._base and base not in self._views.values():
+            if not isinstance(base, StreamRecord):
+                raise RouteDefinitionError(
+                    f"call_next takes the record, or another one, not a {type(base).__name__}"
+                )
             if codec is None or base._codec is codec:
                 return base
             return base._with_codec(codec)

@@ -1,7 +1,11 @@
 """A Lambda function that replays the batches that its failure queue, topic or bucket names.
 
-Rule: with an SQS queue, what a response does not name is deleted. So every message that is not done
-is named, those never tried included, or the whole invocation fails.
+Rules:
+
+* With an SQS queue, what a response does not name is deleted. So every message that is not done is
+  named, those never tried included, or the whole invocation fails.
+* What a response makes AWS send again, and what nobody can read any more, would leave no trace
+  otherwise: it is logged.
 
 Source: `SQS partial batch responses`_.
 
@@ -15,6 +19,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._router.awaiting import finish
+from ddbstream._router.log import log
 from ddbstream._values.callables import check_function
 from ddbstream.exceptions import BatchError, PollerArgumentError
 from ddbstream.replay._replay import ReplayReport, check_arguments, replay
@@ -97,11 +102,24 @@ class ReplayHandler:
         if self._on_report is not None:
             finish(self._on_report(report))
         named = report.unfinished_identifiers
-        if not named:
-            return {"batchItemFailures": []}
-        if self._report and all(isinstance(name, str) and name for name in named):
-            return {"batchItemFailures": [{"itemIdentifier": str(name)} for name in named]}
-        raise _reason(report)
+        can_be_named = self._report and all(isinstance(name, str) and name for name in named)
+        raised = _reason(report) if named and not can_be_named else None
+        _log(report, raised)
+        if raised is not None:
+            raise raised
+        return {"batchItemFailures": [{"itemIdentifier": str(name)} for name in named]}
+
+
+def _log(report: ReplayReport, raised: Exception | None) -> None:
+    """Log what is not done, but for what is raised, and what is gone."""
+    for batch, error, _ in report.failures:
+        if error is not raised:
+            log("error", "batch failed", error=error, shard_id=batch.shard_id)
+    for message in report.unreadable:
+        if message.error is not raised:
+            log("error", "no on-failure message", error=message.error)
+    for gap in report.gaps:
+        log("warning", "records of a failed batch can no longer be read", **gap._asdict())
 
 
 def _reason(report: ReplayReport) -> Exception:

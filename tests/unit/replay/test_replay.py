@@ -433,6 +433,33 @@ class TestHandler:
         with pytest.raises(PayloadError):
             ReplayHandler(Seen().router)(testing.sns_event("hunter2"), None)
 
+    @pytest.mark.parametrize("report", [True, False])
+    def test_what_is_not_done_is_logged_unless_it_is_raised(
+        self, caplog: pytest.LogCaptureFixture, *, report: bool
+    ) -> None:
+        router = StreamRouter()
+
+        @router.on_change()
+        def fails(record: StreamRecord[Any]) -> None:
+            raise ValueError(record.keys["PK"])
+
+        messages = []
+        for number in range(2):
+            record = testing.insert({"PK": f"no {number}"}, table_name=f"T{number}")
+            failed = testing.on_failure_message([record], payload="object")
+            messages.append({"messageId": f"m{number}", "body": json.dumps(failed)})
+        event = {"Records": [*messages, {"messageId": "m2", "body": "hunter2"}]}
+        handler = ReplayHandler(router, report_batch_item_failures=report)
+        if report:
+            assert len(handler(event)["batchItemFailures"]) == 3
+        else:
+            with pytest.raises(ValueError, match="no 0"):
+                handler(event)
+        assert ("no 0" in caplog.text) is report
+        assert "no 1" in caplog.text
+        assert "no on-failure message" in caplog.text
+        assert "hunter2" not in caplog.text
+
     def test_a_context_reaches_the_handlers(self) -> None:
         router, contexts = StreamRouter(), []
 

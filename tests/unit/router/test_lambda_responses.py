@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import pytest
 
-from ddbstream import Insert, LambdaHandler, StreamRouter
+from ddbstream import Insert, LambdaHandler, StreamRecord, StreamRouter
 from ddbstream.exceptions import PayloadError
 from tests.support.stream_records import sequence_number, wire_record
 
@@ -82,6 +83,47 @@ class TestTheDefaultMode:
         with pytest.raises(Boom) as caught:
             LambdaHandler(router)(event(1, 2, 3), None)
         assert any(sequence_number(2) in note for note in caught.value.__notes__)
+
+    def test_logs_the_errors_that_the_one_it_raises_would_hide(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        router, both = StreamRouter(), threading.Barrier(2)
+
+        @router.on_change()
+        def fails(record: StreamRecord[Any]) -> None:
+            both.wait(30)
+            raise Boom(record.keys["PK"])
+
+        records = [wire_record(number=n, key=f"Product#{n}") for n in (1, 2)]
+        with pytest.raises(Boom, match="Product#1"):
+            LambdaHandler(router, concurrency=2)({"Records": records}, None)
+        assert "Product#2" in caplog.text
+        assert "Product#1" not in caplog.text
+
+    def test_a_store_that_fails_hides_no_handlers_error(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        from ddbstream.testing import insert, kinesis_event
+
+        class Store:
+            def load(self, items: Any) -> dict[str, Any]:
+                return {}
+
+            def save(self, newest: Any) -> None:
+                raise OSError("the store is down")
+
+        router, handled = StreamRouter(), []
+
+        @router.on_change()
+        def fails(record: StreamRecord[Any]) -> None:
+            if handled:
+                raise Boom("the second")
+            handled.append(record)
+
+        event = kinesis_event([insert({"PK": str(number)}) for number in range(2)])
+        with pytest.raises(OSError, match="is down"):
+            LambdaHandler(router, newest=Store())(event, None)
+        assert "the second" in caplog.text
 
 
 class TestReportMode:

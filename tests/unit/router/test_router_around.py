@@ -415,6 +415,19 @@ class TestDecisions:
             router.on_error(ValueError)(lambda failure: None)
 
 
+@pytest.mark.parametrize("concurrency", [1, 2])
+@pytest.mark.parametrize("given", [3, {"PK": "x"}, Insert])
+def test_middleware_that_passes_on_no_record_is_told_so(given: Any, concurrency: int) -> None:
+    router = StreamRouter()
+    router.on_insert()(print)
+    router.middleware(lambda record, call_next: call_next(given))
+    (failure,) = router.dispatch([wire_record()], concurrency=concurrency).failures
+    assert type(failure.error) is RouteDefinitionError
+    assert f"call_next takes the record, or another one, not a {type(given).__name__}" in str(
+        failure.error
+    )
+
+
 class TestDeadLetters:
     def router(self) -> StreamRouter:
         router = StreamRouter()
