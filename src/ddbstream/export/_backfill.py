@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from ddbstream._router.awaiting import finish
 from ddbstream._values.callables import check_function, check_methods
-from ddbstream._values.service_errors import code_of
 from ddbstream._values.json_values import has_part
+from ddbstream._values.service_errors import code_of
 from ddbstream.exceptions import ExportError
 from ddbstream.export._load import LoadProgress, LoadReport
 from ddbstream.progress import MemoryProgress, Progress

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
-from ddbstream._values.service_errors import code_of
 from ddbstream._values.json_values import has_part
+from ddbstream._values.service_errors import code_of
 from ddbstream._wire.pages import Page
 from ddbstream.exceptions import PollerArgumentError, PollerError, StreamNotFoundError
 from ddbstream.poller._core.commands import (

@@ -23,8 +23,8 @@ from functools import partial
 from typing import Any
 
 from ddbstream._values.callables import check_function, check_methods
-from ddbstream._values.service_errors import answer_of, code_of
 from ddbstream._values.json_values import has_part
+from ddbstream._values.service_errors import answer_of, code_of
 from ddbstream.exceptions import CheckpointError, FencedError, PollerArgumentError
 from ddbstream.poller._client import GarbledAnswerError, make_client
 from ddbstream.poller._core.positions import (
