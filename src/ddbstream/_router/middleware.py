@@ -9,13 +9,13 @@ or in a thread of the middleware's own. A middleware that does not wait for it h
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from threading import Event, get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ddbstream._router.awaiting import finish, finish_async, on_event_loop, the_loop
-from ddbstream._router.log import log
 from ddbstream._values.callables import check_function, is_async, name_of
 from ddbstream.exceptions import RouteDefinitionError
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from ddbstream._records import StreamRecord
 
 __all__ = ["Middleware", "make_middleware", "through", "through_async"]
+
+# Not `log`: it knows failures, which know routes, which know middleware.
+_logger = logging.getLogger("ddbstream")
 
 CallNext = Callable[["StreamRecord[Any]"], None]
 AsyncCallNext = Callable[["StreamRecord[Any]"], Awaitable[None]]
@@ -143,7 +146,9 @@ class _Calls:
         self._elsewhere.append(ended)
         if self._over:
             error = _not_awaited(function)
-            log("error", "call_next was called too late: its record is done or failed", error=error)
+            _logger.error(
+                "call_next was called too late: its record is done or failed", exc_info=error
+            )
             raise error
         try:
             call()
