@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from ddbstream._diff.apply import applied, in_python
 from ddbstream._diff.changes import Added, DiffChange, Removed, Replaced, SetChanged
 from ddbstream._diff.compare import Edit, decoded, python_edits, whole_edits, wire_edits
-from ddbstream._diff.edits import edits_of, inverted, moves
+from ddbstream._diff.edits import edits_of, inverted, moves, new_place
 from ddbstream._diff.forms import PYTHON, WIRE, Form, copied
-from ddbstream._diff.lookup import paths_asked_for, values_at
+from ddbstream._diff.lookup import Found, paths_asked_for, values_at
 from ddbstream._diff.render import Hidden, described, parse_hidden, redact
 from ddbstream._diff.sides import Side, Source, located
 from ddbstream._diff.values import ABSENT, are_sets, without
@@ -185,13 +185,13 @@ class Diff:
             self._changes = changes
         return changes
 
-    def _changed(self, edits: Iterable[Edit]) -> tuple[DiffChange, ...]:
-        """Edits of this diff as changes."""
+    def _changed(self, edits: Iterable[Edit], place: Parts | None = None) -> tuple[DiffChange, ...]:
+        """Edits of this diff as changes; one that was asked for has its place in the new item."""
         images = self._images
         form, codec = (WIRE, images[2]) if images is not None else (self._old.form, self._new.codec)
         typed = form is WIRE and codec is not None and codec.model is not None
         if typed:
-            changes = tuple(self._typed_changes(edits))
+            changes = tuple(self._typed_changes(edits, place))
         else:
             change = _change if form is PYTHON else _change_of_wire
             changes = tuple([change(Path.of(parts), old, new) for parts, old, new in edits])
@@ -199,13 +199,14 @@ class Diff:
             redact(changes, self._hidden, typed=typed)
         return changes
 
-    def _typed_changes(self, edits: Iterable[Edit]) -> Iterator[DiffChange]:
+    def _typed_changes(self, edits: Iterable[Edit], place: Parts | None) -> Iterator[DiffChange]:
         # A diff without a model loads none.
         from ddbstream._diff.typed import typed_values
 
         moving, old, new = moves(self._edits), self._old, self._new
         for edit in edits:
-            yield _change(Path.of(edit[0]), *typed_values(edit, moving, old, new))
+            at = place or new_place(edit[0], edit[1], moving)
+            yield _change(Path.of(edit[0]), *typed_values(edit, at, old, new))
 
     def __iter__(self) -> Iterator[DiffChange]:
         return iter(self._all())
@@ -253,14 +254,15 @@ class Diff:
         found = self._found(path)
         if found is None:
             raise KeyError(path)
-        return self._changed([found])[0]
+        parts, values = found
+        return self._changed([(parts, values.old, values.new)], values.place)[0]
 
-    def _found(self, path: str | Parts) -> Edit | None:
-        """What changed at that path, as an edit."""
+    def _found(self, path: str | Parts) -> tuple[Parts, Found] | None:
+        """What changed at that path, in attribute names."""
         for parts in paths_asked_for(path, self._new.codec or self._old.codec):
             values = values_at(parts, self._edits, self._old, self._new)
             if values is not None:
-                return parts, *values
+                return parts, values
         return None
 
     def get(self, path: int | str | Parts, default: Any = None) -> Any:

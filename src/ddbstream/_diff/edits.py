@@ -22,7 +22,7 @@ from ddbstream._diff.values import ABSENT, without
 from ddbstream._values.paths import Parts, Path
 from ddbstream.exceptions import DiffError
 
-__all__ = ["by_place", "edits_of", "in_order", "inverted", "moved", "moves", "patched"]
+__all__ = ["by_place", "edits_of", "in_order", "inverted", "moved", "moves", "new_place", "patched"]
 
 
 class Moved(NamedTuple):
@@ -260,3 +260,16 @@ def moved(parts: Parts, moving: Moves) -> Parts:
             position = part - bisect_left(removed, part)
             result[depth] = position + bisect_right(pushed, position)
     return tuple(result)
+
+
+def new_place(parts: Parts, before: Any, moving: Moves) -> Parts:
+    """Where in the new item the new value of an edit is.
+
+    Args:
+        parts: The edit's path.
+        before: Its old value: what comes into a list is at its position in the new one.
+        moving: What moved by all of the edits.
+    """
+    if before is ABSENT:
+        return (*moved(parts[:-1], moving), parts[-1])
+    return moved(parts, moving)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ddbstream._diff.edits import moved, moves, new_place
 from ddbstream._diff.forms import within
 from ddbstream._diff.values import ABSENT
 from ddbstream._values.paths import Parts, Path, parse_path
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from ddbstream._diff.sides import Side
     from ddbstream._model import Codec
 
-__all__ = ["NoPathError", "attribute_paths", "paths_asked_for", "values_at"]
+__all__ = ["Found", "NoPathError", "attribute_paths", "paths_asked_for", "values_at"]
 
 
 class NoPathError(DiffError, KeyError):
@@ -49,34 +50,60 @@ def attribute_paths(parts: Parts, codec: Codec[Any] | None, *, every: bool = Fal
     return list(dict.fromkeys(found for found, _, _ in codec.places(parts, every=every)))
 
 
-def values_at(parts: Parts, edits: Sequence[Edit], old: Side, new: Side) -> tuple[Any, Any] | None:
-    """The values at that path on both sides, in the form of the sides; ``None`` if they are equal.
+class Found(NamedTuple):
+    """The values at a path on both sides, in the form of the sides.
+
+    Attributes:
+        old: The value before.
+        new: The value after.
+        place: Where that is in the new item.
+    """
+
+    old: Any
+    new: Any
+    place: Parts
+
+
+def values_at(parts: Parts, edits: Sequence[Edit], old: Side, new: Side) -> Found | None:
+    """What changed at that path; ``None`` if nothing did.
 
     Raises:
-        DiffError: They differ inside, and the sides do not have the whole items.
+        DiffError: The values differ inside, and the sides do not have the whole items.
     """
-    form = old.form
-    depth = len(parts)
+    # In this order, since a member that came into a list may seem to have the others' places in it.
     for edited, before, after in edits:
         if edited == parts:
-            return before, after
-        if edited[:depth] == parts:
-            if old.item is ABSENT:
-                raise DiffError(
-                    "made from changes alone: it does not know the whole value",
-                    path=Path.of(parts),
-                )
-            whole = [within(form, form.rebuilt(side.item), parts) for side in (old, new)]
-            return whole[0], whole[1]
+            return Found(before, after, _place_of(edited, before, edits, new))
+    depth = len(parts)
+    if any(edited[:depth] == parts for edited, _, _ in edits):
+        return _around(parts, moved(parts, moves(edits)), old, new)
+    form = old.form
+    for edited, before, after in edits:
         length = len(edited)
         if parts[:length] == edited:
             one, other = (
                 ABSENT if value is ABSENT else within(form, value, parts[length:])
                 for value in (before, after)
             )
-            if one is other:
-                return None
-            if one is ABSENT or other is ABSENT or not form.same(one, other, parts):
-                return one, other
-            return None
+            if one is not other and (
+                one is ABSENT or other is ABSENT or not form.same(one, other, parts)
+            ):
+                place = _place_of(edited, before, edits, new)
+                return Found(one, other, (*place, *parts[length:]))
     return None
+
+
+def _place_of(parts: Parts, before: Any, edits: Sequence[Edit], new: Side) -> Parts:
+    # only a model looks there
+    return parts if new.codec is None else new_place(parts, before, moves(edits))
+
+
+def _around(parts: Parts, place: Parts, old: Side, new: Side) -> Found:
+    """The values at a path that changed inside."""
+    if old.item is ABSENT:
+        raise DiffError(
+            "made from changes alone: it does not know the whole value", path=Path.of(parts)
+        )
+    form = old.form
+    one = within(form, form.rebuilt(old.item), parts)
+    return Found(one, within(form, form.rebuilt(new.item), place), place)

@@ -9,23 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ddbstream._diff.compare import Edit, decoded
-from ddbstream._diff.edits import moved
 from ddbstream._diff.values import ABSENT
 
 if TYPE_CHECKING:
-    from ddbstream._diff.edits import Moves
     from ddbstream._diff.sides import Side
     from ddbstream._values.paths import Parts
 
 __all__ = ["typed_values"]
 
 
-def typed_values(edit: Edit, moving: Moves, old: Side, new: Side) -> tuple[Any, Any]:
+def typed_values(edit: Edit, place: Parts, old: Side, new: Side) -> tuple[Any, Any]:
     """The two wire values of an edit, as the models of the two sides have them.
 
     Args:
         edit: An edit that leads from ``old`` to ``new``, or the part of one.
-        moving: What moved in lists by all of the edits between the two.
+        place: Where its new value is in the new item.
         old: The side before.
         new: The side after.
 
@@ -36,11 +34,6 @@ def typed_values(edit: Edit, moving: Moves, old: Side, new: Side) -> tuple[Any, 
     value = before if before is ABSENT else _typed(old, parts, before)
     if after is ABSENT:
         return value, after
-    if before is ABSENT:
-        # What comes into a list is at its position in the new one.
-        place = (*moved(parts[:-1], moving), parts[-1])
-    else:
-        place = moved(parts, moving)
     return value, _typed(new, place, after)
 
 

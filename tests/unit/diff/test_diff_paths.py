@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from ddbstream import Added, diff
+from ddbstream import Added, Replaced, diff, to_item
 from ddbstream._values.paths import Path, parse_path
 from ddbstream.exceptions import DiffError
 
@@ -99,3 +101,39 @@ def test_paths_made_for_ever_new_names_do_not_fill_the_memory():
     for number in range(2 * _path._MOST_KNOWN):
         assert Path.of((f"name{number}",)) == f"name{number}"
     assert len(_path._known) <= _path._MOST_KNOWN
+
+
+@dataclass
+class Line:
+    id: UUID
+    size: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class Order:
+    lines: list[Line]
+
+
+KEPT, GONE, CAME = (Line(UUID(int=number), {"w": number}) for number in (1, 2, 3))
+
+
+@pytest.mark.parametrize("made", [lambda order: order, to_item])
+def test_each_change_is_found_at_its_own_path_where_lists_are_aligned(made: Any) -> None:
+    changed = Line(KEPT.id, {"w": 5, "h": 6})
+    old, new = made(Order([KEPT])), made(Order([CAME, changed]))
+    change = diff(old, new, lists="align")
+    paths = [str(each.path) for each in change]
+    assert paths == ["lines[0]", "lines[0].size.h", "lines[0].size.w"]
+    assert [change[path] for path in paths] == list(change)
+    assert change["lines[0].size"] == Replaced("lines[0].size", {"w": 1}, {"w": 5, "h": 6})
+    for path in ("lines[0].size.w", "lines[0].id", "lines"):
+        assert path in change
+    assert "lines[0].size.d" not in change
+
+
+def test_what_is_inside_of_a_member_that_came_is_of_its_models_kind() -> None:
+    longer = diff(Order([KEPT]), Order([KEPT, GONE, CAME]))
+    assert longer["lines[1].id"] == Added("lines[1].id", GONE.id)
+    assert longer["lines[2].size.w"] == Added("lines[2].size.w", 3)
+    aligned = diff(Order([KEPT]), Order([CAME, KEPT]), lists="align")
+    assert aligned["lines[0].id"] == Added("lines[0].id", CAME.id)
