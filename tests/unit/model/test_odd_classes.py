@@ -264,7 +264,16 @@ class Data(Generic[T]):
     d: str = pydantic.Field("x", alias="D")
 
 
+@dataclass
+class Rooted:
+    """Its field has the name of what a pydantic RootModel wraps."""
+
+    root: int
+    other: str = "x"
+
+
 OBJECTS: list[tuple[Any, Any]] = [
+    (Rooted, Rooted(1)),
     (Early, Early(1)),
     (Stored, Stored(3)),
     (Generics[int], Generics(a=1, b=[2])),

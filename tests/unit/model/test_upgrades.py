@@ -289,7 +289,7 @@ def test_a_class_with_versions_stores_the_one_that_it_writes(fields: Mapping[str
         **{name: default for name, (_, default) in fields.items() if default is not None},
     }
     cls = dataclass(type("Lacking", (), namespace))
-    upgrade(versioned("v", {1: to_euros, 2: to_euros}))(cls)
+    upgrade(removed("old"), versioned("v", {1: to_euros, 2: to_euros}))(cls)
     with pytest.raises(
         ModelDefinitionError, match="needs a field that stores v, with the default 3"
     ):
