@@ -51,6 +51,17 @@ def test_a_field_is_read_from_its_key_and_written_to_it() -> None:
     }
 
 
+def test_a_key_of_text_alone_may_stand_before_those_with_fields() -> None:
+    @keys(PK="Products", SK="Product#{id}", GSI1PK="All", GSI1SK="{name}")
+    @dataclass
+    class Listed:
+        id: int
+        name: str
+
+    for read in (quickly, slowly):
+        assert read(to_item(Listed(1, "x")), Listed) == Listed(1, "x")
+
+
 def test_several_fields_formats_and_braces() -> None:
     assert round_trips(Wide("a", 7, 42, date(2026, 11, 23))) == {
         "PK": {"S": "T#a#U#7"},
