@@ -190,6 +190,9 @@ EVERY_WRITER = [
     ["export", "load", "app:router", "export"],
     ["demo"],
     ["doctor"],
+    ["--help"],
+    ["--version"],
+    ["decode", "--help"],
 ]
 
 # Each with the place of an emulator behind it.
@@ -325,6 +328,33 @@ def test_a_pipe_that_nobody_reads_ends_the_command_in_silence(
     assert "Traceback" not in result.stderr
     assert "Error" not in result.stderr
     assert "Exception ignored" not in result.stderr
+
+
+@needs_full
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["nosuch"], 2),
+        (["--nosuch"], 2),
+        (["decode", "--nosuch"], 2),
+        (["decode", "nosuch"], 2),
+        (["infer", "empty.json"], 1),
+    ],
+)
+def test_what_was_wrong_has_its_exit_code_where_it_cannot_be_said(
+    app: Path, arguments: list[str], code: int
+) -> None:
+    (app / "empty.json").write_text("")
+    with FULL.open("w") as full:
+        wrong = subprocess.run(
+            [sys.executable, "-m", "ddbstream", *arguments],
+            stdin=subprocess.DEVNULL,
+            stderr=full,
+            cwd=app,
+            check=False,
+            timeout=60,
+        )
+    assert wrong.returncode == code
 
 
 @needs_full
