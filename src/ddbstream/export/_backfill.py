@@ -74,6 +74,7 @@ def backfill(  # noqa: PLR0913 - each is a choice of its own
         ExportError: There is no such table, or what is given would have to be awaited and is not.
         Exception: What the client raised, where a segment could not be read; the first, if several.
     """
+    check_methods(router, "router", ExportError, "dispatch")
     check_methods(client, "client=", ExportError, "describe_table", "scan")
     check_methods(progress, "progress=", ExportError, "load", "save")
     if on_progress is not None:

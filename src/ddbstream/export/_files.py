@@ -35,6 +35,7 @@ __all__ = [
     "MOST_LINE_BYTES",
     "RecordMaker",
     "SomeLines",
+    "check_file",
     "read_lines",
     "read_records",
 ]
@@ -75,11 +76,20 @@ def read_records(
     Raises:
         ExportError: The file is missing, damaged or incomplete, or over a limit.
     """
+    check_file(file)
     limits = (max_line_bytes, max_file_bytes)
     lines = read_lines(file, skip, s3_client, limits, verify=verify)
     make, codec = RecordMaker(file, keys), codec_for(None)
     for number, line in lines:
         yield make(number, line, codec)
+
+
+def check_file(file: object) -> None:
+    """Raise ExportError for what is no data file of an export that was opened."""
+    if not isinstance(file, ExportFile):
+        raise ExportError(
+            f"expected an ExportFile, got {type(file).__name__}: open_export() has the files"
+        )
 
 
 def read_lines(

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ddbstream._router.awaiting import finish
@@ -24,6 +25,7 @@ from ddbstream.export._files import (
     MOST_LINE_BYTES,
     RecordMaker,
     SomeLines,
+    check_file,
     read_lines,
 )
 from ddbstream.export._manifest import Export, ExportFile
@@ -120,6 +122,7 @@ def load(  # noqa: PLR0913 - each is a choice of its own
         ExportError: A file is missing, damaged, incomplete or over a limit. What came before in it
             is done and saved. Or what is given would have to be awaited, and is not.
     """
+    check_methods(router, "router", ExportError, "dispatch")
     check_methods(progress, "progress=", ExportError, "load", "save")
     if on_progress is not None:
         check_function(on_progress, "on_progress=", ExportError, arguments=1, awaited=True)
@@ -173,4 +176,10 @@ def _lines_done(state: str | None, key: str) -> int:
 def _files(source: Export | ExportFile | Iterable[ExportFile]) -> list[ExportFile]:
     if isinstance(source, Export):
         return list(source.files)
-    return [source] if isinstance(source, ExportFile) else list(source)
+    if isinstance(source, ExportFile):
+        return [source]
+    is_place = isinstance(source, (str, PathLike)) or not isinstance(source, Iterable)
+    files: list[Any] = [source] if is_place else list(source)
+    for file in files:
+        check_file(file)
+    return files

@@ -28,6 +28,7 @@ from ddbstream.export import (
     SQLiteProgress,
     load,
     open_export,
+    read_records,
 )
 from ddbstream.export._files import RecordMaker
 from tests.support.missing import missing
@@ -111,6 +112,23 @@ def test_some_files_or_one_may_be_loaded(folder: Path) -> None:
     load(files[1], seen.router)
     load([files[3], files[0]], seen.router)
     assert seen.numbers == [*range(7, 15), *range(7)]
+
+
+@pytest.mark.parametrize("source", ["s3://bucket/export", Path(), ["data/a.json.gz"], None, 5])
+def test_what_was_not_opened_is_told_to_be(source: Any) -> None:
+    with pytest.raises(ExportError, match=r"expected an ExportFile, got .*: open_export\(\) has"):
+        load(source, StreamRouter())
+    with pytest.raises(ExportError, match="expected an ExportFile"):
+        list(read_records(source))
+
+
+def test_a_router_that_has_to_be_awaited_is_refused_before_anything_is_read(folder: Path) -> None:
+    class Awaited(StreamRouter):
+        async def dispatch(self, *_: Any, **__: Any) -> Any:
+            raise AssertionError
+
+    with pytest.raises(ExportError, match=r"router has dispatch\(\) as a coroutine function"):
+        load(open_export(folder), Awaited())
 
 
 def test_a_second_run_does_nothing(folder: Path, progress: Progress) -> None:
