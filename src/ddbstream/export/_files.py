@@ -13,7 +13,8 @@ import gzip
 import hashlib
 import zlib
 from binascii import b2a_base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -99,9 +100,10 @@ def read_lines(
     limits: tuple[int, int],
     *,
     verify: bool = True,
-) -> Iterator[tuple[int, bytes]]:
+) -> Generator[tuple[int, bytes], None, None]:
     """The lines of a data file, with their numbers; the arguments are those of `read_records`."""
-    return islice(enumerate(_lines(file, s3_client, limits, verify=verify), 1), skip, None)
+    with closing(_lines(file, s3_client, limits, verify=verify)) as lines:
+        yield from islice(enumerate(lines, 1), skip, None)
 
 
 class RecordMaker:
@@ -174,7 +176,7 @@ def _entry(line: bytes, file: ExportFile) -> Any:
 
 def _lines(
     file: ExportFile, s3_client: Any, limits: tuple[int, int], *, verify: bool
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, None]:
     count = 0
     most_line, left = limits
     with place_of(file.location, s3_client).open() as stream:

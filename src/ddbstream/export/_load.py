@@ -12,6 +12,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from os import PathLike
@@ -142,26 +143,29 @@ def load(  # noqa: PLR0913 - each is a choice of its own
         done = _lines_done(state, key)
         report.skipped += done
         make = RecordMaker(file, keys)
-        lines = read_lines(file, done, s3_client, (max_line_bytes, max_file_bytes))
-        while batch := list(islice(lines, batch_size)):
-            result = router.dispatch(
-                SomeLines(make, batch),
-                stream_arn=file.table_arn,
-                context=context,
-                concurrency=concurrency,
-            )
-            # Not `processed`: with several items at once, records behind a failure may be done.
-            rest = result.checkpoint
-            done = batch[-1][0] if rest is None else make.line_of(rest) - 1
-            report.records += result.processed
-            store.save(key, str(done))
-            if on_progress is not None:
-                finish(
-                    on_progress(LoadProgress(report.records + report.skipped, total, file.location))
+        # An error that is kept keeps this frame, and would keep the file open.
+        with closing(read_lines(file, done, s3_client, (max_line_bytes, max_file_bytes))) as lines:
+            while batch := list(islice(lines, batch_size)):
+                result = router.dispatch(
+                    SomeLines(make, batch),
+                    stream_arn=file.table_arn,
+                    context=context,
+                    concurrency=concurrency,
                 )
-            if rest is not None:
-                report.failures.extend(result.failures)
-                return report
+                # Not `processed`: with several items at once, records behind a failure may be done.
+                rest = result.checkpoint
+                done = batch[-1][0] if rest is None else make.line_of(rest) - 1
+                report.records += result.processed
+                store.save(key, str(done))
+                if on_progress is not None:
+                    finish(
+                        on_progress(
+                            LoadProgress(report.records + report.skipped, total, file.location)
+                        )
+                    )
+                if rest is not None:
+                    report.failures.extend(result.failures)
+                    return report
         store.save(key, _DONE)
         report.finished += 1
     return report

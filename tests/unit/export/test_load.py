@@ -5,6 +5,7 @@ does.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -33,6 +34,8 @@ from ddbstream.export import (
 from ddbstream.export._files import RecordMaker
 from tests.support.missing import missing
 from tests.unit.export.exports import EXPORT_ID, lines_of, write_export
+
+OPEN = Path("/proc/self/fd")
 
 
 class Seen:
@@ -141,6 +144,14 @@ def test_a_second_run_does_nothing(folder: Path, progress: Progress) -> None:
     assert seen.numbers == list(range(15))
     assert (again.records, again.skipped, again.finished) == (0, 15, 4)
     assert again.ok
+
+
+@pytest.mark.skipif(not OPEN.exists(), reason="no /proc/self/fd on this system")
+def test_a_failure_that_is_kept_keeps_no_file_open(folder: Path) -> None:
+    report = load(open_export(folder), Seen(fail_on=0).router, batch_size=1)
+    assert report.failures
+    still_open = [os.path.realpath(one) for one in OPEN.iterdir()]
+    assert not [path for path in still_open if path.endswith(".gz")]
 
 
 @pytest.mark.parametrize("fail_on", [0, 1, 6, 7, 10, 14])
