@@ -75,7 +75,8 @@ class Node:
         tags: The wire tags that ``read`` takes.
         words: What an error says was expected.
         has_text: Whether ``from_text`` and ``to_text`` work: in map keys and key templates.
-        is_shared: Whether it occurs more than once, by its name: its code is a function then.
+        is_shared: Whether it occurs more than once, by its name. Its code is a function then; the
+            code of what occurs once is in place.
     """
 
     tags: frozenset[str] = TAGS

@@ -78,7 +78,6 @@ class ObjectNode(MapNode):
         name: What errors call it.
         fields: In the constructor's order.
         templates: The templates of its ``@keys``.
-        uses: How often it occurs in the plan; the code of a class that occurs once is in place.
         reserved: Names that a collected attribute cannot have.
         collector: The name of the field that collects the rest, and the node of a collected value.
         none_omitted: Whether a None is left out if its absence would be read as None.
@@ -98,11 +97,10 @@ class ObjectNode(MapNode):
     none_omitted: bool = False
     collector: tuple[str, Node] | None = None
     refused: Callable[[Exception, ObjectNode, Parts, ReadErrors], bool] | None = None
-    uses: int = 0
     upgrades: tuple[Step, ...] = ()
 
     def occurs_again(self) -> None:
-        self.uses += 1
+        self.is_shared = True
 
     @property
     def known(self) -> frozenset[str]:
@@ -380,7 +378,7 @@ class ObjectNode(MapNode):
         return {"M": structs.class_of(self, self.name, members, forbid=self.forbid)}
 
     def emit_tagged(self, e: Emitter, tag: str, payload: str, target: str, road: Road) -> None:
-        if self.uses > 1:
+        if self.is_shared:
             owner = road.owner(self)
             function = e.helper(
                 owner, self.name, lambda item, made: self.emit_map(e, item, made, road)
@@ -392,7 +390,7 @@ class ObjectNode(MapNode):
 
     def emit_shared(self, e: Emitter, item: str, target: str) -> None:
         """As `emit_map`, by a function where the class occurs more than once, or in itself."""
-        if self.uses == 1:
+        if not self.is_shared:
             self.emit_map(e, item, target)
             return
         function = e.helper(self, self.name, lambda item, made: self.emit_map(e, item, made))

@@ -507,7 +507,7 @@ class ClassPlanner:
             root = _root_model(origin, spec)
             if root is not None:
                 return self._wrapped(cls, origin, root, spec.library)
-            node = self._known[cls] = ObjectNode(origin, show(cls), uses=1)
+            node = self._known[cls] = ObjectNode(origin, show(cls))
             with self._planning(spec.library):
                 self._fill(node, cls, origin, spec, options)
         except ModelDefinitionError as error:

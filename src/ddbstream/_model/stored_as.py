@@ -66,7 +66,7 @@ class NamedTupleNode(Container):
         return {"L": list[Any]}
 
     def emit(self, e: Emitter, source: str, target: str) -> None:
-        if self.row.uses == 1:
+        if not self.row.is_shared:
             super().emit(e, source, target)
             return
         # it may be inside of itself
