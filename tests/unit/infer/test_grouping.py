@@ -130,6 +130,27 @@ def test_a_router_has_no_handler_for_items_that_nothing_tells_apart() -> None:
     assert "def item_changed" not in text
 
 
+def orders(**more: str) -> list[dict[str, str]]:
+    return [{"PK": f"Order#{n}", "SK": "Order", "total": "1", **more} for n in range(10)]
+
+
+def named(*names: str) -> list[dict[str, str]]:
+    return [{"PK": f"{name}#{n}", "SK": name} for name in names for n in range(10)]
+
+
+def test_older_items_without_their_type_are_of_the_class_that_has_their_words() -> None:
+    items = [*orders(), *orders(_type="Order"), *named("User")]
+    assert entities(items) == {"Order": 20, "User": 10}
+    assert "by_keys(Order, User)" in routed(items)
+
+
+def test_classes_of_the_same_keys_are_not_told_by_them() -> None:
+    items = [*orders(), *orders(_type="Paid"), *orders(_type="Open")]
+    text = routed([*items, *named("User", "Product", "Basket")])
+    assert "by_keys(Product, Basket, User)" in text
+    assert "# Nothing tells Order items apart: they need a classifier." in text
+
+
 def test_a_kind_may_be_any_text() -> None:
     kinds = ['7 "odd" kinds', "\x1b[31m", "x" * 99]
     items = [{"id": f"{n}", "what": kinds[n % 3]} for n in range(30)]

@@ -75,37 +75,3 @@ def test_any_names_make_a_module_that_reads_its_items(
         assert reader.read(item) is not None
     reader.close()
     compile(inference.test("models"), "<test>", "exec")
-
-
-def order(number: int, **more: Any) -> dict[str, Any]:
-    return {"PK": {"S": f"Order#{number}"}, "SK": {"S": "Order"}, "total": {"N": "1"}, **more}
-
-
-def test_older_items_without_their_type_are_of_the_class_that_has_their_words() -> None:
-    inference = Inference(Grouping())
-    for number in range(10):
-        inference.add(order(number))
-        inference.add(order(number, _type={"S": "Order"}))
-        inference.add({"PK": {"S": f"User#{number}"}, "SK": {"S": "User"}})
-    text = inference.module("Models.", router=True)
-    assert [(one.name, one.group.map.count) for one in inference.entities] == [
-        ("Order", 20),
-        ("User", 10),
-    ]
-    assert "by_keys(Order, User)" in text
-    inference.reader(text).close()
-
-
-def test_classes_of_the_same_keys_are_not_told_by_them() -> None:
-    inference = Inference(Grouping())
-    for number in range(10):
-        inference.add(order(number))
-        inference.add(order(number, _type={"S": "Paid"}))
-        inference.add(order(number, _type={"S": "Open"}))
-        inference.add({"PK": {"S": f"User#{number}"}, "SK": {"S": "User"}})
-        inference.add({"PK": {"S": f"Product#{number}"}, "SK": {"S": "Product"}})
-        inference.add({"PK": {"S": f"Basket#{number}"}, "SK": {"S": "Basket"}})
-    text = inference.module("Models.", router=True)
-    assert "by_keys(Product, Basket, User)" in text
-    assert "# Nothing tells Order items apart: they need a classifier." in text
-    inference.reader(text).close()
