@@ -277,15 +277,14 @@ def _names(groups: Mapping[Signature, Group], single: str) -> dict[Signature, st
     said = {(_literal_words(one), one.kind) for one in groups if one.kind is not None}
     kinds_of = Counter(words for words, _ in said)
     for signature in order:
+        words = _literal_words(signature)
         if signature.kind is not None:
             if signature.kind not in kinds:
                 kinds[signature.kind] = _free(class_name(signature.kind), taken)
             named[signature] = kinds[signature.kind]
-            words = _literal_words(signature)
             if any(words) and kinds_of[words] == 1:
                 by_words[words] = named[signature]
             continue
-        words = _literal_words(signature)
         if words in by_words:
             named[signature] = by_words[words]
             continue

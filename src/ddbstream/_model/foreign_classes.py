@@ -163,12 +163,13 @@ def _pydantic_place(location: tuple[Any, ...], node: ObjectNode) -> Parts:
     for part in location[1:]:
         if part == "[key]":
             break
-        steps = [(part, *places(node, (*parts, part), strict=True))]
-        steps += [(str(part), *places(node, (*parts, str(part)), strict=True))]
-        taken = next((step for step in steps if len(step) > 1), None)
-        if taken is None:
+        for step in (part, str(part)):
+            meant = places(node, (*parts, step), strict=True)
+            if meant:
+                break
+        else:
             break
-        parts, found = (*parts, taken[0]), taken[1][0]
+        parts, found = (*parts, step), meant[0][0]
     return found
 
 

@@ -433,7 +433,7 @@ class ClassPlanner:
         for literal in literals:
             _check_constants(literal, rest, name)
         _check_apart(rest, name)
-        union = UnionNode([*literals, *sorted(rest, key=_breadth)], name)
+        union = UnionNode(sorted([*literals, *rest], key=_breadth), name)
         if not all(node.tags for node in rest):
             self._unsettled.append(union)
         return union

@@ -108,7 +108,7 @@ def flags_of(function: object) -> int:
 
 def name_of(function: object) -> str:
     """A function's name for notes, logs and errors: ``module.qualname``."""
-    target = function.func if isinstance(function, partial) else function
+    target = _under_partials(function)
     name = getattr(target, "__qualname__", None) or type(target).__qualname__
     module = getattr(target, "__module__", None) or type(target).__module__
     return f"{module}.{name}"

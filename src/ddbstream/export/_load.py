@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
-from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ddbstream._router.awaiting import finish
@@ -158,11 +157,8 @@ def load(  # noqa: PLR0913 - each is a choice of its own
                 report.records += result.processed
                 store.save(key, str(done))
                 if on_progress is not None:
-                    finish(
-                        on_progress(
-                            LoadProgress(report.records + report.skipped, total, file.location)
-                        )
-                    )
+                    seen = report.records + report.skipped
+                    finish(on_progress(LoadProgress(seen, total, file.location)))
                 if rest is not None:
                     report.failures.extend(result.failures)
                     return report
@@ -180,10 +176,11 @@ def _lines_done(state: str | None, key: str) -> int:
 def _files(source: Export | ExportFile | Iterable[ExportFile]) -> list[ExportFile]:
     if isinstance(source, Export):
         return list(source.files)
-    if isinstance(source, ExportFile):
-        return [source]
-    is_place = isinstance(source, (str, PathLike)) or not isinstance(source, Iterable)
-    files: list[Any] = [source] if is_place else list(source)
+    files: list[Any]
+    if isinstance(source, (str, ExportFile)) or not isinstance(source, Iterable):
+        files = [source]  # text too, though it can be iterated over
+    else:
+        files = list(source)
     for file in files:
         check_file(file)
     return files

@@ -328,9 +328,8 @@ class Setup:
                     self.waits.add(arn)
                     logger.info("waiting for the poller that has the lease of %s", arn)
                 self._rest(min(1.0, ttl / 10))
-                self._had_at[table_of(arn)] = (
-                    self._clock.monotonic()
-                )  # the other one's turn is over
+                # until now it was the other one's turn
+                self._had_at[table_of(arn)] = self._clock.monotonic()
         finally:
             self.waits.discard(arn)
 
