@@ -156,7 +156,7 @@ def positional_count(function: Callable[..., Any]) -> int:
 
 
 def _innermost(handler: object) -> tuple[FunctionType | None, int]:
-    """The Python function that somebody wrote, under decorators and partials; as `_called`."""
+    """The Python function that somebody wrote, under decorators and partials; as `called`."""
     bound, seen = 0, set()
     while id(handler) not in seen:
         seen.add(id(handler))
